@@ -1,0 +1,90 @@
+# Everything a person or CI does here. `make` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+COPY_JARS := mvn --quiet --batch-mode --no-transfer-progress --strict-checksums -Dstyle.color=never \
+	org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime
+
+PYTHON_STAMP := $(VENV)/.installed
+KAFKA_STAMP := .runtime/kafka/.installed
+CONNECTOR_STAMP := .runtime/spark-connector/.installed
+
+##@ Use it
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup ## Broker, traffic, detector and a live screen; ARGS="--seconds 60 --plain" ends by itself
+	@$(BIN)/fraud demo $(ARGS)
+
+##@ Set up
+.PHONY: setup
+setup: .runtime/.programs $(PYTHON_STAMP) $(KAFKA_STAMP) $(CONNECTOR_STAMP) ## Install what is missing; does nothing the second time
+
+.runtime/.programs: local/programs.sh
+	@PYTHON=$(PYTHON) bash local/programs.sh
+	@mkdir -p .runtime && touch $@
+
+$(PYTHON_STAMP): requirements/build.txt requirements/dev.txt pyproject.toml | .runtime/.programs
+	@echo "Python packages into $(VENV) (PySpark alone is 450 MB; a minute or two the first time)"
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(KAFKA_STAMP): local/kafka/pom.xml local/kafka/jars.sha256 | .runtime/.programs
+	@echo "Kafka's jars into .runtime/kafka"
+	@rm -rf .runtime/kafka
+	@$(COPY_JARS) -f local/kafka/pom.xml -DoutputDirectory=$(CURDIR)/.runtime/kafka
+	@cd .runtime/kafka && sha256sum --check --quiet $(CURDIR)/local/kafka/jars.sha256
+	@touch $@
+
+# The connector's jars go where an image has them too: beside PySpark's own.
+$(CONNECTOR_STAMP): spark_jobs/connector/pom.xml spark_jobs/connector/jars.sha256 $(PYTHON_STAMP)
+	@echo "Spark's Kafka connector into PySpark's jars"
+	@rm -rf .runtime/spark-connector
+	@$(COPY_JARS) -f spark_jobs/connector/pom.xml -DoutputDirectory=$(CURDIR)/.runtime/spark-connector
+	@cd .runtime/spark-connector && sha256sum --check --quiet $(CURDIR)/spark_jobs/connector/jars.sha256
+	@cp .runtime/spark-connector/*.jar "$$($(BIN)/python -c 'import pyspark, os; print(os.path.dirname(pyspark.__file__))')/jars/"
+	@touch $@
+
+.PHONY: lock
+lock: setup ## Write requirements/ anew from pyproject.toml
+	@$(BIN)/uv pip compile requirements/build.in --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url -o requirements/build.txt
+	@$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url -o requirements/dev.txt
+
+##@ Check it
+.PHONY: test
+test: lint test-unit test-spark ## All that needs no cluster
+
+.PHONY: lint
+lint: setup ## Format, lint, types, arrows
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: setup ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: test-unit
+test-unit: setup ## Contract, settings, traffic: nothing is started
+	@$(BIN)/pytest tests/unit $(ARGS)
+
+.PHONY: test-spark
+test-spark: setup ## Detector on a local Spark and a real Kafka
+	@$(BIN)/pytest tests/spark $(ARGS)
+
+.PHONY: schemas
+schemas: setup ## Write docs/reference/schemas anew from the contract
+	@$(BIN)/python -m contract.json_schema docs/reference/schemas

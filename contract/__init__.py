@@ -1,0 +1,34 @@
+"""What travels between programs: the records, their JSON form, the topics. Standard library only."""
+
+from contract.codec import ContractError, decode, encode
+from contract.records import (
+    RECORDS,
+    SCHEMA_VERSION,
+    Alert,
+    Customer,
+    Header,
+    Label,
+    Merchant,
+    Rejected,
+    Scored,
+    Transaction,
+)
+from contract.topics import Topics, TopicSpec
+
+__all__ = [
+    "RECORDS",
+    "SCHEMA_VERSION",
+    "Alert",
+    "ContractError",
+    "Customer",
+    "Header",
+    "Label",
+    "Merchant",
+    "Rejected",
+    "Scored",
+    "TopicSpec",
+    "Topics",
+    "Transaction",
+    "decode",
+    "encode",
+]

@@ -1,0 +1,248 @@
+"""Records to JSON bytes and back: the only place that knows the wire form.
+
+Amounts and times are JSON strings (a JSON number is a float to most readers), bytes are base64, an absent optional field is left
+out. Errors name the field and what is wrong with it, never its value: a value may hold a card number.
+"""
+
+import base64
+import binascii
+import json
+import math
+import re
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+Record = TypeVar("Record")
+
+AMOUNT = re.compile(r"\d{1,10}(\.\d{1,2})?", re.ASCII)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+"""The accepted texts, whole-string matches; `spark_jobs.transforms.decode` uses the same two."""
+
+
+class ContractError(ValueError):
+    """Bytes that are not a record of the asked kind. `reason` is a reason code such as `missing:amount`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class WireField(NamedTuple):
+    """How one field travels."""
+
+    name: str
+    required: bool
+    to_wire: Callable[[Any], Any] | None  # None: JSON carries the value as it is
+    from_wire: Callable[[Any], Any]
+
+
+def encode(record: Any) -> bytes:
+    """Returns the record as compact JSON in UTF-8, fields in their declared order.
+
+    Raises:
+        ValueError: a float is not finite.
+    """
+    return _dumps(_to_object(record)).encode()
+
+
+def decode(kind: type[Record], data: bytes | None) -> Record:
+    """Returns the record that `data` holds.
+
+    Raises:
+        ContractError: with the first reason code that applies; docs/reference/reason-codes.md lists them.
+    """
+    if data is None:
+        raise ContractError("tombstone")
+    if not data.strip():
+        raise ContractError("empty")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise ContractError("invalid_utf8") from None
+    try:
+        # Numbers stay text until the field's type is known: 1.10 must not pass through a float.
+        found = json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise ContractError("not_json") from None
+    if not isinstance(found, dict):
+        raise ContractError("not_an_object")
+    record: Record = _from_object(kind, found)
+    return record
+
+
+class _Number(str):
+    """A JSON number, as written."""
+
+    __slots__ = ()
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def _to_object(record: Any) -> dict[str, Any]:
+    found = {}
+    kind: Any = type(record)
+    for name, _, to_wire, _ in wire_fields(kind):
+        value = getattr(record, name)
+        if value is not None:
+            found[name] = value if to_wire is None else to_wire(value)
+    return found
+
+
+def _from_object(kind: Any, found: Mapping[str, Any]) -> Any:
+    values = {}
+    wire = wire_fields(kind)
+    if found.keys() - {field.name for field in wire}:
+        raise ContractError("unknown_field")  # without its name, which may be anything, a card number too
+    for field in wire:
+        value = found.get(field.name)
+        if value is None:
+            if field.required:
+                raise ContractError(f"missing:{field.name}")
+            continue
+        try:
+            values[field.name] = field.from_wire(value)
+        except ContractError:
+            raise
+        except (ValueError, TypeError, ArithmeticError, binascii.Error):
+            raise ContractError(f"invalid:{field.name}") from None
+    return kind(**values)
+
+
+@cache
+def wire_fields(kind: Any) -> tuple[WireField, ...]:
+    """Returns how each field of a record class travels, in declared order."""
+    hints = get_type_hints(kind)
+    return tuple(WireField(field.name, field.default is MISSING, *_converters(hints[field.name])) for field in fields(kind))
+
+
+def _converters(hint: Any) -> tuple[Callable[[Any], Any] | None, Callable[[Any], Any]]:
+    origin = get_origin(hint)
+    if origin is Annotated:
+        return _converters(get_args(hint)[0])
+    if origin in (Union, types.UnionType):
+        (present,) = (part for part in get_args(hint) if part is not types.NoneType)
+        return _converters(present)
+    if origin is Literal:
+        return None, _one_of(get_args(hint))
+    if origin is tuple:
+        to_item, from_item = _converters(get_args(hint)[0])
+        return _each(to_item), _each(from_item)
+    if origin is Mapping:
+        return dict, _numbers
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _to_object, _object_of(hint)
+    return _SCALARS[hint]
+
+
+def _object_of(kind: type) -> Callable[[Any], Any]:
+    return lambda found: _from_object(kind, _object(found))
+
+
+def _each(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    def all_of(values: Any) -> tuple[Any, ...]:
+        if not isinstance(values, (list, tuple)):
+            raise TypeError("not a list")
+        return tuple(values) if convert is None else tuple(map(convert, values))
+
+    return all_of
+
+
+def _one_of(allowed: tuple[str, ...]) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in allowed:
+            raise ValueError("not one of the allowed values")
+        return str(value)
+
+    return check
+
+
+def _object(found: Any) -> Mapping[str, Any]:
+    if not isinstance(found, dict):
+        raise TypeError("not an object")
+    return found
+
+
+def _numbers(found: Any) -> dict[str, float]:
+    return {str(name): _float(value) for name, value in _object(found).items()}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return str(value)
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("not true or false")
+    return value
+
+
+def _integer(value: Any) -> int:
+    if not isinstance(value, _Number):
+        raise TypeError("not a number")
+    return int(value)
+
+
+def _float(value: Any) -> float:
+    if not isinstance(value, _Number):
+        raise TypeError("not a number")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return number
+
+
+def _amount(value: Any) -> Decimal:
+    if not AMOUNT.fullmatch(_text(value)):
+        raise ValueError("not an amount")
+    return Decimal(value)
+
+
+def _amount_text(value: Decimal) -> str:
+    return f"{value:f}"
+
+
+def _time(value: Any) -> datetime:
+    if not TIME.fullmatch(_text(value)):
+        raise ValueError("not a time with a zone")
+    return datetime.fromisoformat(value).astimezone(UTC)
+
+
+def _time_text(value: datetime) -> str:
+    # isoformat leaves out a zero fraction: one form only, so that equal records are equal bytes.
+    return value.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def _date(value: Any) -> date:
+    return date.fromisoformat(_text(value))
+
+
+def _bytes(value: Any) -> bytes:
+    return base64.b64decode(_text(value), validate=True)
+
+
+def _bytes_text(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+_SCALARS: dict[Any, tuple[Callable[[Any], Any] | None, Callable[[Any], Any]]] = {
+    str: (None, _text),
+    bool: (None, _boolean),
+    int: (None, _integer),
+    float: (None, _float),
+    Decimal: (_amount_text, _amount),
+    datetime: (_time_text, _time),
+    date: (date.isoformat, _date),
+    bytes: (_bytes_text, _bytes),
+}

@@ -1,0 +1,146 @@
+"""The seven records, one documented line a field.
+
+Every other form of them is derived from these classes: JSON (`contract.codec`), JSON Schema (`contract.json_schema`) and the Spark
+schema (`spark_jobs.schema`). Rules of change: a field is only added, at the end, with a default; a change raises SCHEMA_VERSION.
+Money is `Decimal` with at most two decimals, times are zone-aware and UTC, an absent optional field is left out on the wire.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+SCHEMA_VERSION = 1
+"""Version of all records together; every `Rejected` carries it, so that a dead letter can be read years later."""
+
+Channel = Literal["pos", "ecom", "atm"]
+Decision = Literal["approve", "review", "decline"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """One attempt to pay, approved or not, as the payment switch saw it. Kafka key: card_id."""
+
+    transaction_id: Annotated[str, "Unique id of the attempt; a repeat of it is the same attempt"]
+    event_time: Annotated[datetime, "When the card was used, UTC"]
+    card_id: Annotated[str, "Keyed-hash token of the card, never a card number"]
+    customer_id: Annotated[str, "Holder of the card"]
+    terminal_id: Annotated[str, "Terminal, cash machine or web shop gateway"]
+    merchant_id: Annotated[str, "Owner of the terminal"]
+    merchant_category: Annotated[str, "Merchant category code (ISO 18245, four digits)"]
+    amount: Annotated[Decimal, "Amount in `currency`, not negative, at most two decimals"]
+    currency: Annotated[str, "ISO 4217 code"]
+    channel: Annotated[Channel, "How the card was used: pos, ecom or atm"]
+    country: Annotated[str, "Where the terminal is, ISO 3166-1 alpha-2"]
+    response_code: Annotated[str, "approved, or the reason of the decline"]
+    latitude: Annotated[float | None, "Place of the purchase, degrees; absent where there is none"] = None
+    longitude: Annotated[float | None, "Place of the purchase, degrees; absent where there is none"] = None
+    device_id: Annotated[str | None, "Token of the customer's device; ecom only"] = None
+    ip_prefix: Annotated[str | None, "First three bytes of the IPv4 address, e.g. 203.0.113.0/24; ecom only"] = None
+    vpn: Annotated[bool | None, "Whether the address belongs to a VPN or proxy; ecom only"] = None
+    is_fraud: Annotated[bool | None, "The truth; absent unless a labelled demo stream is asked for"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """The truth about one transaction, known late: a chargeback, or none in time. Kafka key: card_id."""
+
+    transaction_id: Annotated[str, "The transaction that this label is about"]
+    card_id: Annotated[str, "Its card"]
+    terminal_id: Annotated[str, "Its terminal"]
+    event_time: Annotated[datetime, "When the card was used, UTC"]
+    labelled_at: Annotated[datetime, "When the truth became known, UTC; nothing may use it earlier"]
+    is_fraud: Annotated[bool, "Whether it was fraud"]
+    scenario: Annotated[str | None, "Kind of fraud, where the source knows it (synthetic traffic does)"] = None
+    campaign_id: Annotated[str | None, "Which attack it belonged to, where the source knows it"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """Profile of a card's holder; the newest one counts. Compacted topic, Kafka key: card_id."""
+
+    customer_id: Annotated[str, "Holder of the card"]
+    card_id: Annotated[str, "The card; one record a card"]
+    name: Annotated[str, "Full name"]
+    birth_date: Annotated[date, "Date of birth"]
+    country: Annotated[str, "Country of residence, ISO 3166-1 alpha-2"]
+    home_latitude: Annotated[float, "Home, degrees"]
+    home_longitude: Annotated[float, "Home, degrees"]
+    signup_date: Annotated[date, "First day as a customer"]
+    updated_at: Annotated[datetime, "When this version of the profile began, UTC"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merchant:
+    """Profile of a terminal and its owner; the newest one counts. Compacted topic, Kafka key: terminal_id."""
+
+    merchant_id: Annotated[str, "Owner of the terminal"]
+    terminal_id: Annotated[str, "The terminal; one record a terminal"]
+    name: Annotated[str, "Trading name"]
+    merchant_category: Annotated[str, "Merchant category code (ISO 18245, four digits)"]
+    country: Annotated[str, "Where the terminal is, ISO 3166-1 alpha-2"]
+    latitude: Annotated[float, "Place of the terminal, degrees"]
+    longitude: Annotated[float, "Place of the terminal, degrees"]
+    onboarding_date: Annotated[date, "First day of acceptance"]
+    updated_at: Annotated[datetime, "When this version of the profile began, UTC"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What the detector thought of one transaction. Kafka key: card_id. A repeat is byte-identical."""
+
+    transaction: Annotated[Transaction, "The transaction as it was read"]
+    features: Annotated[Mapping[str, float], "Every feature by name, as the model and the rules saw it"]
+    decision: Annotated[Decision, "approve, review or decline"]
+    rules: Annotated[tuple[str, ...], "Names of the rules that fired"]
+    ruleset_version: Annotated[str, "Hash of the rules in force"]
+    fraud_score: Annotated[float | None, "Score of the model in [0, 1]; absent where no model is loaded"] = None
+    model_version: Annotated[str | None, "The model that gave the score; absent where no model is loaded"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A decision that is not approve, with its reasons. Kafka key: card_id. A repeat is byte-identical, with the same alert_id."""
+
+    alert_id: Annotated[str, "Hash of transaction_id, and of nothing that differs between two runs"]
+    transaction_id: Annotated[str, "The transaction"]
+    user_id: Annotated[str, "Holder of the card (customer_id)"]
+    timestamp: Annotated[datetime, "When the card was used, UTC (event_time); never a clock reading"]
+    decision: Annotated[Literal["review", "decline"], "review or decline"]
+    reasons: Annotated[tuple[str, ...], "Why, in words for the analyst"]
+    rules: Annotated[tuple[str, ...], "Names of the rules that fired"]
+    card_id: Annotated[str, "The card"]
+    amount: Annotated[Decimal, "Amount in `currency`"]
+    currency: Annotated[str, "ISO 4217 code"]
+    merchant: Annotated[str, "Owner of the terminal (merchant_id)"]
+    ruleset_version: Annotated[str, "Hash of the rules in force"]
+    fraud_score: Annotated[float | None, "Score of the model in [0, 1]; absent where no model is loaded"] = None
+    model_version: Annotated[str | None, "The model that gave the score; absent where no model is loaded"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """One Kafka header."""
+
+    key: Annotated[str, "Name"]
+    value: Annotated[bytes | None, "Value as it came"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """Dead letter: an input record that could not be read, whole, with where it came from and why. Kafka key: the original key."""
+
+    topic: Annotated[str, "Topic that it was read from"]
+    partition: Annotated[int, "Partition that it was read from"]
+    offset: Annotated[int, "Offset in that partition"]
+    timestamp: Annotated[datetime, "Kafka's timestamp of the record, UTC"]
+    reasons: Annotated[tuple[str, ...], "Reason codes, such as missing:amount (docs/reference/reason-codes.md)"]
+    schema_version: Annotated[int, "SCHEMA_VERSION of the reader that refused it"]
+    key: Annotated[bytes | None, "Key as it came"] = None
+    value: Annotated[bytes | None, "Value as it came; its beginning where `truncated`"] = None
+    headers: Annotated[tuple[Header, ...] | None, "Headers as they came; absent where there were none"] = None
+    truncated: Annotated[bool | None, "True where the value was too large to repeat: the rest is at `offset` of `topic`"] = None
+
+
+RECORDS = (Transaction, Label, Customer, Merchant, Scored, Alert, Rejected)

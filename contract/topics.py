@@ -1,0 +1,66 @@
+"""The topics: what each is for, who writes it, how it is kept. Every name is a setting; these are the defaults."""
+
+from dataclasses import dataclass, fields
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSpec:
+    """How a topic is created. `settings` are Kafka topic settings by their Kafka names."""
+
+    name: str
+    partitions: int
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topics:
+    """Names of the seven topics."""
+
+    transactions: str = "transactions"
+    labels: str = "transactions.labels"
+    customers: str = "customers"
+    merchants: str = "merchants"
+    scored: str = "transactions.scored"
+    rejected: str = "transactions.rejected"
+    alerts: str = "fraud.alerts"
+
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the topics that the detector reads, transactions first."""
+        return (self.transactions, self.labels, self.customers, self.merchants)
+
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the topics that the detector writes."""
+        return (self.scored, self.rejected, self.alerts)
+
+    def specs(self, partitions: int = 2) -> tuple[TopicSpec, ...]:
+        """How each topic is created: `partitions` for those that carry traffic by card, one for the profiles.
+
+        Profiles are compacted: the newest version of a key is kept for ever. What the detector writes carries the broker's append
+        time, so that the time from a transaction to its alert can be read off the records. Dead letters repeat a whole record in
+        base64, hence their larger limit.
+        """
+        traffic = {"retention.ms": str(7 * DAY_MS)}
+        appended = {**traffic, "message.timestamp.type": "LogAppendTime"}
+        profiles = {"cleanup.policy": "compact"}
+        settings = {
+            self.transactions: (partitions, traffic),
+            self.labels: (partitions, traffic),
+            self.customers: (1, profiles),
+            self.merchants: (1, profiles),
+            self.scored: (partitions, appended),
+            self.rejected: (1, {**appended, "retention.ms": str(30 * DAY_MS)}),
+            self.alerts: (partitions, appended),
+        }
+        return tuple(TopicSpec(name=name, partitions=count, settings=kept) for name, (count, kept) in settings.items())
+
+    def __post_init__(self) -> None:
+        """Refuses two topics of one name.
+
+        Raises:
+            ValueError: which name is used twice.
+        """
+        names = [getattr(self, field.name) for field in fields(self)]
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two topics have the same name: {', '.join(sorted(repeated))}")

@@ -1,0 +1,1 @@
+"""The laptop: a real Kafka broker from jars, the demo, and a doctor."""

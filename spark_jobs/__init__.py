@@ -1,0 +1,1 @@
+"""The detector: one Spark Structured Streaming query from transactions to explained alerts."""

@@ -1,0 +1,1 @@
+"""Where decided events go: one file a sink, each says what it guarantees."""

@@ -1,0 +1,1 @@
+"""Pure DataFrame to DataFrame functions; no session, no settings, no clock."""
