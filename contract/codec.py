@@ -20,8 +20,12 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args
 Record = TypeVar("Record")
 
 AMOUNT = re.compile(r"\d{1,10}(\.\d{1,2})?", re.ASCII)
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-"""The accepted texts, whole-string matches; `spark_jobs.transforms.decode` uses the same two."""
+NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
+DATE = re.compile(r"[12]\d{3}-\d\d-\d\d", re.ASCII)
+TIME = re.compile(r"[12]\d{3}-\d\d-\d\dT[0-2]\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-4]):[0-5]\d)", re.ASCII)
+TEXT = re.compile(r"[^\[{].*", re.DOTALL)
+"""The accepted texts, whole-string matches, of a scalar of each type; `spark_jobs.transforms.decode` uses the same."""
 
 
 class ContractError(ValueError):
@@ -66,19 +70,24 @@ def decode(kind: type[Record], data: bytes | None) -> Record:
         raise ContractError("invalid_utf8") from None
     try:
         # Numbers stay text until the field's type is known: 1.10 must not pass through a float.
-        found = json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_refuse_constant)
+        found = json.loads(
+            text, parse_float=str, parse_int=str, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats
+        )
+    except ContractError:
+        raise
     except (ValueError, RecursionError):
-        raise ContractError("not_json") from None
+        raise ContractError("not_a_json_object") from None
     if not isinstance(found, dict):
-        raise ContractError("not_an_object")
+        raise ContractError("not_a_json_object")
     record: Record = _from_object(kind, found)
     return record
 
 
-class _Number(str):
-    """A JSON number, as written."""
-
-    __slots__ = ()
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ContractError("unknown_field")
+    return found
 
 
 def _refuse_constant(name: str) -> None:
@@ -113,7 +122,7 @@ def _from_object(kind: Any, found: Mapping[str, Any]) -> Any:
             values[field.name] = field.from_wire(value)
         except ContractError:
             raise
-        except (ValueError, TypeError, ArithmeticError, binascii.Error):
+        except (ValueError, TypeError, LookupError, ArithmeticError, binascii.Error):
             raise ContractError(f"invalid:{field.name}") from None
     return kind(**values)
 
@@ -161,7 +170,7 @@ def _one_of(allowed: tuple[str, ...]) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if value not in allowed:
             raise ValueError("not one of the allowed values")
-        return str(value)
+        return _text(value)
 
     return check
 
@@ -176,37 +185,36 @@ def _numbers(found: Any) -> dict[str, float]:
     return {str(name): _float(value) for name, value in _object(found).items()}
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not text")
-    return str(value)
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("not true or false")
+def _scalar(value: Any, pattern: re.Pattern[str]) -> str:
+    """Returns the text of a JSON scalar. A quoted number is as good as a bare one: what counts is the text."""
+    if value is True or value is False:
+        value = "true" if value else "false"
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError("not a text of the asked form")
     return value
 
 
+def _text(value: Any) -> str:
+    return _scalar(value, TEXT)
+
+
+def _boolean(value: Any) -> bool:
+    return {"true": True, "false": False}[_scalar(value, TEXT)]
+
+
 def _integer(value: Any) -> int:
-    if not isinstance(value, _Number):
-        raise TypeError("not a number")
-    return int(value)
+    return int(_scalar(value, INTEGER))
 
 
 def _float(value: Any) -> float:
-    if not isinstance(value, _Number):
-        raise TypeError("not a number")
-    number = float(value)
+    number = float(_scalar(value, NUMBER))
     if not math.isfinite(number):
         raise ValueError("not finite")
     return number
 
 
 def _amount(value: Any) -> Decimal:
-    if not AMOUNT.fullmatch(_text(value)):
-        raise ValueError("not an amount")
-    return Decimal(value)
+    return Decimal(_scalar(value, AMOUNT))
 
 
 def _amount_text(value: Decimal) -> str:
@@ -214,9 +222,7 @@ def _amount_text(value: Decimal) -> str:
 
 
 def _time(value: Any) -> datetime:
-    if not TIME.fullmatch(_text(value)):
-        raise ValueError("not a time with a zone")
-    return datetime.fromisoformat(value).astimezone(UTC)
+    return datetime.fromisoformat(_scalar(value, TIME)).astimezone(UTC)
 
 
 def _time_text(value: datetime) -> str:
@@ -225,7 +231,7 @@ def _time_text(value: datetime) -> str:
 
 
 def _date(value: Any) -> date:
-    return date.fromisoformat(_text(value))
+    return date.fromisoformat(_scalar(value, DATE))
 
 
 def _bytes(value: Any) -> bytes:

@@ -1,0 +1,39 @@
+"""The named errors of the jobs. Each is one paragraph for its reader: what happened, and what to do."""
+
+from configuration import FraudDetectionError
+
+
+class NoJava(FraudDetectionError):
+    """No Java, or one that Spark does not run on."""
+
+
+class MissingConnector(FraudDetectionError):
+    """Spark's Kafka connector is not on the class path."""
+
+
+class BrokerUnreachable(FraudDetectionError):
+    """No broker answers at the given address."""
+
+
+class MissingTopic(FraudDetectionError):
+    """A topic that the job reads or writes does not exist."""
+
+
+class InvalidRule(FraudDetectionError):
+    """A rule does not parse, names an unknown column, or is no yes-or-no question about one transaction."""
+
+
+class UnusableCheckpoint(FraudDetectionError):
+    """The checkpoint cannot be read or written, or belongs to something else."""
+
+
+class PortInUse(FraudDetectionError):
+    """The metrics port is taken."""
+
+
+class TooFewSlots(FraudDetectionError):
+    """Real-time mode needs one task slot for each task, all at once."""
+
+
+class QueryFailed(FraudDetectionError):
+    """The streaming query ended with an error."""
