@@ -4,5 +4,6 @@ from configuration.durations import Duration
 from configuration.errors import FraudDetectionError, report
 from configuration.kafka import KafkaConnection
 from configuration.settings import InvalidSettings, Settings
+from configuration.topics import TopicNames
 
-__all__ = ["Duration", "FraudDetectionError", "InvalidSettings", "KafkaConnection", "Settings", "report"]
+__all__ = ["Duration", "FraudDetectionError", "InvalidSettings", "KafkaConnection", "Settings", "TopicNames", "report"]

@@ -137,10 +137,12 @@ class Rejected:
     timestamp: Annotated[datetime, "Kafka's timestamp of the record, UTC"]
     reasons: Annotated[tuple[str, ...], "Reason codes, such as missing:amount (docs/reference/reason-codes.md)"]
     schema_version: Annotated[int, "SCHEMA_VERSION of the reader that refused it"]
-    key: Annotated[bytes | None, "Key as it came"] = None
-    value: Annotated[bytes | None, "Value as it came; its beginning where `truncated`"] = None
-    headers: Annotated[tuple[Header, ...] | None, "Headers as they came; absent where there were none"] = None
-    truncated: Annotated[bool | None, "True where the value was too large to repeat: the rest is at `offset` of `topic`"] = None
+    key: Annotated[bytes | None, "Key as it came; its beginning where it is too large"] = None
+    value: Annotated[bytes | None, "Value as it came; its beginning where it is too large"] = None
+    headers: Annotated[tuple[Header, ...] | None, "Headers as they came; absent where there were none or they are too large"] = None
+    truncated: Annotated[
+        bool | None, "True where key, value or headers are too large to repeat: the whole is at `offset` of `topic`"
+    ] = None
 
 
 RECORDS = (Transaction, Label, Customer, Merchant, Scored, Alert, Rejected)

@@ -38,8 +38,7 @@ class Topics:
         """How each topic is created: `partitions` for those that carry traffic by card, one for the profiles.
 
         Profiles are compacted: the newest version of a key is kept for ever. What the detector writes carries the broker's append
-        time, so that the time from a transaction to its alert can be read off the records. Dead letters repeat a whole record in
-        base64, hence their larger limit.
+        time, so that the time from a transaction to its alert can be read off the records.
         """
         traffic = {"retention.ms": str(7 * DAY_MS)}
         appended = {**traffic, "message.timestamp.type": "LogAppendTime"}

@@ -1,4 +1,4 @@
-"""The simulated world of the Fraud Detection Handbook (chapter 3), row for row: 183 days are 1,754,155 payments, 14,681 of them fraud.
+"""The simulated world of the Fraud Detection Handbook (chapter 3), row for row: in 183 days 1,754,155 payments, 14,681 frauds.
 
 Written from the Handbook's prose. Two kinds of generator are needed to the letter, NumPy's legacy `RandomState` and Python's own
 `random.Random`, because each customer of the book draws from both. The seeds are the book's; no setting changes them.
@@ -95,7 +95,8 @@ class Thinning:
 
     def _kept(self, chosen: Integers, first: int, start: float) -> Integers:
         ranks = first + start + np.arange(len(chosen) + 1)
-        return chosen[np.diff(np.floor(ranks * self.share)) > 0]
+        kept: Integers = chosen[np.diff(np.floor(ranks * self.share)) > 0]
+        return kept
 
 
 EXACT = Thinning()

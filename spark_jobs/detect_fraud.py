@@ -1,0 +1,236 @@
+"""The detector. `python -m spark_jobs.detect_fraud --config detector.yaml`, or the same file to spark-submit."""
+
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import structlog
+from prometheus_client import CollectorRegistry
+from pyspark.errors import PySparkException, StreamingQueryException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from configuration import FraudDetectionError, report
+from spark_jobs import session, sources
+from spark_jobs.errors import QueryFailed, TooFewSlots, UnusableCheckpoint
+from spark_jobs.metrics import StreamMetrics, observed, serve
+from spark_jobs.pipeline import detect
+from spark_jobs.settings import AvailableNowTrigger, ConsoleSink, DetectorSettings, MicroBatchTrigger, RealTimeTrigger
+from spark_jobs.sinks import FanOut, Sink
+from spark_jobs.sinks import console as console_sink
+from spark_jobs.sinks import kafka as kafka_sink
+
+PROGRAM = "python -m spark_jobs.detect_fraud"
+POLL_S = 0.2
+"""How often a running query is asked whether it still runs."""
+
+log = structlog.get_logger()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the detector until it is stopped, has read all (availableNow) or fails; returns the exit code."""
+    log_dir: Path | None = None
+    try:
+        settings = DetectorSettings.load(sys.argv[1:] if arguments is None else arguments, PROGRAM)
+        log_dir = settings.log_dir
+        if log_dir is not None:
+            log_dir.mkdir(parents=True, exist_ok=True)
+        run(settings)
+    except FraudDetectionError as error:
+        _keep_trace(log_dir)
+        return report(error)
+    except PySparkException as error:
+        _keep_trace(log_dir)
+        return report(QueryFailed(f"Spark refused to go on: {_first_line(error)}", _trace_advice(log_dir)))
+    except KeyboardInterrupt:
+        pass  # during start-up: nothing is running yet
+    return 0
+
+
+def run(settings: DetectorSettings) -> None:
+    """Runs the detector until SIGTERM, SIGINT, the end of an availableNow run, or an error.
+
+    Raises:
+        FraudDetectionError: one of `spark_jobs.errors`.
+    """
+    _check_checkpoint(settings.checkpoint)
+    partitions = sources.check(settings.kafka, settings.topics)
+    registry = CollectorRegistry()
+    if settings.metrics.port:
+        serve(registry, settings.metrics.host, settings.metrics.port)
+    slots = partitions + 1 if isinstance(settings.trigger, RealTimeTrigger) else 1
+    spark = session.build("detect_fraud", settings.spark, slots, settings.log_dir)
+    metrics = StreamMetrics(registry)
+    spark.streams.addListener(metrics)
+    try:
+        with _stop_signals() as stop_asked:
+            if isinstance(settings.trigger, RealTimeTrigger):
+                _check_slots(spark, partitions)
+            decided = observed(_decided(spark, settings))
+            with _console(settings):
+                query = _start(decided, settings)
+                log.info(
+                    "detector started", mode=settings.trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint
+                )
+                _await(query, stop_asked, metrics.progressed, settings)
+        log.info("detector stopped")
+    finally:
+        spark.stop()
+
+
+def _decided(spark: SparkSession, settings: DetectorSettings) -> DataFrame:
+    raw = sources.read_stream(spark, settings.kafka, settings.topics, settings.trigger, settings.max_offsets)
+    limits = settings.limits
+    return detect(raw, settings.topics, settings.rules, limits.max_bytes, limits.max_future, limits.max_age)
+
+
+def _start(decided: DataFrame, settings: DetectorSettings) -> StreamingQuery:
+    if isinstance(settings.trigger, RealTimeTrigger):
+        writer = kafka_sink.write_stream(decided, settings.kafka, settings.topics)
+        duration = _milliseconds(settings.trigger.duration.total_seconds())
+        writer = writer.trigger(realTime=duration)  # type: ignore[call-overload]  # PySpark's own stubs lack it
+    else:
+        writer = decided.writeStream.foreachBatch(FanOut(_sinks(settings)).write)
+        if isinstance(settings.trigger, MicroBatchTrigger):
+            writer = writer.trigger(processingTime=_milliseconds(settings.trigger.interval.total_seconds()))
+        else:
+            writer = writer.trigger(availableNow=True)
+    return writer.queryName("detect_fraud").option("checkpointLocation", settings.checkpoint).start()
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{round(seconds * 1000)} milliseconds"
+
+
+def _sinks(settings: DetectorSettings) -> list[Sink]:
+    """Returns the sinks in the order in which they are written: console last, it is the one that someone watches."""
+    sinks: list[Sink] = [kafka_sink.KafkaSink(settings.kafka, settings.topics)]
+    if _console_settings(settings):
+        sinks.append(console_sink.ConsoleSink())
+    return sinks
+
+
+def _console_settings(settings: DetectorSettings) -> ConsoleSink | None:
+    return next((sink for sink in settings.sinks.values() if isinstance(sink, ConsoleSink)), None)
+
+
+@contextmanager
+def _console(settings: DetectorSettings) -> Iterator[None]:
+    """In real-time mode alerts are printed by reading their topic back."""
+    chosen = _console_settings(settings)
+    if chosen is None or not isinstance(settings.trigger, RealTimeTrigger):
+        yield
+        return
+    reader = console_sink.ConsoleReader(settings.kafka, settings.topics.alerts, chosen.group)
+    reader.start()
+    try:
+        yield
+    finally:
+        reader.stop()
+
+
+def _await(query: StreamingQuery, stop_asked: threading.Event, progressed: threading.Event, settings: DetectorSettings) -> None:
+    """Waits until the query ends or a stop is asked for; then lets it finish the batch at work, within `stop_timeout`."""
+    while query.isActive and not stop_asked.wait(POLL_S):
+        pass
+    if query.isActive:
+        _let_finish(query, progressed, settings)
+        query.stop()
+    elif error := query.exception():
+        raise _failure(error, settings) from error
+
+
+def _let_finish(query: StreamingQuery, progressed: threading.Event, settings: DetectorSettings) -> None:
+    limit = settings.stop_timeout
+    if isinstance(settings.trigger, RealTimeTrigger) and settings.trigger.duration > limit:
+        log.info(
+            "stopping at once: the next checkpoint is too far away; what came since the last one is replayed on the next start"
+        )
+        return
+    if isinstance(settings.trigger, AvailableNowTrigger) or query.status["isTriggerActive"] or query.status["isDataAvailable"]:
+        log.info("stopping after the batch at work", within_seconds=limit.total_seconds())
+        progressed.clear()
+        progressed.wait(limit.total_seconds())
+
+
+def _failure(error: StreamingQueryException, settings: DetectorSettings) -> FraudDetectionError:
+    cause = _first_line(error)
+    trace = _trace_advice(settings.log_dir)
+    if any(sign in str(error) for sign in _CHECKPOINT_SIGNS):
+        return UnusableCheckpoint(
+            f"The checkpoint {settings.checkpoint} cannot be used: {cause}",
+            f"Restore it, or name a new folder: the detector then reads all topics from the beginning again. {trace}",
+        )
+    return QueryFailed(f"The stream ended: {cause}", f"Nothing is lost: the next start goes on from the checkpoint. {trace}")
+
+
+_CHECKPOINT_SIGNS = (
+    "STATE_STORE_CHECKPOINT",
+    "MALFORMED_LOG",
+    "Incomplete log file",
+    "OffsetSeqLog",
+    "CommitLog",
+    "malformed",
+    "checkpoint",
+)
+
+
+def _first_line(error: PySparkException) -> str:
+    """Returns the innermost cause in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return (causes[-1] if causes else lines[0])[:500]
+
+
+def _trace_advice(log_dir: Path | None) -> str:
+    return f"The full trace is in {log_dir}." if log_dir else "The full trace is above."
+
+
+def _keep_trace(log_dir: Path | None) -> None:
+    if log_dir is None:
+        traceback.print_exc()
+    elif log_dir.is_dir():
+        with (log_dir / "detect_fraud.log").open("a") as file:
+            traceback.print_exc(file=file)
+
+
+def _check_checkpoint(checkpoint: str) -> None:
+    path = Path(checkpoint)
+    if "://" in checkpoint or path.is_dir() or not path.exists():
+        return
+    raise UnusableCheckpoint(f"The checkpoint {checkpoint} is a file, not a folder", "Name a folder under `checkpoint`.")
+
+
+def _check_slots(spark: SparkSession, partitions: int) -> None:
+    slots = spark.sparkContext.defaultParallelism
+    if slots < partitions:
+        raise TooFewSlots(
+            f"Real-time mode reads {partitions} partitions with one task each, all at once; Spark has {slots} task slots",
+            "Give it more cores (spark.master, executors), or use trigger.mode microBatch.",
+        )
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """Turns SIGTERM and SIGINT into an event. Enter it after Spark has started: PySpark sets a SIGINT handler of its own."""
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 signal's signature
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    sys.exit(main())

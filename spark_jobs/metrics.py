@@ -1,0 +1,129 @@
+"""Prometheus metrics of a stream, fed by its progress events. docs/reference/metrics.md explains each."""
+
+import errno
+import json
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.listener import (
+    QueryIdleEvent,
+    QueryProgressEvent,
+    QueryStartedEvent,
+    QueryTerminatedEvent,
+    StreamingQueryListener,
+)
+
+from spark_jobs.errors import PortInUse
+from spark_jobs.transforms.decode import KINDS, REASON_CODES, REJECTED
+
+OBSERVATION = "detector"
+KIND_NAMES = (*KINDS, REJECTED)
+DECISIONS = ("approve", "review", "decline")
+
+
+def observed(decided: DataFrame) -> DataFrame:
+    """Returns the decided events, unchanged, counted on their way: Spark hands the counts over with each progress event."""
+    is_transaction = F.col("kind") == "transaction"
+    return decided.observe(
+        OBSERVATION,
+        F.max("ingest_time").alias("newest"),
+        *(F.count_if(F.col("kind") == kind).alias(f"kind_{kind}") for kind in KIND_NAMES),
+        *(F.count_if(is_transaction & (F.col("decision") == one)).alias(f"decision_{one}") for one in DECISIONS),
+        *(F.count_if(F.exists("reasons", _is_code(code))).alias(f"reason_{code}") for code in REASON_CODES),
+    )
+
+
+def _is_code(code: str) -> Any:
+    return lambda reason: F.substring_index(reason, ":", 1) == code
+
+
+class StreamMetrics(StreamingQueryListener):
+    """Counts what a stream does. Its methods are called by Spark, on a thread of its own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.progressed = threading.Event()
+        """Set at each progress event; a stop waits for it."""
+        self._last = time.monotonic()
+        self._rows = Counter("fraud_rows", "Records read, by kind", ["kind"], registry=registry)
+        self._decisions = Counter("fraud_decisions", "Transactions decided, by decision", ["decision"], registry=registry)
+        self._alerts = Counter("fraud_alerts", "Alerts: decisions that are not approve", registry=registry)
+        self._rejected = Counter("fraud_rejected", "Records rejected, by reason code", ["reason"], registry=registry)
+        self._duration = Histogram(
+            "fraud_batch_duration_seconds",
+            "Time that a batch took",
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600),
+            registry=registry,
+        )
+        self._lag_rows = Gauge("fraud_lag_rows", "Records in Kafka that are not read yet", registry=registry)
+        self._lag_seconds = Gauge("fraud_lag_seconds", "Age of the newest record read where others wait, else 0", registry=registry)
+        since = Gauge("fraud_seconds_since_progress", "Time since Spark last reported progress", registry=registry)
+        since.set_function(lambda: time.monotonic() - self._last)
+
+    def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802, ARG002 Spark's name
+        """Begins to count the time since the last progress."""
+        self._last = time.monotonic()
+
+    def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802, ARG002
+        """Nothing to read is progress too."""
+        self._last = time.monotonic()
+        self._lag_rows.set(0)
+        self._lag_seconds.set(0)
+
+    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802, ARG002
+        """Wakes who waits for progress."""
+        self.progressed.set()
+
+    def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
+        """Adds one batch to the counts."""
+        self._last = time.monotonic()
+        self.progressed.set()
+        progress = event.progress
+        self._duration.observe(progress.batchDuration / 1000)
+        behind = sum(_behind(source) for source in progress.sources)
+        self._lag_rows.set(behind)
+        found = progress.observedMetrics.get(OBSERVATION)
+        if found is None:
+            return
+        counts = found.asDict()
+        newest = counts.pop("newest")
+        if newest is not None:
+            age = (datetime.now(UTC) - newest.astimezone(UTC)).total_seconds()
+            self._lag_seconds.set(max(age, 0.0) if behind else 0.0)
+        for kind in KIND_NAMES:
+            self._rows.labels(kind).inc(counts[f"kind_{kind}"])
+        for decision in DECISIONS:
+            self._decisions.labels(decision).inc(counts[f"decision_{decision}"])
+        self._alerts.inc(counts["decision_review"] + counts["decision_decline"])
+        for code in REASON_CODES:
+            self._rejected.labels(code).inc(counts[f"reason_{code}"])
+
+
+def _behind(source: Any) -> int:
+    """Returns how many records a source has not read: Spark tells offsets as JSON, {topic: {partition: offset}}."""
+    if not source.latestOffset or not source.endOffset:
+        return 0
+    latest, read = json.loads(source.latestOffset), json.loads(source.endOffset)
+    return sum(
+        max(offset - read.get(topic, {}).get(partition, 0), 0)
+        for topic, partitions in latest.items()
+        for partition, offset in partitions.items()
+    )
+
+
+def serve(registry: CollectorRegistry, host: str, port: int) -> None:
+    """Serves /metrics until the program ends.
+
+    Raises:
+        PortInUse: another program has the port.
+    """
+    try:
+        start_http_server(port, host, registry)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise PortInUse(f"Port {port} on {host} is in use", "Set metrics.port to a free one, or to 0 for no metrics.") from None

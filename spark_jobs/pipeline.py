@@ -1,0 +1,31 @@
+"""The product on one page: what happens to a Kafka record on its way to a decision.
+
+    decode ──► features ──────────────────────────► score ──► decide ──► egress
+               row-wise │ per terminal │ per card
+
+Every step is a DataFrame function, the same in real-time mode, in micro-batches and in the trainer's batch. Labels, customers and
+merchants travel the same way as transactions: they change the history that later transactions see, and give no record of their
+own. What cannot be read travels too, untouched, and leaves as a dead letter. The last step belongs to the sinks: Kafka takes
+records in the contract's JSON (`transforms.egress`), others take the columns.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from pyspark.sql import DataFrame
+
+from contract import Topics
+from spark_jobs.transforms.decide import Rule, decide
+from spark_jobs.transforms.decode import decode
+from spark_jobs.transforms.derive import derive
+
+
+def detect(
+    raw: DataFrame, topics: Topics, rules: Mapping[str, Rule], max_bytes: int, max_future: timedelta, max_age: timedelta
+) -> DataFrame:
+    """Returns one decided event for each record of `raw`, the columns of Spark's Kafka source, headers included."""
+    events = decode(raw, topics, max_bytes, max_future, max_age)
+    # History per terminal, then per card, goes here: two stateful steps that add to what `derive` sees.
+    featured = derive(events)
+    # The model's score goes here: one column more for `decide`.
+    return decide(featured, rules)

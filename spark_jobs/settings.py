@@ -1,0 +1,124 @@
+"""Settings of the detector: one frozen class, unknown keys refused. `python -m spark_jobs.detect_fraud --help` lists them."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from configuration import Duration, KafkaConnection, Settings, TopicNames
+
+
+class Part(BaseModel):
+    """A nested group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RealTimeTrigger(Part):
+    """Rows flow all the time: tens of milliseconds; one task slot for every partition. Sinks: kafka, console."""
+
+    mode: Literal["realTime"] = "realTime"
+    duration: Duration = Field(
+        timedelta(minutes=5),
+        ge=timedelta(seconds=5),
+        description="Time between two checkpoints: a short one replays less after a crash, and stalls the stream more often",
+    )
+
+
+class MicroBatchTrigger(Part):
+    """A batch every `interval`. All sinks."""
+
+    mode: Literal["microBatch"] = "microBatch"
+    interval: Duration = Field(timedelta(seconds=1), ge=timedelta(0), description="Time between the starts of two batches")
+
+
+class AvailableNowTrigger(Part):
+    """Reads all there is, in batches, and stops: tests, backfills, catching up. All sinks."""
+
+    mode: Literal["availableNow"] = "availableNow"
+
+
+Trigger = Annotated[RealTimeTrigger | MicroBatchTrigger | AvailableNowTrigger, Field(discriminator="mode")]
+
+
+class Rule(Part):
+    """One rule: a question about one transaction, and what a yes means."""
+
+    when: str = Field(description="Spark SQL boolean expression over the transaction's fields and the features")
+    action: Literal["review", "decline"] = Field("review", description="Decision where the rule fires; decline beats review")
+    reason: str = Field(min_length=1, description="Why, in words for the analyst; goes into the alert")
+
+
+class Limits(Part):
+    """What an input record may be before it is rejected."""
+
+    max_bytes: int = Field(65_536, ge=1_024, le=400_000, description="Largest value of an input record, in bytes")
+    max_future: Duration = Field(timedelta(minutes=10), description="How far event_time may be ahead of Kafka's timestamp")
+    max_age: Duration = Field(timedelta(days=3_650), description="How far event_time may be behind Kafka's timestamp")
+
+
+class KafkaSink(Part):
+    """Scored transactions, alerts and dead letters to their topics: at least once, repeats are byte-identical."""
+
+    type: Literal["kafka"] = "kafka"
+
+
+class ConsoleSink(Part):
+    """One line an alert on the driver's standard output: at least once."""
+
+    type: Literal["console"] = "console"
+    group: str = Field("fraud-detector-console", description="Kafka consumer group that keeps its place in real-time mode")
+
+
+Sink = Annotated[KafkaSink | ConsoleSink, Field(discriminator="type")]
+
+
+class Metrics(Part):
+    """Prometheus metrics of the stream."""
+
+    port: int = Field(0, ge=0, le=65_535, description="Port of /metrics; 0 serves none")
+    host: str = Field("127.0.0.1", description="Address that the port is bound to; 0.0.0.0 in a pod")
+
+
+class Spark(Part):
+    """Spark itself."""
+
+    master: str | None = Field(
+        None, description="Where Spark runs; by default what spark-submit says, else local[N] with enough slots"
+    )
+    conf: dict[str, str] = Field({}, description="Further Spark settings; they win over the detector's own")
+
+
+class DetectorSettings(Settings):
+    """Reads transactions from Kafka, scores them, publishes explained alerts."""
+
+    kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
+    topics: TopicNames = Field(TopicNames(), description="Names of the topics")
+    trigger: Trigger = Field(MicroBatchTrigger(), description="Mode of the stream: realTime, microBatch or availableNow")
+    checkpoint: str = Field("checkpoints/detect_fraud", description="Where the stream keeps its place; one folder a detector")
+    max_offsets: int = Field(100_000, ge=1, description="Most records a batch reads; real-time mode takes each record as it comes")
+    limits: Limits = Field(Limits(), description="What an input record may be before it is rejected")
+    rules: dict[str, Rule] = Field({}, description="Rules by name")
+    sinks: dict[str, Sink] = Field(
+        {"kafka": KafkaSink(), "console": ConsoleSink()}, description="Where results go, by name; kafka is required"
+    )
+    metrics: Metrics = Field(Metrics(), description="Prometheus metrics of the stream")
+    spark: Spark = Field(Spark(), description="Spark itself")
+    stop_timeout: Duration = Field(
+        timedelta(seconds=30),
+        description="How long a stop may wait for the batch at work; after that it is replayed on the next start",
+    )
+    log_dir: Path | None = Field(
+        Path("logs"), description="Folder of spark.log and detect_fraud.log, with full traces; null: standard error"
+    )
+
+    @model_validator(mode="after")
+    def _sinks_fit(self) -> Self:
+        sinks = tuple(self.sinks.values())
+        if not any(isinstance(sink, KafkaSink) for sink in sinks):
+            raise ValueError("sinks: one of type kafka is needed, it carries scored transactions, alerts and dead letters")
+        for kind in (KafkaSink, ConsoleSink):
+            if sum(isinstance(sink, kind) for sink in sinks) > 1:
+                raise ValueError(f"sinks: two of type {kind.model_fields['type'].default} would repeat every record")
+        return self
