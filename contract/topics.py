@@ -34,7 +34,7 @@ class Topics:
         """Names of the topics that the detector writes."""
         return (self.scored, self.rejected, self.alerts)
 
-    def specs(self, partitions: int = 2) -> tuple[TopicSpec, ...]:
+    def specs(self, partitions: int) -> tuple[TopicSpec, ...]:
         """How each topic is created: `partitions` for those that carry traffic by card, one for the profiles.
 
         Profiles are compacted: the newest version of a key is kept for ever. What the detector writes carries the broker's append

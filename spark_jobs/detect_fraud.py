@@ -59,7 +59,7 @@ def run(settings: DetectorSettings) -> None:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
     _check_checkpoint(settings.checkpoint)
-    partitions = sources.check(settings.kafka, settings.topics)
+    partitions = sources.count_partitions(settings.kafka, settings.topics)
     registry = CollectorRegistry()
     if settings.metrics.port:
         serve(registry, settings.metrics.host, settings.metrics.port)

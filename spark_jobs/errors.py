@@ -3,20 +3,8 @@
 from configuration import FraudDetectionError
 
 
-class NoJava(FraudDetectionError):
-    """No Java, or one that Spark does not run on."""
-
-
 class MissingConnector(FraudDetectionError):
     """Spark's Kafka connector is not on the class path."""
-
-
-class BrokerUnreachable(FraudDetectionError):
-    """No broker answers at the given address."""
-
-
-class MissingTopic(FraudDetectionError):
-    """A topic that the job reads or writes does not exist."""
 
 
 class InvalidRule(FraudDetectionError):

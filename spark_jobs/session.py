@@ -1,18 +1,14 @@
 """The Spark session: the configuration that a detector runs with, and the checks before Spark starts."""
 
 import os
-import re
-import shutil
-import subprocess
 from importlib.resources import files
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from spark_jobs.errors import MissingConnector, NoJava
+from configuration import find_java
+from spark_jobs.errors import MissingConnector
 from spark_jobs.settings import Spark
-
-JAVA_AT_LEAST = 17
 
 CONF = {
     "spark.sql.session.timeZone": "UTC",
@@ -46,7 +42,7 @@ def build(name: str, spark: Spark, slots: int, log_dir: Path | None) -> SparkSes
         MissingConnector: the Kafka connector is not among Spark's jars.
     """
     if not _submitted():
-        check_java()
+        find_java()
     builder = SparkSession.builder.appName(name)
     if spark.master or not _submitted():
         builder = builder.master(spark.master or f"local[{max(os.cpu_count() or 1, slots)}]")
@@ -61,23 +57,6 @@ def build(name: str, spark: Spark, slots: int, log_dir: Path | None) -> SparkSes
     session = builder.getOrCreate()
     _check_connector(session)
     return session
-
-
-def check_java() -> None:
-    """Returns where a Java is found that Spark runs on: JAVA_HOME's, else the first one in PATH.
-
-    Raises:
-        NoJava: there is none, or it is older than 17.
-    """
-    home = os.environ.get("JAVA_HOME")
-    java = f"{home}/bin/java" if home else shutil.which("java")
-    advice = "Install a JDK 17 or newer (Debian: openjdk-17-jdk-headless) and set JAVA_HOME to it or put its bin in PATH."
-    if java is None or not Path(java).is_file():
-        raise NoJava("JAVA_HOME holds no bin/java" if home else "No Java is found: JAVA_HOME is not set, PATH has no java", advice)
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    version = re.search(r'version "(?:1\.)?(\d+)', told)
-    if version is None or int(version[1]) < JAVA_AT_LEAST:
-        raise NoJava(f"Spark needs Java {JAVA_AT_LEAST} or newer, {java} is {version[1] if version else 'none'}", advice)
 
 
 def _submitted() -> bool:

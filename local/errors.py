@@ -1,0 +1,19 @@
+"""The named errors of the laptop's programs."""
+
+from configuration import FraudDetectionError
+
+
+class MissingJars(FraudDetectionError):
+    """The broker's jars are not there, or not the pinned ones."""
+
+
+class BrokerFailed(FraudDetectionError):
+    """The broker did not start."""
+
+
+class PortTaken(FraudDetectionError):
+    """Another program listens on the port."""
+
+
+class DemoFailed(FraudDetectionError):
+    """One of the demo's programs ended early."""

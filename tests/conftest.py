@@ -1,0 +1,54 @@
+"""One broker for the whole run; topics of its own for each test."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from configuration import KafkaConnection, TopicNames
+from local.broker import Broker
+from producer.topics import create_topics
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    one = Broker(tmp_path_factory.mktemp("kafka"))
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(broker: Broker) -> KafkaConnection:
+    return KafkaConnection(bootstrap_servers=broker.address)
+
+
+@pytest.fixture
+def new_topics(kafka: KafkaConnection) -> Callable[..., TopicNames]:
+    """Returns a function that creates the seven topics under names that no other test has."""
+
+    def create(partitions: int = 2) -> TopicNames:
+        prefix = f"t{next(_numbers)}."
+        defaults = TopicNames()
+        topics = TopicNames(**{name: prefix + getattr(defaults, name) for name in defaults.__dataclass_fields__})
+        create_topics(kafka, topics.specs(partitions))
+        return topics
+
+    return create
+
+
+@pytest.fixture
+def topics(new_topics: Callable[..., TopicNames]) -> TopicNames:
+    return new_topics()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, and no settings from outside."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("FRAUD_CONFIG", "FRAUD_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path

@@ -1,0 +1,82 @@
+"""Talking to the test session's broker: send all, read all."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+TIMEOUT_S = 30.0
+
+
+class Record(NamedTuple):
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+def send(address: str, topic: str, records: Iterable[Sequence]) -> int:
+    """Sends (key, value) or (key, value, headers), in order; returns how many, all acknowledged."""
+    failed = []
+    producer = Producer(
+        {"bootstrap.servers": address, "acks": "all", "linger.ms": 5, "partitioner": "murmur2_random", "compression.type": "lz4"}
+    )
+    count = 0
+    for key, value, *headers in records:
+        while True:
+            try:
+                producer.produce(
+                    topic,
+                    value,
+                    key,
+                    headers=headers[0] if headers else None,
+                    on_delivery=lambda e, _: failed.append(e) if e else None,
+                )
+                break
+            except BufferError:
+                producer.poll(0.1)
+        producer.poll(0)
+        count += 1
+    assert producer.flush(TIMEOUT_S) == 0
+    assert not failed, failed[0]
+    return count
+
+
+def read_all(address: str, topic: str) -> list[Record]:
+    """Returns all that is in a topic now, partition after partition."""
+    consumer = Consumer(
+        {"bootstrap.servers": address, "group.id": "tests", "enable.auto.commit": False, "enable.partition.eof": False}
+    )
+    found: list[Record] = []
+    try:
+        for number in consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=TIMEOUT_S, cached=False)
+            if low == high:
+                continue
+            consumer.assign([TopicPartition(topic, number, low)])
+            position = low
+            while position < high:
+                messages = consumer.consume(10_000, timeout=1.0)
+                for message in messages:
+                    assert not message.error(), message.error()
+                    if message.offset() < high:
+                        found.append(
+                            Record(topic, number, message.offset(), message.timestamp()[1], message.key(), message.value())
+                        )
+                    position = message.offset() + 1
+    finally:
+        consumer.close()
+    return found
+
+
+def end_offsets(address: str, topic: str) -> int:
+    """Returns how many records a topic holds, over all partitions."""
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "tests"})
+    try:
+        partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
+        marks = [consumer.get_watermark_offsets(TopicPartition(topic, one), timeout=TIMEOUT_S, cached=False) for one in partitions]
+        return sum(high - low for low, high in marks)
+    finally:
+        consumer.close()
