@@ -33,6 +33,7 @@ def create_topics(connection: KafkaConnection, specs: Sequence[TopicSpec]) -> li
             future.result()
             created.append(name)
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was quicker
-                raise
+            cause = error.args[0]
+            if not isinstance(cause, KafkaError) or cause.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise  # else somebody was quicker
     return created

@@ -33,6 +33,9 @@ CONF = {
     "spark.sql.streaming.ui.retainedQueries": "5",
 }
 
+LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+"""Without spark-submit driver and tasks are one process: nobody else need reach it."""
+
 
 def build(name: str, spark: Spark, slots: int, log_dir: Path | None) -> SparkSession:
     """Returns the Spark session of a job, started here. `slots` is how many tasks must run at once.
@@ -46,7 +49,7 @@ def build(name: str, spark: Spark, slots: int, log_dir: Path | None) -> SparkSes
     builder = SparkSession.builder.appName(name)
     if spark.master or not _submitted():
         builder = builder.master(spark.master or f"local[{max(os.cpu_count() or 1, slots)}]")
-    conf = {**CONF, **spark.conf}
+    conf = {**CONF, **(LOCAL if not _submitted() else {}), **spark.conf}
     if log_dir is not None and not _submitted():
         options = (
             f"-Dlog4j2.configurationFile={files('spark_jobs') / 'log4j2.properties'} -Dfraud.log={log_dir.absolute() / 'spark.log'}"

@@ -1,0 +1,50 @@
+"""`python -m producer run` sends traffic to Kafka, `python -m producer dataset` writes it to Parquet; both know `--help`."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+import structlog
+
+from configuration import FraudDetectionError, report
+from producer import dataset, run
+from producer.settings import DatasetSettings, RunSettings
+
+USAGE = """\
+usage: python -m producer run [OPTIONS]       send card traffic to Kafka
+       python -m producer dataset [OPTIONS]   write it to Parquet
+Each lists its options with --help.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 0 done or stopped, 1 an error, 2 no such program."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    program, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
+    try:
+        if program == "run":
+            run_settings = RunSettings.load(rest, "python -m producer run")
+            _tell(run.run(run_settings), run_settings.json_summary)
+        elif program == "dataset":
+            dataset_settings = DatasetSettings.load(rest, "python -m producer dataset")
+            _tell(dataset.write(dataset_settings), dataset_settings.json_summary)
+        else:
+            asked = program in ("-h", "--help")
+            (sys.stdout if asked else sys.stderr).write(USAGE)
+            return 0 if asked else 2
+    except FraudDetectionError as error:
+        return report(error)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _tell(summary: dict[str, float], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(summary) + "\n")
+    else:
+        sys.stderr.write(", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in summary.items()) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

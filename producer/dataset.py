@@ -1,0 +1,123 @@
+"""Traffic to Parquet: what a data scientist trains on, made by the code that also makes the stream."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configuration import FraudDetectionError
+from contract import Customer, Label, Merchant, Transaction
+from producer.labels import Labeller
+from producer.payments import Event
+from producer.people import populate
+from producer.progress import Meter
+from producer.settings import DatasetSettings
+from producer.traffic import PAYMENTS_A_DAY, Traffic
+
+ROWS_A_GROUP = 50_000
+
+_TYPES: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    bool: pa.bool_(),
+    float: pa.float64(),
+    Decimal: pa.decimal128(12, 2),
+    datetime: pa.timestamp("us", tz="UTC"),
+    date: pa.date32(),
+}
+
+
+class FolderInUse(FraudDetectionError):
+    """The data set's folder holds one already."""
+
+
+def arrow_schema(kind: type) -> pa.Schema:
+    """Returns the Arrow schema of a record class: its fields, in order, by their types."""
+    hints = get_type_hints(kind)
+    return pa.schema([pa.field(one.name, _TYPES[_scalar(hints[one.name])]) for one in fields(kind)])
+
+
+def _scalar(hint: Any) -> Any:
+    options = [part for part in get_args(hint) if part is not type(None)]
+    if not options:
+        return hint
+    return str if isinstance(options[0], str) else _scalar(options[0])
+
+
+def write(settings: DatasetSettings) -> dict[str, float]:
+    """Writes transactions, labels, customers and merchants, one folder each, and returns how many rows of each, frauds, seconds.
+
+    There is one label a transaction, but for frauds that are never reported.
+
+    Raises:
+        FolderInUse: the folder holds a data set; nothing is overwritten.
+    """
+    for name in ("transactions", "labels", "customers", "merchants"):
+        if any((settings.out / name).glob("*.parquet")):
+            raise FolderInUse(f"{settings.out} holds a data set already", "Name another folder under --out, or remove that one.")
+    population = populate(settings.start, settings.seed)
+    traffic = Traffic(
+        population,
+        settings.start,
+        settings.traffic,
+        settings.base_rate,
+        settings.seed,
+        days=settings.days,
+        campaigns=settings.campaigns,
+    )
+    labeller = Labeller(settings.label_delay, settings.label_delay_distribution, settings.label_never_reported, settings.seed)
+    _write_all(settings.out / "customers", Customer, population.customers)
+    _write_all(settings.out / "merchants", Merchant, population.merchants)
+    total = settings.rows if settings.traffic == "hacker" else min(settings.rows or 10**12, round(settings.days * PAYMENTS_A_DAY))
+    counts = {"transactions": 0, "frauds": 0, "labels": 0}
+    with (
+        Meter("transactions", total) as meter,
+        _writer(settings.out / "transactions", Transaction) as transactions,
+        _writer(settings.out / "labels", Label) as labels,
+    ):
+        for events in _groups(islice(traffic.events(), settings.rows)):
+            found = [label for label in map(labeller.label, events) if label is not None]
+            _add(transactions, Transaction, [_with_truth(event, settings.inline_labels) for event in events])
+            _add(labels, Label, found)
+            counts["transactions"] += len(events)
+            counts["frauds"] += sum(event.is_fraud for event in events)
+            counts["labels"] += len(found)
+            for _ in events:
+                meter.step()
+    return {
+        **counts,
+        "customers": len(population.customers),
+        "merchants": len(population.merchants),
+        "seconds": round(meter.seconds, 1),
+    }
+
+
+def _with_truth(event: Event, inline: bool) -> Transaction:
+    return replace(event.transaction, is_fraud=event.is_fraud) if inline else event.transaction
+
+
+def _groups(events: Iterable[Event]) -> Iterator[list[Event]]:
+    remaining = iter(events)
+    while group := list(islice(remaining, ROWS_A_GROUP)):
+        yield group
+
+
+def _writer(folder: Path, kind: type) -> pq.ParquetWriter:
+    folder.mkdir(parents=True, exist_ok=True)
+    return pq.ParquetWriter(folder / "part-00000.parquet", arrow_schema(kind), compression="zstd")
+
+
+def _write_all(folder: Path, kind: type, records: Iterable[object]) -> None:
+    with _writer(folder, kind) as writer:
+        _add(writer, kind, list(records))
+
+
+def _add(writer: pq.ParquetWriter, kind: type, records: list[Any]) -> None:
+    schema = arrow_schema(kind)
+    columns = [pa.array([getattr(record, one.name) for record in records], one.type) for one in schema]
+    writer.write_table(pa.Table.from_arrays(columns, schema=schema))
