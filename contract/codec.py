@@ -15,6 +15,8 @@ from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
+from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Record = TypeVar("Record")
@@ -41,7 +43,7 @@ class WireField(NamedTuple):
 
     name: str
     required: bool
-    to_wire: Callable[[Any], Any] | None  # None: JSON carries the value as it is
+    to_json: Callable[[Any], str]
     from_wire: Callable[[Any], Any]
 
 
@@ -51,7 +53,7 @@ def encode(record: Any) -> bytes:
     Raises:
         ValueError: a float is not finite.
     """
-    return _dumps(_to_object(record)).encode()
+    return _object_text(record).encode()
 
 
 def decode(kind: type[Record], data: bytes | None) -> Record:
@@ -94,17 +96,19 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
-
-def _to_object(record: Any) -> dict[str, Any]:
-    found = {}
+def _object_text(record: Any) -> str:
+    # Texts put together: several times as fast as a dict through json.dumps, and a fast producer does little else.
     kind: Any = type(record)
-    for name, _, to_wire, _ in wire_fields(kind):
-        value = getattr(record, name)
-        if value is not None:
-            found[name] = value if to_wire is None else to_wire(value)
-    return found
+    values, texts = _writers(kind)
+    parts = [name + text(value) for (name, text), value in zip(texts, values(record), strict=True) if value is not None]
+    return f"{{{','.join(parts)}}}"
+
+
+@cache
+def _writers(kind: Any) -> tuple[Callable[[Any], tuple[Any, ...]], list[tuple[str, Callable[[Any], str]]]]:
+    wire = wire_fields(kind)
+    # No record has a single field, so attrgetter gives a tuple.
+    return attrgetter(*(field.name for field in wire)), [(f'"{field.name}":', field.to_json) for field in wire]
 
 
 def _from_object(kind: Any, found: Mapping[str, Any]) -> Any:
@@ -134,7 +138,7 @@ def wire_fields(kind: Any) -> tuple[WireField, ...]:
     return tuple(WireField(field.name, field.default is MISSING, *_converters(hints[field.name])) for field in fields(kind))
 
 
-def _converters(hint: Any) -> tuple[Callable[[Any], Any] | None, Callable[[Any], Any]]:
+def _converters(hint: Any) -> tuple[Callable[[Any], str], Callable[[Any], Any]]:
     origin = get_origin(hint)
     if origin is Annotated:
         return _converters(get_args(hint)[0])
@@ -142,14 +146,14 @@ def _converters(hint: Any) -> tuple[Callable[[Any], Any] | None, Callable[[Any],
         (present,) = (part for part in get_args(hint) if part is not types.NoneType)
         return _converters(present)
     if origin is Literal:
-        return None, _one_of(get_args(hint))
+        return encode_basestring, _one_of(get_args(hint))
     if origin is tuple:
         to_item, from_item = _converters(get_args(hint)[0])
-        return _each(to_item), _each(from_item)
+        return _list_text(to_item), _each(from_item)
     if origin is Mapping:
-        return dict, _numbers
+        return _numbers_text, _numbers
     if isinstance(hint, type) and is_dataclass(hint):
-        return _to_object, _object_of(hint)
+        return _object_text, _object_of(hint)
     return _SCALARS[hint]
 
 
@@ -157,11 +161,19 @@ def _object_of(kind: type) -> Callable[[Any], Any]:
     return lambda found: _from_object(kind, _object(found))
 
 
-def _each(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+def _list_text(to_json: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda values: f"[{','.join(map(to_json, values))}]"
+
+
+def _numbers_text(values: Mapping[str, float]) -> str:
+    return f"{{{','.join(f'{encode_basestring(name)}:{_float_text(value)}' for name, value in values.items())}}}"
+
+
+def _each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def all_of(values: Any) -> tuple[Any, ...]:
         if not isinstance(values, (list, tuple)):
             raise TypeError("not a list")
-        return tuple(values) if convert is None else tuple(map(convert, values))
+        return tuple(map(convert, values))
 
     return all_of
 
@@ -218,7 +230,17 @@ def _amount(value: Any) -> Decimal:
 
 
 def _amount_text(value: Decimal) -> str:
-    return f"{value:f}"
+    return f'"{value:f}"'
+
+
+def _boolean_text(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _float_text(value: float) -> str:
+    if not math.isfinite(value):
+        raise ValueError("not finite")
+    return repr(float(value))
 
 
 def _time(value: Any) -> datetime:
@@ -226,8 +248,9 @@ def _time(value: Any) -> datetime:
 
 
 def _time_text(value: datetime) -> str:
-    # isoformat leaves out a zero fraction: one form only, so that equal records are equal bytes.
-    return value.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    # One form only, so that equal records are equal bytes; by hand, as isoformat takes twice as long.
+    at = value.astimezone(UTC)
+    return '"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ"' % (at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond)  # noqa: UP031
 
 
 def _date(value: Any) -> date:
@@ -239,16 +262,20 @@ def _bytes(value: Any) -> bytes:
 
 
 def _bytes_text(value: bytes) -> str:
-    return base64.b64encode(value).decode("ascii")
+    return f'"{base64.b64encode(value).decode("ascii")}"'
 
 
-_SCALARS: dict[Any, tuple[Callable[[Any], Any] | None, Callable[[Any], Any]]] = {
-    str: (None, _text),
-    bool: (None, _boolean),
-    int: (None, _integer),
-    float: (None, _float),
+def _date_text(value: date) -> str:
+    return f'"{value.isoformat()}"'
+
+
+_SCALARS: dict[Any, tuple[Callable[[Any], str], Callable[[Any], Any]]] = {
+    str: (encode_basestring, _text),
+    bool: (_boolean_text, _boolean),
+    int: (str, _integer),
+    float: (_float_text, _float),
     Decimal: (_amount_text, _amount),
     datetime: (_time_text, _time),
-    date: (date.isoformat, _date),
+    date: (_date_text, _date),
     bytes: (_bytes_text, _bytes),
 }
