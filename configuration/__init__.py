@@ -1,4 +1,4 @@
-"""How settings are read and how their mistakes are told; shared by producer, spark_jobs and local."""
+"""What every program here shares: settings, the Kafka cluster, Java, errors told in one paragraph, a clean stop."""
 
 from configuration.cluster import BrokerUnreachable, MissingTopic, reach, require_topics
 from configuration.durations import Duration
@@ -6,6 +6,7 @@ from configuration.errors import FraudDetectionError, report
 from configuration.java import NoJava, find_java
 from configuration.kafka import KafkaConnection
 from configuration.settings import InvalidSettings, Settings
+from configuration.signals import stop_signals
 from configuration.topics import TopicNames
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "reach",
     "report",
     "require_topics",
+    "stop_signals",
 ]

@@ -17,3 +17,7 @@ class PortTaken(FraudDetectionError):
 
 class DemoFailed(FraudDetectionError):
     """One of the demo's programs ended early."""
+
+
+class NotRunning(FraudDetectionError):
+    """The broker does not run."""

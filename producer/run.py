@@ -1,17 +1,14 @@
 """Traffic to Kafka: profiles first, history as fast as it goes, then payments at their pace, and labels when they are due."""
 
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import FrameType
 
 import structlog
 
-from configuration import require_topics
+from configuration import require_topics, stop_signals
 from producer.labels import Labeller
 from producer.payments import Event
 from producer.people import Population, populate
@@ -150,7 +147,7 @@ def run(settings: RunSettings) -> dict[str, float]:
     if settings.create_topics:
         create_topics(settings.kafka, topics.specs(settings.partitions))
     require_topics(settings.kafka, topics.inputs())
-    with _stop_signals() as stop, Publisher(settings.kafka, settings.ledger) as publisher:
+    with stop_signals() as stop, Publisher(settings.kafka, settings.ledger) as publisher:
         began = time.monotonic()
         one = Run(settings, publisher, stop, Clocks())
         one.run()
@@ -162,18 +159,3 @@ def run(settings: RunSettings) -> dict[str, float]:
         "seconds": round(seconds, 1),
         "transactions_per_second": round(one.counts["transactions"] / seconds, 1),
     }
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    asked = threading.Event()
-
-    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 signal's signature
-        asked.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,13 +1,11 @@
 """The detector. `python -m spark_jobs.detect_fraud --config detector.yaml`, or the same file to spark-submit."""
 
-import signal
 import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -15,7 +13,7 @@ from pyspark.errors import PySparkException, StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from configuration import FraudDetectionError, report
+from configuration import FraudDetectionError, report, stop_signals
 from spark_jobs import session, sources
 from spark_jobs.errors import QueryFailed, TooFewSlots, UnusableCheckpoint
 from spark_jobs.metrics import StreamMetrics, observed, serve
@@ -68,7 +66,7 @@ def run(settings: DetectorSettings) -> None:
     metrics = StreamMetrics(registry)
     spark.streams.addListener(metrics)
     try:
-        with _stop_signals() as stop_asked:
+        with stop_signals() as stop_asked:  # after Spark's start, which sets a SIGINT handler of PySpark's own
             if isinstance(settings.trigger, RealTimeTrigger):
                 _check_slots(spark, partitions)
             decided = observed(_decided(spark, settings))
@@ -213,22 +211,6 @@ def _check_slots(spark: SparkSession, partitions: int) -> None:
             f"Real-time mode reads {partitions} partitions with one task each, all at once; Spark has {slots} task slots",
             "Give it more cores (spark.master, executors), or use trigger.mode microBatch.",
         )
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Turns SIGTERM and SIGINT into an event. Enter it after Spark has started: PySpark sets a SIGINT handler of its own."""
-    asked = threading.Event()
-
-    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 signal's signature
-        asked.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

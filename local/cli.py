@@ -1,0 +1,163 @@
+"""The `fraud` command: the whole system on a laptop."""
+
+import os
+import shutil
+import sys
+from dataclasses import fields
+from typing import Annotated, Any, Literal
+
+import structlog
+import typer
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import OffsetSpec
+from rich.console import Console
+from rich.table import Table
+
+from configuration import FraudDetectionError, KafkaConnection, TopicNames, reach, report
+from local import doctor as doctor_room
+from local.demo import Demo
+from local.errors import NotRunning
+from local.state import broker, home
+from producer.topics import create_topics
+from producer.traffic import Kind
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Real-time card-fraud detection on this machine.")
+PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+out = Console()
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Partitions = Annotated[int, typer.Option(min=1, help="Partitions of topics that are created, profiles apart.")]
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the broker; 0 takes a free one.")] = 9092,
+    partitions: Partitions = 2,
+) -> None:
+    """Start the broker and create the topics. Does nothing the second time."""
+    address = broker().start(port or None)
+    created = create_topics(KafkaConnection(bootstrap_servers=address), TopicNames().specs(partitions))
+    out.print(f"Kafka runs at {address}" + (f", created {', '.join(created)}" if created else ""), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def down(purge: Annotated[bool, typer.Option("--purge", help="Also remove all data: topics, checkpoints, logs.")] = False) -> None:
+    """Stop the broker; its data stays."""
+    broker().stop()
+    if purge:
+        shutil.rmtree(home(), ignore_errors=True)
+    out.print("Stopped." + (f" {home()} is removed." if purge else f" Data stays in {home()}."), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Say whether the broker runs, and where."""
+    one = broker()
+    found = {"running": one.running, "address": one.address if one.running else None, "log": str(one.log)}
+    if as_json:
+        out.print_json(data=found)
+    else:
+        out.print(
+            f"Kafka runs at {one.address}" if one.running else "Kafka does not run; `fraud up` starts it.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if not one.running:
+        raise typer.Exit(3)
+
+
+@app.command()
+def topics(
+    create: Annotated[bool, typer.Option("--create", help="Create those that are missing.")] = False,
+    partitions: Partitions = 2,
+    as_json: Json = False,
+) -> None:
+    """List the seven topics: partitions and records."""
+    connection = KafkaConnection(bootstrap_servers=_address())
+    names = TopicNames()
+    if create:
+        create_topics(connection, names.specs(partitions))
+    found = [_topic(connection, name) for name in (getattr(names, one.name) for one in fields(names))]
+    if as_json:
+        out.print_json(data=found)
+        return
+    table = Table("topic", "partitions", "records")
+    for row in found:
+        table.add_row(row["topic"], str(row["partitions"] or "missing"), f"{row['records']:,}")
+    out.print(table)
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float | None, typer.Option(min=1, help="End by itself, so long after the first payment is scored.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Print lines, as where there is no terminal.")] = False,
+    mode: Annotated[Literal["realTime", "microBatch"], typer.Option(help="Mode of the detector.")] = "realTime",
+    rate: Annotated[float, typer.Option(min=0.1, help="Payments a second.")] = 50.0,
+    traffic: Annotated[Kind, typer.Option(help="Normal customers, attacks, or both.")] = "all",
+) -> None:
+    """Broker, traffic and detector on one live screen."""
+    Demo(home(), broker(), mode, rate, traffic).run(seconds, plain or not out.is_terminal)
+
+
+@app.command(context_settings=PASS_ON)
+def produce(context: typer.Context) -> None:
+    """Send traffic to the broker: `fraud produce --rate 100 --backfill 14d`. All options: `fraud produce --help`."""
+    _become("producer", "run", context.args)
+
+
+@app.command(context_settings=PASS_ON)
+def detect(context: typer.Context) -> None:
+    """Run the detector on the broker: `fraud detect --trigger.mode realTime`. All options: `fraud detect --help`."""
+    _become("spark_jobs.detect_fraud", None, context.args)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check this machine: Python, Java, jars, broker, disk, memory; each problem with what to do."""
+    checks = doctor_room.examine()
+    if as_json:
+        out.print_json(data=[check._asdict() for check in checks])
+    else:
+        for check in checks:
+            mark = "[green]ok     [/]" if check.ok else "[red]problem[/]"
+            out.print(
+                f"{mark} {check.name}: {check.found}" + ("" if check.ok else f" - {check.advice}"), highlight=False, soft_wrap=True
+            )
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def _address() -> str:
+    one = broker()
+    if not one.running:
+        raise NotRunning("The broker does not run", "Start it: `fraud up`.")
+    return one.address
+
+
+def _become(module: str, program: str | None, arguments: list[str]) -> None:
+    """Replaces this process, so that signals reach the program itself. The laptop's broker is its default, a settings file wins."""
+    command = [sys.executable, "-m", module, *([program] if program else [])]
+    chosen = any(one.startswith(("--config", "--kafka", "--help", "-h")) for one in arguments)
+    if not chosen and "FRAUD_CONFIG" not in os.environ:
+        os.environ.setdefault("FRAUD_KAFKA__BOOTSTRAP_SERVERS", _address())
+    os.execv(sys.executable, [*command, *arguments])  # noqa: S606 no shell is wanted
+
+
+def _topic(connection: KafkaConnection, name: str) -> dict[str, Any]:
+    admin, cluster = reach(connection)
+    places = [TopicPartition(name, number) for number in cluster.topics[name].partitions] if name in cluster.topics else []
+    records = _sum_of_offsets(admin, places, OffsetSpec.latest()) - _sum_of_offsets(admin, places, OffsetSpec.earliest())
+    return {"topic": name, "partitions": len(places), "records": records}
+
+
+def _sum_of_offsets(admin: Any, places: list[TopicPartition], which: OffsetSpec) -> int:
+    return sum(future.result().offset for future in admin.list_offsets(dict.fromkeys(places, which)).values()) if places else 0
+
+
+def main() -> None:
+    """Entry point of `fraud`; an error is one paragraph and exit code 1."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        app()
+    except FraudDetectionError as error:
+        sys.exit(report(error))

@@ -1,0 +1,231 @@
+"""`fraud demo`: broker, topics, traffic and detector at once, watched through the topics that they write."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from confluent_kafka import Consumer, TopicPartition
+from rich.console import Console
+from rich.live import Live
+
+from configuration import KafkaConnection, TopicNames, stop_signals
+from contract import Alert, decode
+from local.broker import Broker
+from local.errors import DemoFailed
+from local.screen import State, screen, status_line
+from producer.topics import create_topics
+from spark_jobs.sinks.console import PREFIX
+
+RULES = Path(__file__).parent / "demo.yaml"
+PARTITIONS = 1
+"""Of each topic: real-time mode keeps a task busy for each, and a laptop has few cores."""
+BACKFILL = "1d"
+STATUS_EVERY_S = 5.0
+LOOK_EVERY_S = 0.25
+STOP_TIMEOUT_S = 40.0
+CAUGHT_UP = 50
+"""Payments not yet scored at which the detector counts as caught up; latency is taken from then on."""
+
+
+class Watch:
+    """Reads the demo's topics and keeps its State."""
+
+    def __init__(self, connection: KafkaConnection, topics: TopicNames, state: State) -> None:
+        self._topics, self._state = topics, state
+        self._consumer = Consumer(
+            {**connection.librdkafka(), "group.id": "fraud-demo", "enable.auto.commit": False, "log_level": 0}
+        )
+        self._consumer.assign([TopicPartition(topics.alerts, number, 0) for number in range(PARTITIONS)])
+        self._began = self._counted_at = time.monotonic()
+        self._caught_up: datetime | None = None
+
+    def look(self) -> list[bytes]:
+        """Returns the alerts that came since the last look, after bringing the state up to date."""
+        state = self._state
+        messages = [one for one in self._consumer.consume(500, LOOK_EVERY_S) if not one.error()]
+        state.seconds = time.monotonic() - self._began
+        for message in messages:
+            alert = decode(Alert, message.value())
+            state.alerts += 1
+            state.last.append(alert)
+            state.first_alert_after = state.first_alert_after or state.seconds
+            if self._caught_up and alert.timestamp >= self._caught_up:
+                appended = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
+                state.latencies.append((appended - alert.timestamp) / timedelta(milliseconds=1))
+        self._count()
+        return [message.value() or b"" for message in messages]
+
+    def close(self) -> None:
+        """Leaves the topics."""
+        self._consumer.close()
+
+    def _count(self) -> None:
+        state, now = self._state, time.monotonic()
+        if now - self._counted_at < 1:
+            return
+        state.transactions = self._end(self._topics.transactions, 1)
+        before, state.scored = state.scored, self._end(self._topics.scored, PARTITIONS)
+        state.per_second = (state.scored - before) / (now - self._counted_at)
+        state.rejected = self._end(self._topics.rejected, 1)
+        self._counted_at = now
+        if state.scored and state.phase == "starting":
+            state.phase = "catching up"
+        if state.phase == "catching up" and state.transactions - state.scored - state.rejected <= CAUGHT_UP:
+            state.phase = "live"
+            self._caught_up = datetime.now(UTC)
+
+    def _end(self, topic: str, partitions: int) -> int:
+        return sum(
+            self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=5, cached=False)[1]
+            for number in range(partitions)
+        )
+
+
+class Demo:
+    """One run; its folder holds settings, logs and checkpoint."""
+
+    def __init__(self, home: Path, broker: Broker, mode: str, rate: float, traffic: str) -> None:
+        name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        self.folder = home / "demo" / name
+        self._broker, self._rate, self._traffic = broker, rate, traffic
+        self._mode = mode
+        self.state = State(mode=mode)
+        # Topics of its own: what an earlier run left behind is not its business.
+        self._topics = TopicNames(**{one.name: f"demo-{name}.{one.default}" for one in fields(TopicNames)})
+
+    def run(self, seconds: float | None, plain: bool) -> None:
+        """Runs until Ctrl-C, SIGTERM or `seconds` after the detector has begun to score; then stops all that it started.
+
+        Raises:
+            FraudDetectionError: broker, detector or producer ended early.
+        """
+        self.folder.mkdir(parents=True)
+        out = Console()
+        with ExitStack() as stack:
+            stop = stack.enter_context(stop_signals())
+            if not self._broker.running:
+                stack.callback(self._broker.stop)
+            connection = KafkaConnection(bootstrap_servers=self._broker.start())
+            create_topics(connection, self._topics.specs(PARTITIONS))
+            settings = self._write_settings(connection)
+            children = [
+                stack.enter_context(
+                    _child("detector", self.folder, "spark_jobs.detect_fraud", "--config", str(settings["detector"]))
+                ),
+                stack.enter_context(_child("producer", self.folder, "producer", "run", "--config", str(settings["producer"]))),
+            ]
+            watch = Watch(connection, self._topics, self.state)
+            stack.callback(watch.close)
+            if plain:
+                self._show_lines(watch, children, stop, seconds)
+            else:
+                self._show_screen(watch, children, stop, seconds, out)
+        out.print(self._summary(), highlight=False, soft_wrap=True)
+
+    def _write_settings(self, connection: KafkaConnection) -> dict[str, Path]:
+        common = {"kafka": {"bootstrap_servers": connection.bootstrap_servers}, "topics": _names(self._topics)}
+        detector = {
+            **common,
+            **yaml.safe_load(RULES.read_text()),
+            "trigger": {"mode": self._mode},
+            "checkpoint": str(self.folder / "checkpoint"),
+            "log_dir": str(self.folder),
+            "stop_timeout": "10s",
+        }
+        producer = {
+            **common,
+            "traffic": self._traffic,
+            "rate": self._rate,
+            "backfill": BACKFILL,
+            "inline_labels": True,
+        }
+        written = {}
+        for name, settings in (("detector", detector), ("producer", producer)):
+            written[name] = self.folder / f"{name}.yaml"
+            written[name].write_text(yaml.safe_dump(settings, sort_keys=False))
+        return written
+
+    def _show_lines(self, watch: Watch, children: list["Child"], stop: threading.Event, seconds: float | None) -> None:
+        shown = 0.0
+        for alerts in self._looks(watch, children, stop, seconds):
+            for alert in alerts:
+                sys.stdout.write(f"{PREFIX}{alert.decode()}\n")
+            if self.state.seconds - shown >= STATUS_EVERY_S:
+                shown = self.state.seconds
+                sys.stdout.write(status_line(self.state) + "\n")
+            sys.stdout.flush()
+
+    def _show_screen(
+        self, watch: Watch, children: list["Child"], stop: threading.Event, seconds: float | None, out: Console
+    ) -> None:
+        with Live(console=out, auto_refresh=False) as live:
+            for _ in self._looks(watch, children, stop, seconds):
+                live.update(screen(self.state, str(self.folder)), refresh=True)
+
+    def _looks(self, watch: Watch, children: list["Child"], stop: threading.Event, seconds: float | None) -> Iterator[list[bytes]]:
+        began: float | None = None
+        while not stop.is_set():
+            yield watch.look()
+            for child in children:
+                child.check()
+            if began is None and self.state.phase != "starting":
+                began = self.state.seconds
+            if seconds is not None and began is not None and self.state.seconds - began >= seconds:
+                return
+
+    def _summary(self) -> str:
+        state = self.state
+        first = f"{state.first_alert_after:.0f} s after the start" if state.first_alert_after else "none came"
+        return (
+            f"\n{state.scored:,} payments scored, {state.alerts:,} alerts (the first {first}), {state.rejected:,} rejected; "
+            f"payment to alert {state.latency()} ({state.mode}).\nStopped. Logs, settings and checkpoint: {self.folder}"
+        )
+
+
+class Child:
+    """A program of the demo; its output goes to a log."""
+
+    def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self._name, self._process, self._log = name, process, log
+
+    def check(self) -> None:
+        """Raises DemoFailed where the program has ended by itself."""
+        code = self._process.poll()
+        if code is not None:
+            lines = [line for line in self._log.read_text(errors="replace").splitlines() if line.startswith("error: ")]
+            said = lines[-1].removeprefix("error: ") if lines else f"exit code {code}."
+            raise DemoFailed(f"The {self._name} ended: {said}", f"Its log is {self._log}.")
+
+
+@contextmanager
+def _child(name: str, folder: Path, module: str, *arguments: str) -> Iterator[Child]:
+    log = folder / f"{name}.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,  # Ctrl-C is for the demo, which stops them in order
+        )
+    try:
+        yield Child(name, process, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _names(topics: TopicNames) -> dict[str, Any]:
+    return {one.name: getattr(topics, one.name) for one in fields(topics)}

@@ -1,0 +1,85 @@
+"""What the demo shows: one live screen on a terminal, lines elsewhere."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from contract import Alert
+
+LATENCIES, LAST_ALERTS = 10_000, 8
+
+
+@dataclass
+class State:
+    """What is known of the running demo."""
+
+    phase: str = "starting"
+    mode: str = ""
+    seconds: float = 0.0
+    transactions: int = 0
+    scored: int = 0
+    rejected: int = 0
+    alerts: int = 0
+    per_second: float = 0.0
+    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES))
+    """Milliseconds from a live payment's event_time to the broker's append of its alert."""
+    last: deque[Alert] = field(default_factory=lambda: deque(maxlen=LAST_ALERTS))
+    first_alert_after: float | None = None
+    """Seconds from the demo's start."""
+
+    def latency(self) -> str:
+        """Returns the percentiles as text; a dash until there are any."""
+        if not self.latencies:
+            return "-"
+        return f"p50 {percentile(self.latencies, 50):.0f} ms, p99 {percentile(self.latencies, 99):.0f} ms"
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Returns the smallest value that `percent` of all values do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    rank = -(-len(ordered) * percent // 100)  # rounded up
+    return ordered[max(int(rank), 1) - 1]
+
+
+def status_line(state: State) -> str:
+    """Returns the state in one line."""
+    return (
+        f"[{state.seconds:4.0f} s] {state.phase}: {state.scored:,} scored ({state.per_second:,.0f}/s), {state.alerts:,} alerts, "
+        f"{state.rejected:,} rejected, payment to alert {state.latency()}"
+    )
+
+
+def screen(state: State, logs: str) -> Group:
+    """Returns the whole screen."""
+    numbers = Table.grid(padding=(0, 3))
+    for name, value in (
+        ("phase", f"{state.phase}, {state.seconds:.0f} s"),
+        ("mode", state.mode),
+        ("scored", f"{state.scored:,} of {state.transactions:,} payments, {state.per_second:,.0f} a second"),
+        ("alerts", f"{state.alerts:,}"),
+        ("payment to alert", f"{state.latency()}   (event_time to the broker's append, live payments)"),
+        ("rejected", f"{state.rejected:,}"),
+    ):
+        numbers.add_row(Text(name, style="bold"), value)
+    alerts = Table(expand=True, box=None)
+    for column in ("time", "decision", "card", "amount", "merchant", "reasons"):
+        alerts.add_column(column, justify="right" if column == "amount" else "left", no_wrap=column != "reasons")
+    for alert in reversed(state.last):
+        alerts.add_row(
+            f"{alert.timestamp:%H:%M:%S}",
+            Text(alert.decision, style="red" if alert.decision == "decline" else "yellow"),
+            alert.card_id,
+            f"{alert.amount} {alert.currency}",
+            alert.merchant,
+            "; ".join(alert.reasons),
+        )
+    return Group(
+        Panel(numbers, title="real-time fraud detection"),
+        Panel(alerts, title="last alerts"),
+        Text(f"Ctrl-C stops everything. Logs: {logs}", style="dim"),
+    )
