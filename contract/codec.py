@@ -258,7 +258,7 @@ def _date(value: Any) -> date:
 
 
 def _bytes(value: Any) -> bytes:
-    return base64.b64decode(_text(value), validate=True)
+    return base64.b64decode(value and _text(value), validate=True)  # no bytes at all are bytes too
 
 
 def _bytes_text(value: bytes) -> str:

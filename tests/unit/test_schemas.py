@@ -1,0 +1,59 @@
+"""One definition, four forms: JSON Schema files and Spark schemas are the classes'."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from jsonschema import Draft202012Validator
+
+from contract import RECORDS, Customer, Label, Merchant, Topics, Transaction, encode
+from contract.json_schema import file_name, render
+from spark_jobs.schema import schema, wire_schema
+from tests.records import record, transaction
+
+FILES = Path(__file__).parent.parent.parent / "docs" / "reference" / "schemas"
+
+
+def test_the_files_are_what_the_classes_say() -> None:
+    assert {file.name: file.read_text() for file in FILES.iterdir()} == {file_name(kind): render(kind) for kind in RECORDS}, (
+        "run `make schemas`"
+    )
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_every_record_is_valid_by_its_file(kind: type) -> None:
+    validator = Draft202012Validator(json.loads((FILES / file_name(kind)).read_text()))
+
+    @settings(max_examples=30, deadline=None, derandomize=True)
+    @given(record(kind))
+    def is_valid(one: object) -> None:
+        validator.validate(json.loads(encode(one)))
+
+    is_valid()
+
+
+def test_a_file_refuses_what_the_codec_refuses() -> None:
+    validator = Draft202012Validator(json.loads((FILES / "transaction.schema.json").read_text()))
+    wire = json.loads(encode(transaction()))
+    for wrong in (wire | {"amount": "1.234"}, wire | {"card_number": "1"}, {"amount": "1"}, wire | {"channel": "pigeon"}):
+        assert not validator.is_valid(wrong)
+
+
+@pytest.mark.parametrize("kind", [Transaction, Label, Customer, Merchant])
+def test_spark_reads_the_same_fields_in_the_same_order(kind: type) -> None:
+    names = [one.name for one in fields(kind)]
+    assert schema(kind).names == wire_schema(kind).names == names
+
+
+def test_two_topics_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"fraud\.alerts"):
+        Topics(scored="fraud.alerts")
+
+
+def test_profiles_are_compacted_and_results_bear_the_brokers_time() -> None:
+    specs = {spec.name: spec for spec in Topics().specs(4)}
+    assert {name for name, spec in specs.items() if spec.settings.get("cleanup.policy") == "compact"} == {"customers", "merchants"}
+    assert {name for name, spec in specs.items() if "message.timestamp.type" in spec.settings} == set(Topics().outputs())
+    assert specs["transactions"].partitions == specs["fraud.alerts"].partitions == 4
