@@ -80,3 +80,16 @@ def end_offsets(address: str, topic: str) -> int:
         return sum(high - low for low, high in marks)
     finally:
         consumer.close()
+
+
+def wait_for(address: str, topic: str, count: int) -> None:
+    """Returns once a topic holds that many records; blocks on the broker until then."""
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "tests", "enable.auto.commit": False})
+    try:
+        partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        seen = 0
+        while seen < count:
+            seen += len(consumer.consume(10_000, timeout=1.0))
+    finally:
+        consumer.close()

@@ -84,7 +84,7 @@ def _unreadable(max_bytes: int) -> Column:
         F.when(F.col("value").isNull(), F.lit("tombstone"))
         .when(F.octet_length("value") > max_bytes, F.lit("too_large"))
         .when(~F.is_valid_utf8(text), F.lit("invalid_utf8"))
-        .when(F.length(F.trim(text)) == 0, F.lit("empty"))
+        .when(text.rlike(r"\A\s*\z"), F.lit("empty"))
     )
 
 

@@ -1,0 +1,110 @@
+"""The detector as a process of its own, as it runs in production."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from configuration import KafkaConnection, TopicNames
+from tests.kafka import wait_for
+
+RULES: dict[str, Any] = {
+    "is_fraud": {"when": "is_fraud", "action": "decline", "reason": "Labelled as fraud"},
+    "large": {"when": "amount > 220", "action": "review", "reason": "Amount over 220"},
+    "small_hours": {
+        "when": "is_night = 1 AND amount > 150 AND channel <> 'pos'",
+        "action": "review",
+        "reason": "Large amount at night",
+    },
+}
+
+
+class Detector:
+    """Starts, kills and stops one detector again and again, with one checkpoint."""
+
+    def __init__(self, kafka: KafkaConnection, topics: TopicNames, folder: Path) -> None:
+        self.kafka, self.topics, self.folder = kafka, topics, folder
+        self.settings: dict[str, Any] = {
+            "kafka": {"bootstrap_servers": kafka.bootstrap_servers},
+            "topics": {one.name: getattr(topics, one.name) for one in fields(topics)},
+            "checkpoint": str(folder / "checkpoint"),
+            "log_dir": str(folder / "logs"),
+            "rules": RULES,
+        }
+        self._process: subprocess.Popen[str] | None = None
+        self._errors: list[str] = []
+        self._reader: threading.Thread | None = None
+
+    def start(self, mode: str, until: str = "detector started", **changes: Any) -> None:
+        """Returns once the detector says on standard error that it runs."""
+        file = self.folder / "detector.yaml"
+        file.write_text(yaml.safe_dump(self.settings | {"trigger": {"mode": mode}} | changes))
+        self._errors = []
+        with (self.folder / "out.txt").open("a") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "spark_jobs.detect_fraud", "--config", str(file)],
+                stdout=out,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,  # a group of its own: killing it takes the JVM along
+            )
+        for line in self._lines():
+            if until in line:
+                break
+        else:
+            raise AssertionError(f"the detector ended with {self._process.wait()}: {self.errors}")
+        self._reader = threading.Thread(target=lambda: list(self._lines()), daemon=True)
+        self._reader.start()
+
+    def run(self, mode: str, **changes: Any) -> int:
+        """Returns the exit code of a detector that ends by itself."""
+        with suppress(AssertionError):
+            self.start(mode, **changes)
+        return self.wait()
+
+    def wait(self) -> int:
+        assert self._process is not None
+        code = self._process.wait()
+        if self._reader is not None:
+            self._reader.join()
+        return code
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Asks the Python process to stop and returns its exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self.wait()
+
+    def kill(self) -> None:
+        """Kills Python and JVM with SIGKILL; nothing to do where they have ended."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self.wait()
+
+    def until_scored(self, count: int) -> None:
+        """Returns once that many scored records are in their topic, repeats included."""
+        wait_for(self.kafka.bootstrap_servers, self.topics.scored, count)
+
+    @property
+    def printed(self) -> list[str]:
+        """Lines on standard output, of all starts."""
+        return (self.folder / "out.txt").read_text().splitlines()
+
+    @property
+    def errors(self) -> str:
+        """Standard error of the last start."""
+        return "".join(self._errors)
+
+    def _lines(self) -> Any:
+        assert self._process is not None
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._errors.append(line)
+            yield line

@@ -1,0 +1,45 @@
+"""One Spark session for the tests that run in this process; `Detector` for those that need a process of its own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from configuration import KafkaConnection, TopicNames
+from spark_jobs import session
+from spark_jobs.settings import Spark
+from tests.detector import Detector
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    one = session.build("tests", Spark(), 1, tmp_path_factory.mktemp("spark"))
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def raw(spark: SparkSession) -> Callable[..., DataFrame]:
+    """Returns a function that makes records as Spark's Kafka source gives them, out of (topic, value) or (topic, value, fields)."""
+    columns = (
+        "key binary, value binary, topic string, partition int, offset long, timestamp timestamp, timestampType int, "
+        "headers array<struct<key:string,value:binary>>"
+    )
+
+    def make(*records: tuple[Any, ...]) -> DataFrame:
+        rows = []
+        for offset, (topic, value, *rest) in enumerate(records):
+            given = {"key": b"k", "headers": None, "timestamp": None} | (rest[0] if rest else {})
+            rows.append((given["key"], value, topic, 0, offset, given["timestamp"], 0, given["headers"]))
+        return spark.createDataFrame(rows, columns)
+
+    return make
+
+
+@pytest.fixture
+def detector(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iterator[Detector]:
+    one = Detector(kafka, topics, tmp_path)
+    yield one
+    one.kill()
