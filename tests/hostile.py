@@ -59,7 +59,7 @@ FIXED: tuple[bytes | None, ...] = (
     *(_with(**{name: "\x00"}) for name in WIRE),
     *(_with(**{name: True}) for name in WIRE),
     *(_with(**{name: 7}) for name in WIRE),
-    *(_with(**{name: -1.5}) for name in WIRE),  # not 1e300: as a text each reader writes it in its own way
+    *(_with(**{name: -1.5e300}) for name in WIRE),
     *(
         _with(amount=amount)
         for amount in (
@@ -110,6 +110,9 @@ FIXED: tuple[bytes | None, ...] = (
     _text('"12.50"', "12.50"),
     _text('"12.50"', "1.250e1"),
     _text('"12.50"', "012.50"),
+    _text('"12.50"', "12345678.90"),
+    _text('"12.50"', "0.0001"),
+    _text('"12.50"', "12.50000000000000000001"),
     _text('"12.50"', "NaN"),
     _text('"12.50"', "12.505"),
     _text("48.85", '"48.85"'),
