@@ -108,7 +108,8 @@ def geography() -> Geography:
     customers = np.random.RandomState(0).random_sample((CUSTOMERS, 4)) * (100, 100, 95, 4) + (0, 0, 5, 0)
     places = np.random.RandomState(1).random_sample((TERMINALS, 2)) * 100
     homes = customers[:, :2]
-    reachable = tuple(np.flatnonzero(((places - home) ** 2).sum(axis=1) < RADIUS**2).tolist() for home in homes)
+    east, north = places.T.copy()
+    reachable = tuple(np.flatnonzero((east - x) ** 2 + (north - y) ** 2 < RADIUS**2).tolist() for x, y in homes)
     return Geography(homes, customers[:, 2], customers[:, 3], places, reachable)
 
 

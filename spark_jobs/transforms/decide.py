@@ -81,8 +81,9 @@ def _fired(texts: Mapping[str, str]) -> Column:
 
 def _check(name: str, when: str, flat: DataFrame) -> None:
     columns = (*TRANSACTION_COLUMNS, *FEATURE_COLUMNS)
+    known = flat.select(*columns)
     try:
-        answer = flat.select(*columns).select(F.expr(when))
+        answer = known.select(F.expr(when))
         kind = answer.schema[0].dataType.simpleString()
         plan: Any = answer._jdf.queryExecution().analyzed()
     except ParseException as error:
@@ -96,7 +97,8 @@ def _check(name: str, when: str, flat: DataFrame) -> None:
         raise InvalidRule(f"Rule `{name}` is refused: {_first_line(error)}", f"Known columns are: {', '.join(columns)}.") from None
     if kind != "boolean":
         raise InvalidRule(f"Rule `{name}` answers with a {kind}, not with yes or no", "Compare it with something.")
-    if plan.nodeName() != "Project" or plan.subqueries().nonEmpty():
+    one_row = plan.nodeName() == "Project" and plan.child().equals(known._jdf.queryExecution().analyzed())
+    if not one_row or plan.subqueries().nonEmpty():
         raise InvalidRule(f"Rule `{name}` looks at more than one transaction", "Use the features for what came before.")
     for node in _nodes(plan.projectList().head()):
         used = node.getClass().getSimpleName()
@@ -110,10 +112,11 @@ def _check(name: str, when: str, flat: DataFrame) -> None:
 
 
 def _nodes(expression: Any) -> Iterator[Any]:
-    yield expression
+    """Returns the expression's nodes, leaves first: the one to blame comes before those that contain it."""
     children = expression.children()
     for index in range(children.size()):
         yield from _nodes(children.apply(index))
+    yield expression
 
 
 def _first_line(error: PySparkException) -> str:

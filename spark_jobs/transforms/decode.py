@@ -1,11 +1,13 @@
-"""Kafka records to events: typed where they keep the contract, rejected with reason codes where they do not. None is lost."""
+"""Kafka records to events: typed where they keep the contract, rejected with reason codes where they do not. None is lost.
+
+The expressions are SQL text rather than Column objects: each Column operation is a call to the JVM, and there would be thousands.
+"""
 
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import reduce
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pyspark.sql import Column, DataFrame
@@ -48,25 +50,26 @@ def decode(raw: DataFrame, topics: Topics, max_bytes: int, max_future: timedelta
     framed = raw.select(
         _kind(topics).alias("kind"),
         F.col("timestamp").alias("ingest_time"),
-        F.col("value").cast("string").alias("_text"),
-        _unreadable(max_bytes).alias("_unreadable"),
+        F.expr("CAST(value AS STRING)").alias("_text"),
+        F.expr(_unreadable(max_bytes)).alias("_unreadable"),
         F.struct("topic", "partition", "offset", "timestamp", "key", "value", "headers").alias("source"),
     )
-    readable = F.col("_unreadable").isNull()
     parsed = framed.select(
         "*",
-        F.when(readable, F.json_object_keys("_text")).alias("_names"),
-        *(F.when(readable & (F.col("kind") == kind), _parse(record)).alias(f"_{kind}") for kind, record in KINDS.items()),
+        F.expr("IF(_unreadable IS NULL, json_object_keys(_text), NULL)").alias("_names"),
+        *(
+            F.when(F.expr(f"_unreadable IS NULL AND kind = '{kind}'"), _parse(record)).alias(f"_{kind}")
+            for kind, record in KINDS.items()
+        ),
     )
-    typed = parsed.select("*", *(_typed(kind, record).alias(kind) for kind, record in KINDS.items()))
-    judged = typed.select("*", _reasons(max_future, max_age).alias("reasons"))
-    rejected = F.col("reasons").isNotNull()
+    typed = parsed.select("*", *(F.expr(_typed(kind, record)).alias(kind) for kind, record in KINDS.items()))
+    judged = typed.select("*", F.expr(_reasons(max_future, max_age)).alias("reasons"))
     return judged.select(
-        F.when(rejected, F.lit(REJECTED)).otherwise(F.col("kind")).alias("kind"),
+        F.expr(f"IF(reasons IS NULL, kind, '{REJECTED}')").alias("kind"),
         "ingest_time",
-        *(F.when(~rejected & (F.col("kind") == kind), F.col(kind)).alias(kind) for kind in KINDS),
+        *(F.expr(f"IF(reasons IS NULL AND kind = '{kind}', {kind}, NULL)").alias(kind) for kind in KINDS),
         "reasons",
-        F.when(rejected, F.col("source")).alias("source"),
+        F.expr("IF(reasons IS NULL, NULL, source)").alias("source"),
     )
 
 
@@ -78,14 +81,13 @@ def _kind(topics: Topics) -> Column:
     return kind
 
 
-def _unreadable(max_bytes: int) -> Column:
-    text = F.col("value").cast("string")
-    return (
-        F.when(F.col("value").isNull(), F.lit("tombstone"))
-        .when(F.octet_length("value") > max_bytes, F.lit("too_large"))
-        .when(~F.is_valid_utf8(text), F.lit("invalid_utf8"))
-        .when(text.rlike(r"\A\s*\z"), F.lit("empty"))
-    )
+def _unreadable(max_bytes: int) -> str:
+    return rf"""CASE
+        WHEN value IS NULL THEN 'tombstone'
+        WHEN octet_length(value) > {max_bytes} THEN 'too_large'
+        WHEN NOT is_valid_utf8(CAST(value AS STRING)) THEN 'invalid_utf8'
+        WHEN CAST(value AS STRING) RLIKE r'\A\s*\z' THEN 'empty'
+    END"""
 
 
 def _parse(record: type) -> Column:
@@ -95,81 +97,86 @@ def _parse(record: type) -> Column:
     and the mark behind it: anything but an object makes another list than these two, or none.
     """
     item = T.StructType([*wire_schema(record).fields, T.StructField(_END, T.StringType())])
-    listed = F.concat(F.lit("["), F.col("_text"), F.lit(f',{{"{_END}":"1"}}]'))
-    return F.from_json(listed, T.ArrayType(item), _JSON_OPTIONS)
+    return F.from_json(F.expr(f"""concat('[', _text, ',{{"{_END}":"1"}}]')"""), T.ArrayType(item), _JSON_OPTIONS)
 
 
-def _is_one_object(kind: str) -> Column:
-    items = F.col(f"_{kind}")
-    return items.isNotNull() & (F.size(items) == 2) & items[0].isNotNull() & (items[1][_END] == "1") & F.col("_names").isNotNull()
+def _is_one_object(kind: str) -> str:
+    items = f"_{kind}"
+    found = f"{items} IS NOT NULL AND size({items}) = 2 AND {items}[0] IS NOT NULL"
+    return f"({found} AND {items}[1].{_END} <=> '1' AND _names IS NOT NULL)"
 
 
-def _text_of(kind: str, name: str) -> Column:
-    return F.col(f"_{kind}")[0][name]
+def _text_of(kind: str, name: str) -> str:
+    return f"_{kind}[0].{name}"
 
 
-def _typed(kind: str, record: type) -> Column:
+def _typed(kind: str, record: type) -> str:
     hints = get_type_hints(record)
-    return F.struct(*(_read(_text_of(kind, one.name), hints[one.name]).alias(one.name) for one in fields(record)))
+    values = (f"'{one.name}', {_read(_text_of(kind, one.name), hints[one.name])}" for one in fields(record))
+    return f"named_struct({', '.join(values)})"
 
 
-def _read(text: Column, hint: Any) -> Column:
+def _read(text: str, hint: Any) -> str:
     """Returns the value that the text stands for; null where it stands for none. The forms are the codec's."""
     if get_origin(hint) is Literal:
-        return F.when(text.isin(*get_args(hint)), text)
+        allowed = ", ".join(f"'{one}'" for one in get_args(hint))
+        return f"IF({text} IN ({allowed}), {text}, NULL)"
     kind = plain(hint)
     if kind is str:
-        return F.when((F.length(text) > 0) & ~text.startswith("{") & ~text.startswith("["), text)
+        return f"IF(length({text}) > 0 AND NOT startswith({text}, '{{') AND NOT startswith({text}, '['), {text}, NULL)"
     if kind is bool:
-        return F.when(text == "true", True).when(text == "false", False)
+        return f"CASE {text} WHEN 'true' THEN true WHEN 'false' THEN false END"
     pattern, spark_type = _FORMS[kind]
-    value = F.when(text.rlike(rf"\A(?:{pattern.pattern})\z"), text.try_cast(spark_type))
-    return F.when(F.abs(value) < float("inf"), value) if kind is float else value
+    value = rf"IF({text} RLIKE r'\A(?:{pattern.pattern})\z', TRY_CAST({text} AS {spark_type}), NULL)"
+    return f"IF(abs({value}) < DOUBLE('infinity'), {value}, NULL)" if kind is float else value
 
 
-_FORMS: Mapping[Any, tuple[re.Pattern[str], T.DataType]] = {
-    int: (INTEGER, T.LongType()),
-    float: (NUMBER, T.DoubleType()),
-    Decimal: (AMOUNT, AMOUNT_TYPE),
-    datetime: (TIME, T.TimestampType()),
-    date: (DATE, T.DateType()),
+_FORMS: Mapping[Any, tuple[re.Pattern[str], str]] = {
+    int: (INTEGER, "BIGINT"),
+    float: (NUMBER, "DOUBLE"),
+    Decimal: (AMOUNT, AMOUNT_TYPE.simpleString()),
+    datetime: (TIME, "TIMESTAMP"),
+    date: (DATE, "DATE"),
 }
 
 
-def _reasons(max_future: timedelta, max_age: timedelta) -> Column:
+def _reasons(max_future: timedelta, max_age: timedelta) -> str:
     """Returns the reason codes of a record that cannot be used, null for the others."""
-    by_kind = F.lit(None)
-    for kind, record in KINDS.items():
-        found = F.when(~_is_one_object(kind), F.array(F.lit("not_a_json_object"))).otherwise(
-            _reasons_of(kind, record, max_future, max_age)
-        )
-        by_kind = F.when(F.col("kind") == kind, found).otherwise(by_kind)
-    return F.when(F.col("_unreadable").isNotNull(), F.array("_unreadable")).otherwise(by_kind)
+    by_kind = (
+        f"""WHEN kind = '{kind}' AND NOT {_is_one_object(kind)} THEN array('not_a_json_object')
+            WHEN kind = '{kind}' THEN {_reasons_of(kind, record, max_future, max_age)}"""
+        for kind, record in KINDS.items()
+    )
+    return f"CASE WHEN _unreadable IS NOT NULL THEN array(_unreadable) {' '.join(by_kind)} END"
 
 
-def _reasons_of(kind: str, record: type, max_future: timedelta, max_age: timedelta) -> Column:
-    reasons: list[tuple[Column, str]] = [(_has_unknown(kind, record), "unknown_field")]
+def _reasons_of(kind: str, record: type, max_future: timedelta, max_age: timedelta) -> str:
+    reasons = [(_has_unknown(kind, record), "unknown_field")]
     for one in fields(record):
-        text, value = _text_of(kind, one.name), F.col(f"{kind}.{one.name}")
+        text = _text_of(kind, one.name)
         if one.default is MISSING:
-            reasons.append((text.isNull(), f"missing:{one.name}"))
-        reasons.append((text.isNotNull() & value.isNull(), f"invalid:{one.name}"))
+            reasons.append((f"{text} IS NULL", f"missing:{one.name}"))
+        reasons.append((f"{text} IS NOT NULL AND {kind}.{one.name} IS NULL", f"invalid:{one.name}"))
     if kind == "transaction":
         # Against Kafka's time, not a clock: a replay of the same record must end the same.
-        event_time, ingest_time = F.col("transaction.event_time"), F.col("ingest_time")
-        reasons.append((event_time > ingest_time + F.lit(max_future), "event_time_in_future"))
-        reasons.append((event_time < ingest_time - F.lit(max_age), "event_time_too_old"))
-    codes = F.array_compact(F.array(*(F.when(condition, F.lit(code)) for condition, code in reasons)))
-    any_reason = reduce(lambda one, other: one | other, (F.coalesce(condition, F.lit(False)) for condition, _ in reasons))
-    return F.when(any_reason, codes)
+        event_time = "transaction.event_time"
+        reasons.append((f"{event_time} > ingest_time + {_interval(max_future)}", "event_time_in_future"))
+        reasons.append((f"{event_time} < ingest_time - {_interval(max_age)}", "event_time_too_old"))
+    codes = ", ".join(f"IF({condition}, '{code}', NULL)" for condition, code in reasons)
+    any_reason = " OR ".join(f"coalesce({condition}, false)" for condition, _ in reasons)
+    return f"IF({any_reason}, array_compact(array({codes})), NULL)"
 
 
-def _has_unknown(kind: str, record: type) -> Column:
+def _interval(span: timedelta) -> str:
+    return f"INTERVAL '{span.total_seconds():.3f}' SECOND"
+
+
+def _has_unknown(kind: str, record: type) -> str:
     """Returns whether the object has other names than the contract's, or one twice.
 
     Counting is the quick way, and enough where nothing is null; comparing names is the exact one.
     """
     known = [one.name for one in fields(record)]
-    count = reduce(lambda one, other: one + other, (_text_of(kind, name).isNotNull().cast("int") for name in known))
-    common = F.size(F.array_intersect("_names", F.array(*map(F.lit, known))))
-    return (F.size("_names") != count) & (F.size("_names") != common)
+    count = " + ".join(f"INT({_text_of(kind, name)} IS NOT NULL)" for name in known)
+    names = ", ".join(f"'{name}'" for name in known)
+    return f"size(_names) <> {count} AND size(_names) <> size(array_intersect(_names, array({names})))"

@@ -20,7 +20,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     one.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def raw(spark: SparkSession) -> Callable[..., DataFrame]:
     """Returns a function that makes records as Spark's Kafka source gives them, out of (topic, value) or (topic, value, fields)."""
     columns = (
