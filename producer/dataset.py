@@ -11,8 +11,8 @@ from typing import Any, get_args, get_type_hints
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configuration import FraudDetectionError
 from contract import Customer, Label, Merchant, Transaction
+from producer.errors import CannotWrite, FolderInUse
 from producer.labels import Labeller
 from producer.payments import Event
 from producer.people import populate
@@ -30,10 +30,6 @@ _TYPES: dict[Any, pa.DataType] = {
     datetime: pa.timestamp("us", tz="UTC"),
     date: pa.date32(),
 }
-
-
-class FolderInUse(FraudDetectionError):
-    """The data set's folder holds one already."""
 
 
 def arrow_schema(kind: type) -> pa.Schema:
@@ -56,10 +52,20 @@ def write(settings: DatasetSettings) -> dict[str, float]:
 
     Raises:
         FolderInUse: the folder holds a data set; nothing is overwritten.
+        CannotWrite: the folder cannot be written to, or the disk is full.
     """
     for name in ("transactions", "labels", "customers", "merchants"):
         if any((settings.out / name).glob("*.parquet")):
             raise FolderInUse(f"{settings.out} holds a data set already", "Name another folder under --out, or remove that one.")
+    try:
+        return _write(settings)
+    except OSError as error:
+        raise CannotWrite(
+            f"{settings.out} cannot be written: {error.strerror or error}", "Name another folder under --out, or make room."
+        ) from None
+
+
+def _write(settings: DatasetSettings) -> dict[str, float]:
     population = populate(settings.start, settings.seed)
     traffic = Traffic(
         population,

@@ -5,3 +5,15 @@ from configuration import FraudDetectionError
 
 class NotDelivered(FraudDetectionError):
     """Kafka did not accept all records."""
+
+
+class TopicRefused(FraudDetectionError):
+    """Kafka does not create a topic."""
+
+
+class CannotWrite(FraudDetectionError):
+    """The ledger or the data set's folder cannot be written."""
+
+
+class FolderInUse(FraudDetectionError):
+    """The data set's folder holds one already."""

@@ -1,5 +1,6 @@
 """Records to Kafka: idempotent, acknowledged by all replicas, each delivery counted."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
@@ -8,7 +9,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from configuration import KafkaConnection
 from contract import encode
-from producer.errors import NotDelivered
+from producer.errors import CannotWrite, NotDelivered
 
 SETTINGS = {
     "enable.idempotence": True,
@@ -23,12 +24,28 @@ FULL_QUEUE_WAIT_S = 0.1
 FLUSH_TIMEOUT_S = 30.0
 
 
-class Publisher:
-    """A producer that knows what has been delivered. Use it as a context manager: on leaving all is delivered, or NotDelivered."""
+class AskedToStop(Exception):
+    """The program was asked to stop while the queue was full: the record in hand was not sent."""
 
-    def __init__(self, connection: KafkaConnection, ledger: Path | None = None) -> None:
+
+class Publisher:
+    """A producer that knows what has been delivered. Use it as a context manager: on leaving all is delivered, or NotDelivered.
+
+    `stop` ends the wait for room in a full queue, which is long where the brokers are gone.
+
+    Raises:
+        CannotWrite: the ledger cannot be written; so does every method that handles deliveries.
+    """
+
+    def __init__(self, connection: KafkaConnection, ledger: Path | None = None, stop: threading.Event | None = None) -> None:
+        self._stop = stop or threading.Event()
+        self._ledger: TextIO | None = None
+        if ledger:
+            try:
+                self._ledger = ledger.open("a", buffering=1)  # line by line: after a crash it holds whole lines
+            except OSError as error:
+                raise _not_written(error) from None
         self._producer = Producer({**connection.librdkafka(), **SETTINGS})
-        self._ledger: TextIO | None = ledger.open("a") if ledger else None
         self._failure: KafkaError | None = None
         self.sent = self.delivered = self.failed = 0
 
@@ -47,6 +64,7 @@ class Publisher:
 
         Raises:
             NotDelivered: Kafka has refused an earlier record for good.
+            AskedToStop: `stop` was set before there was room.
         """
         if self.failed:
             self._refuse(len(self._producer))
@@ -58,6 +76,8 @@ class Publisher:
                 break
             except BufferError:
                 self._producer.poll(FULL_QUEUE_WAIT_S)
+                if self._stop.is_set():
+                    raise AskedToStop from None
         self.sent += 1
         if not self.sent % 64:
             self._producer.poll(0)
@@ -74,10 +94,13 @@ class Publisher:
             self._failure = error
 
     def _enter(self, ledger_id: str) -> Callable[[KafkaError | None, Message], None]:
-        def enter(error: KafkaError | None, message: Message) -> None:
-            self._count(error, message)
-            if error is None and self._ledger:
-                self._ledger.write(f"{ledger_id}\n")
+        def enter(failure: KafkaError | None, message: Message) -> None:
+            self._count(failure, message)
+            if failure is None and self._ledger:
+                try:
+                    self._ledger.write(f"{ledger_id}\n")
+                except OSError as error:
+                    raise _not_written(error) from None
 
         return enter
 
@@ -87,3 +110,7 @@ class Publisher:
             f"Kafka has {self.delivered:,} of {self.sent:,} records; {self.failed:,} were refused, {left:,} not answered ({cause})",
             "See that the brokers run and have room, then start again: what was not delivered is not in the ledger.",
         )
+
+
+def _not_written(error: OSError) -> CannotWrite:
+    return CannotWrite(f"The ledger cannot be written: {error.strerror}", "Name another file under --ledger, or make room.")

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,13 +14,15 @@ from producer.labels import Labeller
 from producer.payments import Event
 from producer.people import Population, populate
 from producer.progress import Meter
-from producer.publisher import Publisher
+from producer.publisher import AskedToStop, Publisher
 from producer.settings import LIVE_RATE, RunSettings
 from producer.topics import create_topics
 from producer.traffic import PAYMENTS_A_DAY, Traffic
 
 WAIT_S = 0.1
 """Longest time between two looks at a stop signal."""
+TICK_S = 0.001
+"""Shortest wait: librdkafka counts in milliseconds, and waiting for less is a busy loop. What fell due meanwhile goes at once."""
 
 log = structlog.get_logger()
 
@@ -43,10 +46,17 @@ class Run:
         self._history_end = begin + settings.backfill
         start = begin.replace(hour=0, minute=0, second=0, microsecond=0)
         # Two live runs make the same payments at different times: their ids must differ. A replay repeats itself on purpose.
-        prefix = f"{int(now.timestamp()):x}-" if self._live else ""
+        prefix = f"{now.timestamp() * 1000:.0f}-" if self._live else ""
         self._population = populate(start, settings.seed)
         self._traffic = Traffic(
-            self._population, start, settings.traffic, settings.base_rate, settings.seed, prefix, campaigns=settings.campaigns
+            self._population,
+            start,
+            settings.traffic,
+            settings.base_rate,
+            settings.seed,
+            prefix,
+            settings.days,
+            settings.campaigns,
         )
         self._labeller = Labeller(
             settings.label_delay, settings.label_delay_distribution, settings.label_never_reported, settings.seed
@@ -113,15 +123,18 @@ class Run:
                 return False
             if due <= now:
                 return True
-            self._publisher.wait(min(due - now, WAIT_S))
+            self._publisher.wait(min(max(due - now, TICK_S), WAIT_S))
         return False
 
     def _send(self, event: Event) -> None:
         topics, paid = self._settings.topics, event.transaction
-        if event.time != paid.event_time or self._settings.inline_labels:
+        moved = event.time - paid.event_time  # nothing but in a live run, whose payments are made now
+        if moved or self._settings.inline_labels:
             paid = replace(paid, event_time=event.time, is_fraud=event.is_fraud if self._settings.inline_labels else None)
         if event.profile is not None:
-            self._publisher.send(topics.customers, paid.card_id, replace(event.profile, updated_at=event.time))
+            self._publisher.send(
+                topics.customers, paid.card_id, replace(event.profile, updated_at=event.profile.updated_at + moved)
+            )
             self.counts["profiles"] += 1
         self._publisher.send(topics.transactions, paid.card_id, paid, ledger_id=paid.transaction_id)
         self.counts["transactions"] += 1
@@ -141,16 +154,17 @@ def run(settings: RunSettings) -> dict[str, float]:
     """Returns what was sent, once Kafka has all of it: counts, seconds, rows a second. SIGTERM and SIGINT end it early, cleanly.
 
     Raises:
-        BrokerUnreachable, MissingTopic, NotDelivered: each says what to do.
+        BrokerUnreachable, MissingTopic, TopicRefused, NotDelivered, CannotWrite: each says what to do.
     """
     topics = settings.topics
     if settings.create_topics:
         create_topics(settings.kafka, topics.specs(settings.partitions))
     require_topics(settings.kafka, topics.inputs())
-    with stop_signals() as stop, Publisher(settings.kafka, settings.ledger) as publisher:
+    with stop_signals() as stop, Publisher(settings.kafka, settings.ledger, stop) as publisher:
         began = time.monotonic()
         one = Run(settings, publisher, stop, Clocks())
-        one.run()
+        with suppress(AskedToStop):
+            one.run()
     seconds = time.monotonic() - began
     return {
         **one.counts,

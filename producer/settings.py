@@ -2,16 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
 from producer.campaigns import CAMPAIGNS
 from producer.labels import Distribution
 from producer.traffic import BaseRate, Kind
 
-LIVE_RATE = 50.0
+LIVE_RATE = 100.0
 
 
 class TrafficSettings(Settings):
@@ -23,10 +23,19 @@ class TrafficSettings(Settings):
         dict.fromkeys(CAMPAIGNS, 1.0), description=f"Relative share of frauds of each attack: {', '.join(CAMPAIGNS)}"
     )
     seed: int = Field(0, ge=0, description="Of everything but the Handbook's own numbers")
+    start: datetime = Field(datetime(2018, 4, 1, tzinfo=UTC), description="First day (UTC); a live run begins today instead")
     label_delay: Duration = Field(timedelta(days=7), description="Time from a payment to its label; the median where lognormal")
     label_delay_distribution: Distribution = Field("fixed", description="fixed or lognormal")
     label_never_reported: float = Field(0.0, ge=0, le=1, description="Share of frauds that get no label")
     inline_labels: bool = Field(False, description="Put is_fraud into the transactions: for demos only")
+
+    @field_validator("start")
+    @classmethod
+    def _midnight(cls, start: datetime) -> datetime:
+        at = start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
+        if at != at.replace(hour=0, minute=0, second=0, microsecond=0):
+            raise ValueError("a day begins at midnight UTC: 2018-04-01")
+        return at
 
     @field_validator("campaigns")
     @classmethod
@@ -48,22 +57,18 @@ class RunSettings(TrafficSettings):
     clock: Literal["live", "replay"] = Field(
         "live", description="live: event_time is now; replay: event_time is the simulated world's, from `start` on"
     )
-    start: datetime = Field(datetime(2018, 4, 1, tzinfo=UTC), description="First day of a replay (UTC)")
-    speed: float | Literal["max"] = Field("max", description="Of a replay: simulated seconds a second, or max")
+    speed: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["max"] = Field(
+        "max", description="Of a replay: simulated seconds a second, or max"
+    )
     backfill: Duration = Field(timedelta(0), description="Send this much history first, as fast as it goes: 14d")
     rate: float | None = Field(
         None, gt=0, description=f"Events a second: sets the pace of live (default {LIVE_RATE:g}), caps that of a replay"
     )
+    days: int | None = Field(None, ge=1, description="Days of the simulated world; 183 is the Handbook's; it never ends by default")
     count: int | None = Field(None, ge=1, description="Stop after so many transactions, backfill not counted")
     duration: Duration | None = Field(None, description="Stop after this time: 60s; backfill not counted")
     ledger: Path | None = Field(None, description="File to which each transaction_id is appended once Kafka has it")
     json_summary: bool = Field(False, alias="json", description="Print the summary as JSON on standard output")
-
-    @model_validator(mode="after")
-    def _midnight(self) -> Self:
-        if self.start.utcoffset() != timedelta(0) or self.start != self.start.replace(hour=0, minute=0, second=0, microsecond=0):
-            raise ValueError("start: a day begins at midnight UTC: 2018-04-01T00:00:00Z")
-        return self
 
 
 class DatasetSettings(TrafficSettings):
@@ -72,5 +77,4 @@ class DatasetSettings(TrafficSettings):
     out: Path = Field(description="Folder to write to; it must not hold a data set already")
     days: int = Field(183, ge=1, description="Days of traffic; 183 is the Handbook's")
     rows: int | None = Field(None, ge=1, description="Stop after so many transactions")
-    start: datetime = Field(datetime(2018, 4, 1, tzinfo=UTC), description="First day (UTC)")
     json_summary: bool = Field(False, alias="json", description="Print the summary as JSON on standard output")

@@ -7,6 +7,7 @@ from confluent_kafka.admin import NewTopic
 
 from configuration import KafkaConnection, reach
 from contract import TopicSpec
+from producer.errors import TopicRefused
 
 TIMEOUT_S = 10.0
 
@@ -18,7 +19,7 @@ def create_topics(connection: KafkaConnection, specs: Sequence[TopicSpec]) -> li
 
     Raises:
         BrokerUnreachable: no broker answers within ten seconds.
-        KafkaException: the cluster refuses, for instance for want of rights.
+        TopicRefused: the cluster refuses, for instance for want of rights.
     """
     admin, cluster = reach(connection)
     copies = min(3, len(cluster.brokers))
@@ -34,6 +35,11 @@ def create_topics(connection: KafkaConnection, specs: Sequence[TopicSpec]) -> li
             created.append(name)
         except KafkaException as error:
             cause = error.args[0]
-            if not isinstance(cause, KafkaError) or cause.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise  # else somebody was quicker
+            if isinstance(cause, KafkaError) and cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                continue  # somebody was quicker
+            said = cause.str() if isinstance(cause, KafkaError) else error
+            raise TopicRefused(
+                f"Kafka at {connection.bootstrap_servers} does not create topic {name} ({said})",
+                "Create it with the cluster's own tools, or give this user the right to.",
+            ) from None
     return created
