@@ -11,6 +11,8 @@ ARGS ?=
 COPY_JARS := mvn --quiet --batch-mode --no-transfer-progress --strict-checksums -Dstyle.color=never \
 	org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime
 
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url
+
 PYTHON_STAMP := $(VENV)/.installed
 KAFKA_STAMP := .runtime/kafka/.installed
 CONNECTOR_STAMP := .runtime/spark-connector/.installed
@@ -58,8 +60,10 @@ $(CONNECTOR_STAMP): spark_jobs/connector/pom.xml spark_jobs/connector/jars.sha25
 
 .PHONY: lock
 lock: setup ## Write requirements/ anew from pyproject.toml
-	@$(BIN)/uv pip compile requirements/build.in --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url -o requirements/build.txt
-	@$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url -o requirements/dev.txt
+	@$(COMPILE) requirements/build.in -o requirements/build.txt
+	@$(COMPILE) pyproject.toml --all-extras -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra spark --constraint requirements/dev.txt -o requirements/spark.txt
+	@$(COMPILE) pyproject.toml --extra producer --constraint requirements/dev.txt -o requirements/producer.txt
 
 ##@ Check it
 .PHONY: test

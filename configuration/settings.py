@@ -35,6 +35,7 @@ class Settings(BaseSettings):
         extra="forbid",
         env_prefix="FRAUD_",
         env_nested_delimiter="__",
+        env_parse_none_str="null",
         cli_kebab_case=True,
         cli_implicit_flags=True,
         cli_exit_on_error=False,

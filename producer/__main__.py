@@ -1,4 +1,4 @@
-"""`python -m producer run` sends traffic to Kafka, `python -m producer dataset` writes it to Parquet; both know `--help`."""
+"""`python -m producer run` sends traffic to Kafka, `dataset` writes it to Parquet, `topics` creates topics; each knows `--help`."""
 
 import json
 import sys
@@ -8,11 +8,13 @@ import structlog
 
 from configuration import FraudDetectionError, report
 from producer import dataset, run
-from producer.settings import DatasetSettings, RunSettings
+from producer.settings import DatasetSettings, RunSettings, TopicSettings
+from producer.topics import create_topics
 
 USAGE = """\
 usage: python -m producer run [OPTIONS]       send card traffic to Kafka
        python -m producer dataset [OPTIONS]   write it to Parquet
+       python -m producer topics [OPTIONS]    create the topics
 Each lists its options with --help.
 """
 
@@ -28,6 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif program == "dataset":
             dataset_settings = DatasetSettings.load(rest, "python -m producer dataset")
             _tell(dataset.write(dataset_settings), dataset_settings.json_summary)
+        elif program == "topics":
+            topic_settings = TopicSettings.load(rest, "python -m producer topics")
+            created = create_topics(topic_settings.kafka, topic_settings.topics.specs(topic_settings.partitions))
+            sys.stderr.write(f"created {', '.join(created) or 'nothing: all topics exist'}\n")
         else:
             asked = program in ("-h", "--help")
             (sys.stdout if asked else sys.stderr).write(USAGE)

@@ -14,6 +14,14 @@ from producer.traffic import BaseRate, Kind
 LIVE_RATE = 100.0
 
 
+class TopicSettings(Settings):
+    """Creates the topics that are missing, and leaves those that exist as they are."""
+
+    kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
+    topics: TopicNames = Field(TopicNames(), description="Names of the topics")
+    partitions: int = Field(2, ge=1, description="Of the topics that are created, profiles apart")
+
+
 class TrafficSettings(Settings):
     """What both programs make."""
 

@@ -15,7 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from configuration import FraudDetectionError, report, stop_signals
 from spark_jobs import session, sources
-from spark_jobs.errors import QueryFailed, TooFewSlots, UnusableCheckpoint
+from spark_jobs.errors import QueryFailed, TooFewSlots, UnusableCheckpoint, UnusableFolder
 from spark_jobs.metrics import StreamMetrics, observed, serve
 from spark_jobs.pipeline import detect
 from spark_jobs.settings import AvailableNowTrigger, ConsoleSink, DetectorSettings, MicroBatchTrigger, RealTimeTrigger
@@ -32,19 +32,20 @@ log = structlog.get_logger()
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the detector until it is stopped, has read all (availableNow) or fails; returns the exit code."""
-    log_dir: Path | None = None
     try:
         settings = DetectorSettings.load(sys.argv[1:] if arguments is None else arguments, PROGRAM)
-        log_dir = settings.log_dir
-        if log_dir is not None:
-            log_dir.mkdir(parents=True, exist_ok=True)
-        run(settings)
+        _make_log_dir(settings.log_dir)
+        try:
+            run(settings)
+        except PySparkException as error:
+            _keep_trace(settings.log_dir)
+            raise QueryFailed(f"Spark refused: {_first_line(error)}", _trace_advice(settings.log_dir)) from None
+        except FraudDetectionError as error:
+            if error.__cause__ is not None:
+                _keep_trace(settings.log_dir)
+            raise
     except FraudDetectionError as error:
-        _keep_trace(log_dir)
         return report(error)
-    except PySparkException as error:
-        _keep_trace(log_dir)
-        return report(QueryFailed(f"Spark refused to go on: {_first_line(error)}", _trace_advice(log_dir)))
     except KeyboardInterrupt:
         pass  # during start-up: nothing is running yet
     return 0
@@ -189,12 +190,20 @@ def _trace_advice(log_dir: Path | None) -> str:
     return f"The full trace is in {log_dir}." if log_dir else "The full trace is above."
 
 
+def _make_log_dir(log_dir: Path | None) -> None:
+    try:
+        if log_dir is not None:
+            log_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnusableFolder(f"The log folder {log_dir} cannot be made: {error.strerror}", "Set log_dir to another.") from None
+
+
 def _keep_trace(log_dir: Path | None) -> None:
     if log_dir is None:
         traceback.print_exc()
-    elif log_dir.is_dir():
-        with (log_dir / "detect_fraud.log").open("a") as file:
-            traceback.print_exc(file=file)
+        return
+    with (log_dir / "detect_fraud.log").open("a") as file:
+        traceback.print_exc(file=file)
 
 
 def _check_checkpoint(checkpoint: str) -> None:

@@ -15,6 +15,10 @@ class UnusableCheckpoint(FraudDetectionError):
     """The checkpoint cannot be read or written, or belongs to something else."""
 
 
+class UnusableFolder(FraudDetectionError):
+    """The folder for logs cannot be made."""
+
+
 class PortInUse(FraudDetectionError):
     """The metrics port is taken."""
 

@@ -90,7 +90,9 @@ class Detector:
 
     def until_scored(self, count: int) -> None:
         """Returns once that many scored records are in their topic, repeats included."""
-        wait_for(self.kafka.bootstrap_servers, self.topics.scored, count)
+        assert self._process is not None
+        process = self._process
+        wait_for(self.kafka.bootstrap_servers, self.topics.scored, count, lambda: process.poll() is None)
 
     @property
     def printed(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Talking to the test session's broker: send all, read all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -71,25 +71,16 @@ def read_all(address: str, topic: str) -> list[Record]:
     return found
 
 
-def end_offsets(address: str, topic: str) -> int:
-    """Returns how many records a topic holds, over all partitions."""
-    consumer = Consumer({"bootstrap.servers": address, "group.id": "tests"})
-    try:
-        partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
-        marks = [consumer.get_watermark_offsets(TopicPartition(topic, one), timeout=TIMEOUT_S, cached=False) for one in partitions]
-        return sum(high - low for low, high in marks)
-    finally:
-        consumer.close()
-
-
-def wait_for(address: str, topic: str, count: int) -> None:
-    """Returns once a topic holds that many records; blocks on the broker until then."""
+def wait_for(address: str, topic: str, count: int, alive: Callable[[], bool]) -> None:
+    """Returns once a topic holds that many records; blocks on the broker until then. Fails once nobody is `alive` to write them."""
     consumer = Consumer({"bootstrap.servers": address, "group.id": "tests", "enable.auto.commit": False})
     try:
         partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         seen = 0
         while seen < count:
-            seen += len(consumer.consume(10_000, timeout=1.0))
+            found = consumer.consume(10_000, timeout=1.0)
+            assert found or alive(), f"{topic} has {seen} of {count} records, and its writer has ended"
+            seen += len(found)
     finally:
         consumer.close()

@@ -1,0 +1,138 @@
+"""The `fraud` command as a person or a script uses it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract import Alert, decode
+from local.broker import Broker
+
+FRAUD = Path(sys.executable).parent / "fraud"
+Fraud = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def environment(home: Path) -> Iterator[dict[str, str]]:
+    yield {**os.environ, "FRAUD_HOME": str(home / "state"), "NO_COLOR": "1"}
+    Broker(home / "state" / "kafka").kill()
+
+
+@pytest.fixture
+def fraud(environment: dict[str, str]) -> Fraud:
+    def call(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([FRAUD, *arguments], capture_output=True, text=True, env={**environment, **variables})
+
+    return call
+
+
+def answer(done: "subprocess.CompletedProcess[str]") -> Any:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def refused(done: "subprocess.CompletedProcess[str]") -> str:
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def test_a_day_in_its_life(fraud: Fraud, home: Path) -> None:
+    state = fraud("status", "--json")
+    assert (state.returncode, json.loads(state.stdout)["running"]) == (3, False)
+    assert "The broker does not run. Start it: `fraud up`" in refused(fraud("topics"))
+    assert "The broker does not run" in refused(fraud("produce", "--count", "1"))
+
+    assert fraud("up", "--port", "0").returncode == 0
+    assert "created" not in fraud("up").stdout
+    assert answer(fraud("status", "--json"))["running"] is True
+    assert fraud("produce", "--clock", "replay", "--count", "500").returncode == 0
+    found = {row["topic"]: (row["partitions"], row["records"]) for row in answer(fraud("topics", "--json"))}
+    assert found == {
+        "transactions": (2, 500),
+        "transactions.labels": (2, 0),
+        "customers": (1, 5_000),
+        "merchants": (1, 10_000),
+        "transactions.scored": (2, 0),
+        "transactions.rejected": (1, 0),
+        "fraud.alerts": (2, 0),
+    }
+    detected = fraud(
+        *("detect", "--trigger.mode", "availableNow"),
+        *("--rules", '{"large": {"when": "amount > 100", "reason": "Over 100"}}'),
+    )
+    assert detected.returncode == 0, detected.stderr
+    printed = [line.partition(" => ")[2] for line in detected.stdout.splitlines()]
+    after = {row["topic"]: row["records"] for row in answer(fraud("topics", "--json"))}
+    assert after["transactions.scored"] == 500
+    assert after["fraud.alerts"] == len(printed) > 0
+    assert all(decode(Alert, line.encode()).reasons == ("Over 100",) for line in printed)
+
+    assert all(check["ok"] for check in answer(fraud("doctor", "--json")))
+    assert fraud("down").returncode == 0
+    assert fraud("status").returncode == 3
+    assert (home / "state").is_dir()
+    assert fraud("down", "--purge").returncode == 0
+    assert not (home / "state").exists()
+
+
+def test_up_on_a_taken_port(fraud: Fraud) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert "is in use. Name another" in refused(fraud("up", "--port", str(taken.getsockname()[1])))
+
+
+def test_up_without_java(fraud: Fraud) -> None:
+    assert "No Java is found" in refused(fraud("up", PATH="/nowhere", JAVA_HOME=""))
+
+
+def test_the_doctor_names_what_is_missing(fraud: Fraud) -> None:
+    done = fraud("doctor", PATH="/nowhere", JAVA_HOME="")
+    assert done.returncode == 1
+    problems = [line for line in done.stdout.splitlines() if line.startswith("problem")]
+    assert [line.split()[1] for line in problems] == ["Java:", "Maven:"]
+    assert "Install a JDK 17 or newer" in problems[0]
+
+
+def test_a_demo_of_ten_seconds(fraud: Fraud, home: Path) -> None:
+    done = fraud("demo", "--seconds", "10", "--plain")
+    assert done.returncode == 0, done.stderr
+    alerts = [line.partition(" => ")[2] for line in done.stdout.splitlines() if line.startswith("Fraud transaction detected => ")]
+    assert alerts
+    for line in alerts:
+        assert decode(Alert, line.encode()).reasons
+    assert "payments scored" in done.stdout
+    assert "payment to alert p50" in done.stdout.splitlines()[-2]
+    (run,) = (home / "state" / "demo").iterdir()
+    assert {"detector.yaml", "producer.yaml", "detector.log", "spark.log", "checkpoint"} <= {one.name for one in run.iterdir()}
+    assert f"checkpoint: {run}" in done.stdout
+    assert fraud("status").returncode == 3, "it stops what it started"
+
+
+def test_a_demo_whose_detector_fails_says_why_and_stops(fraud: Fraud) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        message = refused(fraud("demo", "--plain", FRAUD_METRICS__PORT=str(port)))
+    assert f"The detector ended: Port {port} on 127.0.0.1 is in use" in message
+    assert fraud("status").returncode == 3
+
+
+def test_ctrl_c_stops_the_demo(fraud: Fraud, environment: dict[str, str]) -> None:
+    demo = subprocess.Popen([FRAUD, "demo", "--plain"], stdout=subprocess.PIPE, text=True, env=environment)
+    assert demo.stdout
+    assert "starting" in demo.stdout.readline()  # broker, detector and producer run
+    demo.send_signal(signal.SIGINT)
+    assert "Stopped. Logs, settings and checkpoint:" in demo.stdout.read()
+    assert demo.wait() == 0
+    assert fraud("status").returncode == 3

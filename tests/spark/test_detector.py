@@ -1,0 +1,206 @@
+"""The detector as a process: nothing is lost, whatever happens to it."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections import Counter, defaultdict
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from configuration import KafkaConnection, TopicNames
+from contract import Alert, ContractError, Rejected, Transaction, decode, encode
+from tests.detector import Detector
+from tests.hostile import hostile
+from tests.kafka import Record, read_all, send
+from tests.records import AT, transaction
+
+EVENTS, HOSTILE = 200_000, 2_000
+
+
+def by_id(records: list[Record], name: str) -> dict[str, set[tuple[bytes | None, bytes | None]]]:
+    """Returns the different (key, value) of each transaction; records that say the same are one."""
+    found = defaultdict(set)
+    for record in records:
+        value = json.loads(record.value)
+        found[value["transaction"]["transaction_id"] if name == "scored" else value["transaction_id"]].add(
+            (record.key, record.value)
+        )
+    return found
+
+
+def expected_alert(paid: Transaction) -> tuple[str, tuple[str, ...]] | None:
+    """The rules of tests/detector.py once more, in plain Python."""
+    fired = []
+    if paid.is_fraud:
+        fired.append("is_fraud")
+    if paid.amount > 220:
+        fired.append("large")
+    if paid.event_time.hour <= 6 and paid.amount > 150 and paid.channel != "pos":
+        fired.append("small_hours")
+    if not fired:
+        return None
+    return "decline" if "is_fraud" in fired else "review", tuple(fired)
+
+
+@pytest.mark.fresh
+@pytest.mark.timeout(900)
+def test_nothing_is_lost_when_the_detector_is_killed_twice_amid_hostile_records(
+    detector: Detector, kafka: KafkaConnection, topics: TopicNames, tmp_path: Path
+) -> None:
+    producer = _produce(kafka, topics, tmp_path)
+    detector.settings |= {"max_offsets": 15_000}
+    detector.start("microBatch", trigger={"mode": "microBatch", "interval": "0s"})
+    values = hostile(HOSTILE)
+    send(kafka.bootstrap_servers, topics.transactions, ((b"card-1", value) for value in values))
+    detector.until_scored(20_000)
+    detector.kill()
+    detector.start("microBatch", trigger={"mode": "microBatch", "interval": "0s"})
+    detector.until_scored(80_000)
+    detector.kill()
+    assert producer.wait() == 0, "the producer failed"
+    assert detector.run("availableNow") == 0, detector.errors
+
+    ledger = set((tmp_path / "ledger").read_text().split())
+    assert len(ledger) == EVENTS
+    sent = read_all(kafka.bootstrap_servers, topics.transactions)
+    scored = by_id(read_all(kafka.bootstrap_servers, topics.scored), "scored")
+    alerts = by_id(read_all(kafka.bootstrap_servers, topics.alerts), "alert")
+    rejected = defaultdict(set)
+    for record in read_all(kafka.bootstrap_servers, topics.rejected):
+        dead = decode(Rejected, record.value)
+        rejected[dead.topic, dead.partition, dead.offset].add(record.value)
+
+    assert ledger <= scored.keys(), "a delivered transaction is neither scored nor rejected"
+    oracle, dead = defaultdict(set), set()  # hostile ones may share an id
+    for record in sent:
+        try:
+            paid = decode(Transaction, record.value)
+            if len(record.value or b"") > 65_536 or abs(paid.event_time - AT) > timedelta(days=3_000):
+                raise ContractError("limits")
+            oracle[paid.transaction_id].add(expected_alert(paid))
+        except ContractError:
+            dead.add((topics.transactions, record.partition, record.offset))
+    assert rejected.keys() == dead
+    assert 1_000 < len(dead) < HOSTILE
+    assert scored.keys() == oracle.keys()
+    assert alerts.keys() == {one for one, expected in oracle.items() if expected != {None}}
+    assert len(alerts) > 1_000
+    for one, values in alerts.items():
+        found = [decode(Alert, value) for _, value in values]
+        assert {(alert.decision, alert.rules) for alert in found} == oracle[one] - {None}
+    repeats = Counter(len(values) for one, values in scored.items() if one.startswith("n"))
+    assert repeats == {1: EVENTS}, "a repeat is not byte-identical"
+    assert all(len(values) == 1 for values in rejected.values()), "a repeated dead letter is not byte-identical"
+
+
+def _produce(kafka: KafkaConnection, topics: TopicNames, folder: Path) -> "subprocess.Popen[bytes]":
+    settings = {
+        "kafka": {"bootstrap_servers": kafka.bootstrap_servers},
+        "topics": {one.name: getattr(topics, one.name) for one in fields(topics)},
+        "clock": "replay",
+        "count": EVENTS,
+        "inline_labels": True,
+        "ledger": str(folder / "ledger"),
+    }
+    file = folder / "producer.yaml"
+    file.write_text(yaml.safe_dump(settings))
+    return subprocess.Popen([sys.executable, "-m", "producer", "run", "--config", str(file)], stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.fresh
+@pytest.mark.timeout(900)
+def test_one_checkpoint_serves_both_modes_and_loses_nothing(detector: Detector, kafka: KafkaConnection, topics: TopicNames) -> None:
+    sent: set[str] = set()
+
+    def send_some(count: int = 500) -> None:
+        ids = [f"t{len(sent) + number}" for number in range(count)]
+        paid = (
+            (f"card-{number % 50}", encode(transaction(transaction_id=one, is_fraud=number % 10 == 0)))
+            for number, one in enumerate(ids)
+        )
+        send(kafka.bootstrap_servers, topics.transactions, paid)
+        sent.update(ids)
+
+    def scored() -> dict[str, set[tuple[bytes | None, bytes | None]]]:
+        return by_id(read_all(kafka.bootstrap_servers, topics.scored), "scored")
+
+    for mode, end in (
+        ("realTime", "TERM"),
+        ("microBatch", "TERM"),
+        ("realTime", "KILL"),
+        ("microBatch", "INT"),
+        ("realTime", "TERM"),
+    ):
+        before = len(read_all(kafka.bootstrap_servers, topics.scored))
+        send_some()
+        detector.start(mode)
+        send_some()
+        detector.until_scored(before + 1_000)
+        send_some(100)
+        if end == "KILL":
+            detector.kill()
+        else:
+            assert detector.stop(signal.SIGTERM if end == "TERM" else signal.SIGINT) == 0, detector.errors
+            assert "detector stopped" in detector.errors
+            assert "Traceback" not in detector.errors
+    assert detector.run("availableNow") == 0
+    found = scored()
+    assert found.keys() == sent
+    assert all(len(values) == 1 for values in found.values()), "a repeat is not byte-identical"
+    alerts = by_id(read_all(kafka.bootstrap_servers, topics.alerts), "alert")
+    assert alerts.keys() == {one for one in sent if int(one[1:]) % 10 == 0}
+    printed = {
+        json.loads(line.partition(" => ")[2])["transaction_id"] for line in detector.printed if line.startswith("Fraud transaction")
+    }
+    assert printed == alerts.keys(), "an alert is not on the console"
+
+
+@pytest.mark.fresh
+def test_a_stop_lets_the_batch_finish_and_the_metrics_tell_what_was_done(
+    detector: Detector, kafka: KafkaConnection, topics: TopicNames
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    values = [encode(transaction(transaction_id=f"t{number}", is_fraud=number < 3)) for number in range(100)]
+    send(kafka.bootstrap_servers, topics.transactions, ((b"k", value) for value in (*values, None, b"x", b"{}")))
+    detector.start("microBatch", metrics={"port": port})
+    detector.until_scored(100)
+    send(kafka.bootstrap_servers, topics.transactions, [(b"k", encode(transaction(transaction_id="last")))])
+    detector.until_scored(101)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        metrics = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#"))
+    assert float(metrics['fraud_rows_total{kind="transaction"}']) >= 100
+    assert float(metrics["fraud_alerts_total"]) == 3
+    assert float(metrics['fraud_decisions_total{decision="decline"}']) == 3
+    assert float(metrics['fraud_rejected_total{reason="tombstone"}']) == 1
+    assert float(metrics['fraud_rejected_total{reason="not_a_json_object"}']) == 1
+    assert float(metrics['fraud_rejected_total{reason="missing"}']) == 1
+    assert float(metrics["fraud_batch_duration_seconds_count"]) >= 1
+    assert {"fraud_lag_rows", "fraud_lag_seconds", "fraud_seconds_since_progress"} <= metrics.keys()
+    assert detector.stop() == 0
+    # What was finished is not repeated: the stop waited for the batch's commit.
+    assert detector.run("availableNow") == 0
+    assert len(read_all(kafka.bootstrap_servers, topics.scored)) == 101
+
+
+@pytest.mark.fresh
+def test_a_ruined_checkpoint_is_one_paragraph(detector: Detector, kafka: KafkaConnection, topics: TopicNames) -> None:
+    send(kafka.bootstrap_servers, topics.transactions, [(b"k", encode(transaction()))])
+    assert detector.run("availableNow") == 0
+    for log in (detector.folder / "checkpoint" / "offsets").iterdir():
+        log.write_text("not an offset log")
+    assert detector.run("availableNow") == 1
+    told = [line for line in detector.errors.splitlines() if line.startswith("error: ")]
+    assert len(told) == 1
+    assert f"The checkpoint {detector.folder / 'checkpoint'} cannot be used" in told[0]
+    assert "Traceback" not in detector.errors
+    assert "\tat " not in detector.errors
+    assert "Exception" in (detector.folder / "logs" / "detect_fraud.log").read_text()

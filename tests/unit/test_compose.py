@@ -1,0 +1,68 @@
+"""docker-compose.yaml starts programs that exist, with settings that they take."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from producer.settings import RunSettings, TopicSettings
+from spark_jobs.settings import DetectorSettings, RealTimeTrigger
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = ROOT / "docker-compose.yaml"
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())["services"]
+    return found
+
+
+def test_each_image_is_built_from_what_is_there(services: dict[str, Any]) -> None:
+    built = {service["image"]: service["build"] for service in services.values() if "build" in service}
+    assert {service["image"] for service in services.values()} - built.keys() == {"apache/kafka:" + _kafka_version()}
+    for build in built.values():
+        lines = (ROOT / build["dockerfile"]).read_text().splitlines()
+        sources = [part for line in lines if line.startswith("COPY ") and "--from" not in line for part in line.split()[1:-1]]
+        assert sources
+        for source in sources:
+            assert (ROOT / source).exists(), source
+        admitted = (ROOT / ".dockerignore").read_text()
+        assert all(f"!{source.partition('/')[0]}" in admitted for source in sources)
+
+
+def test_each_program_takes_its_settings(services: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str, kind: Any, arguments: list[str]) -> Any:
+        for variable, value in services[name]["environment"].items():
+            if variable != "<<":
+                monkeypatch.setenv(variable, value)
+        return kind.load(arguments, "test")
+
+    program, *arguments = services["topics"]["command"]
+    assert program == "topics"
+    assert load("topics", TopicSettings, arguments).kafka.bootstrap_servers == "kafka:9092"
+    program, *arguments = services["producer"]["command"]
+    assert program == "run"
+    assert load("producer", RunSettings, arguments).inline_labels
+    option, inside = services["detector"]["command"]
+    outside = next(mount.partition(":")[0] for mount in services["detector"]["volumes"] if f":{inside}" in mount)
+    settings = load("detector", DetectorSettings, [option, str(ROOT / outside)])
+    assert isinstance(settings.trigger, RealTimeTrigger)
+    assert settings.rules
+    assert settings.log_dir is None
+
+
+def test_docker_understands_it() -> None:
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
+        pytest.skip("there is no docker with the compose plugin here; GitHub's machines have it")
+    done = subprocess.run([docker, "compose", "--file", str(COMPOSE), "config", "--quiet"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def _kafka_version() -> str:
+    pom = (ROOT / "local" / "kafka" / "pom.xml").read_text()
+    return pom.partition("<artifactId>kafka_2.13</artifactId>")[2].partition("<version>")[2].partition("<")[0]
