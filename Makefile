@@ -67,7 +67,8 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 
 ##@ Check it
 .PHONY: test
-test: lint test-unit test-spark ## All that needs no cluster
+test: lint ## All that needs no cluster: lint, then every test
+	@$(BIN)/pytest $(ARGS)
 
 .PHONY: lint
 lint: setup ## Format, lint, types, arrows
@@ -88,6 +89,14 @@ test-unit: setup ## Contract, settings, traffic: nothing is started
 .PHONY: test-spark
 test-spark: setup ## Detector on a local Spark and a real Kafka
 	@$(BIN)/pytest tests/spark $(ARGS)
+
+.PHONY: test-local
+test-local: setup ## Broker, command line and demo, as a person uses them
+	@$(BIN)/pytest tests/local $(ARGS)
+
+.PHONY: bench
+bench: setup ## Measure, and write docs/benchmarks.md; about twenty minutes, on a machine with nothing else to do
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: schemas
 schemas: setup ## Write docs/reference/schemas anew from the contract
