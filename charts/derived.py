@@ -191,7 +191,8 @@ def _by_tag(node: Any) -> Any:
         "required": [tag],
         "properties": {tag: {"enum": sorted(mapping)}},
         "allOf": [
-            {"if": {"properties": {tag: {"const": value}}}, "then": {"$ref": reference}} for value, reference in sorted(mapping.items())
+            {"if": {"properties": {tag: {"const": value}}}, "then": {"$ref": reference}}
+            for value, reference in sorted(mapping.items())
         ],
     }
 

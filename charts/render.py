@@ -1,8 +1,7 @@
-"""The chart, rendered: by the tests, and into examples/ for the reader of a diff. `python -m charts.render` writes the examples anew."""
+"""The chart, rendered: for the tests, and into examples/ for who reads a diff. `python -m charts.render` writes the examples anew."""
 
 import shutil
 import subprocess
-from pathlib import Path
 
 from charts.derived import CHART
 
@@ -11,7 +10,9 @@ OVERLAYS = ("console", "kafka-alerts", "s3", "dev", "prod")
 RUNTIMES = ("kubeflow", "apache", "none", "ilum")
 EXAMPLE_ARGUMENTS: dict[str, tuple[str, ...]] = {
     **{overlay: ("--values", f"values-{overlay}.yaml") for overlay in OVERLAYS},
-    **{runtime: ("--values", "values-console.yaml", "--set", f"runtime={runtime}") for runtime in RUNTIMES if runtime != "kubeflow"},
+    **{
+        runtime: ("--values", "values-console.yaml", "--set", f"runtime={runtime}") for runtime in RUNTIMES if runtime != "kubeflow"
+    },
     "strimzi": (
         *("--values", "values-console.yaml"),
         *("--set", "kafka.securityProtocol=SASL_SSL", "--set", "kafka.strimzi.cluster=fraud"),
@@ -48,7 +49,9 @@ def main() -> None:
     for name, arguments in EXAMPLE_ARGUMENTS.items():
         folder = EXAMPLES / name
         folder.mkdir(parents=True)
-        (folder / "rendered.yaml").write_text(f"# helm template fraud . --namespace payments {' '.join(arguments)}\n{render(*arguments)}")
+        (folder / "rendered.yaml").write_text(
+            f"# helm template fraud . --namespace payments {' '.join(arguments)}\n{render(*arguments)}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""Says whether a SparkApplication of Kubeflow's operator runs: `application_state.py NAMESPACE NAME SECONDS`. Part of `helm test`."""
+"""Part of `helm test`: says whether a SparkApplication (Kubeflow) runs. `application_state.py NAMESPACE NAME SECONDS`."""
 
 import json
 import ssl
 import sys
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
