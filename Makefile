@@ -16,6 +16,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 PYTHON_STAMP := $(VENV)/.installed
 KAFKA_STAMP := .runtime/kafka/.installed
 CONNECTOR_STAMP := .runtime/spark-connector/.installed
+CHART_TOOLS := $(CURDIR)/.runtime/chart-tools
 
 ##@ Use it
 .PHONY: help
@@ -67,7 +68,7 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 
 ##@ Check it
 .PHONY: test
-test: lint test-unit test-spark ## All that needs no cluster
+test: lint test-unit test-chart test-spark ## All that needs no cluster
 
 .PHONY: lint
 lint: setup ## Format, lint, types, arrows
@@ -88,6 +89,23 @@ test-unit: setup ## Contract, settings, traffic: nothing is started
 .PHONY: test-spark
 test-spark: setup ## Detector on a local Spark and a real Kafka
 	@$(BIN)/pytest tests/spark $(ARGS)
+
+.PHONY: test-chart
+test-chart: setup chart-tools ## The Helm chart: schema, golden renders, CRDs, security; starts nothing
+	@PATH="$(CHART_TOOLS):$$PATH" $(BIN)/pytest tests/chart $(ARGS)
+
+.PHONY: chart-tools
+chart-tools: $(PYTHON_STAMP) ## helm and helm-docs, where PATH has none: five minutes, once
+	@bash charts/tools.sh $(CHART_TOOLS) $(BIN)/python
+
+.PHONY: chart-docs
+chart-docs: setup chart-tools ## Write the chart's schema, topics and README anew
+	@$(BIN)/python -m charts.derived
+	@PATH="$(CHART_TOOLS):$$PATH" helm-docs --chart-search-root charts --sort-values-order file --log-level warning
+
+.PHONY: chart-examples
+chart-examples: setup chart-tools ## Write the chart's golden renders anew
+	@PATH="$(CHART_TOOLS):$$PATH" $(BIN)/python -m charts.render
 
 .PHONY: schemas
 schemas: setup ## Write docs/reference/schemas anew from the contract

@@ -1,4 +1,4 @@
-"""The chart, rendered: for the tests, and into examples/ for who reads a diff. `python -m charts.render` writes the examples anew."""
+"""The chart, rendered: for the tests, and into examples/ for who reads a diff: `python -m charts.render` writes those."""
 
 import shutil
 import subprocess

@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from pydantic import Field
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames, require_topics
@@ -40,7 +40,7 @@ def probe(settings: ProbeSettings) -> float:
         NoAlert: none came in time.
     """
     partitions = require_topics(settings.kafka, (settings.topics.transactions, settings.topics.alerts))[settings.topics.alerts]
-    with closing(_at_the_end(settings.kafka, settings.topics.alerts, partitions)) as alerts:
+    with closing(_at_the_end(settings, partitions)) as alerts:
         sent = marked_transaction()
         with Publisher(settings.kafka) as publisher:
             publisher.send(settings.topics.transactions, sent.card_id, sent)
@@ -76,13 +76,24 @@ def marked_transaction() -> Transaction:
     )
 
 
-def _at_the_end(connection: KafkaConnection, topic: str, partitions: int) -> Consumer:
-    """Returns a consumer of what comes from now on; it keeps no place in Kafka."""
-    consumer = Consumer({**connection.librdkafka(), "group.id": GROUP, "enable.auto.commit": False, "log_level": 0})
-    places = [TopicPartition(topic, number) for number in range(partitions)]
-    ends = [consumer.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)[1] for place in places]
-    consumer.assign([TopicPartition(topic, place.partition, end) for place, end in zip(places, ends, strict=True)])
+def _at_the_end(settings: ProbeSettings, partitions: int) -> Consumer:
+    """Returns a consumer of the alerts that come from now on; it keeps no place in Kafka."""
+    consumer = Consumer({**settings.kafka.librdkafka(), "group.id": GROUP, "enable.auto.commit": False, "log_level": 0})
+    deadline = time.monotonic() + settings.timeout.total_seconds()
+    places = [TopicPartition(settings.topics.alerts, number) for number in range(partitions)]
+    consumer.assign([TopicPartition(place.topic, place.partition, _end(consumer, place, deadline)) for place in places])
     return consumer
+
+
+def _end(consumer: Consumer, place: TopicPartition, deadline: float) -> int:
+    """Returns a partition's end. A topic that was made a moment ago, and one whose broker restarts, have no leader for a while."""
+    while True:
+        try:
+            return consumer.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)[1]
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                raise NoAlert(f"{place.topic} cannot be read ({error})", "See that its brokers run.") from None
+            consumer.poll(POLL_S)
 
 
 def _is_about(message: Message, sent: Transaction) -> bool:

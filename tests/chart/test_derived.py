@@ -26,7 +26,7 @@ def test_the_readme_is_what_the_comments_say(tmp_path: Path) -> None:
     program = shutil.which("helm-docs")
     assert program, "helm-docs is not in PATH: `make chart-tools` installs it"
     copy = shutil.copytree(CHART, tmp_path / "fraud-detection")
-    subprocess.run([program, "--chart-search-root", tmp_path, "--log-level", "warning"], check=True)
+    subprocess.run([program, "--chart-search-root", tmp_path, "--sort-values-order", "file", "--log-level", "warning"], check=True)
     assert (copy / "README.md").read_text() == (CHART / "README.md").read_text(), "run `make chart-docs`"
 
 
