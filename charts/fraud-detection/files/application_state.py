@@ -11,7 +11,8 @@ from typing import Any
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 API = "https://kubernetes.default.svc/apis/sparkoperator.k8s.io/v1beta2/namespaces"
-BROKEN = ("FAILING", "FAILED", "SUBMISSION_FAILED", "PENDING_RERUN")
+BROKEN = ("FAILING", "FAILED", "SUBMISSION_FAILED")
+"""PENDING_RERUN is none of them: every changed setting leads through it."""
 
 
 def states(namespace: str, name: str, seconds: int) -> Iterator[tuple[str, str]]:
