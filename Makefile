@@ -17,6 +17,7 @@ PYTHON_STAMP := $(VENV)/.installed
 KAFKA_STAMP := .runtime/kafka/.installed
 CONNECTOR_STAMP := .runtime/spark-connector/.installed
 CHART_TOOLS := $(CURDIR)/.runtime/chart-tools
+export PATH := $(CHART_TOOLS):$(PATH)
 
 ##@ Use it
 .PHONY: help
@@ -68,7 +69,8 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 
 ##@ Check it
 .PHONY: test
-test: lint test-unit test-chart test-spark ## All that needs no cluster
+test: lint chart-tools ## All that needs no cluster: lint, then every test
+	@$(BIN)/pytest $(ARGS)
 
 .PHONY: lint
 lint: setup ## Format, lint, types, arrows
@@ -92,7 +94,7 @@ test-spark: setup ## Detector on a local Spark and a real Kafka
 
 .PHONY: test-chart
 test-chart: setup chart-tools ## The Helm chart: schema, golden renders, CRDs, security; starts nothing
-	@PATH="$(CHART_TOOLS):$$PATH" $(BIN)/pytest tests/chart $(ARGS)
+	@$(BIN)/pytest tests/chart $(ARGS)
 
 .PHONY: chart-tools
 chart-tools: $(PYTHON_STAMP) ## helm and helm-docs, where PATH has none: five minutes, once
@@ -101,11 +103,19 @@ chart-tools: $(PYTHON_STAMP) ## helm and helm-docs, where PATH has none: five mi
 .PHONY: chart-docs
 chart-docs: setup chart-tools ## Write the chart's schema, topics and README anew
 	@$(BIN)/python -m charts.derived
-	@PATH="$(CHART_TOOLS):$$PATH" helm-docs --chart-search-root charts --sort-values-order file --log-level warning
+	@helm-docs --chart-search-root charts --sort-values-order file --log-level warning
 
 .PHONY: chart-examples
 chart-examples: setup chart-tools ## Write the chart's golden renders anew
-	@PATH="$(CHART_TOOLS):$$PATH" $(BIN)/python -m charts.render
+	@$(BIN)/python -m charts.render
+
+.PHONY: test-local
+test-local: setup ## Broker, command line and demo, as a person uses them
+	@$(BIN)/pytest tests/local $(ARGS)
+
+.PHONY: bench
+bench: setup ## Measure, and write docs/benchmarks.md; about twenty minutes, on a machine with nothing else to do
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: schemas
 schemas: setup ## Write docs/reference/schemas anew from the contract

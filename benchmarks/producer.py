@@ -1,10 +1,9 @@
-"""How fast traffic is made and sent, in rows a second of one core: `python -m benchmarks.producer --bootstrap-servers HOST:PORT`.
+"""How fast traffic is made and sent, in rows a second of one core.
 
 Time is the process's CPU time, librdkafka's own threads included, so other work on the machine hardly counts. The benchmark makes a
 topic of its own and deletes it.
 """
 
-import argparse
 import gc
 import time
 from collections import deque
@@ -83,12 +82,3 @@ def _timed(what: str, rows: int, work: Callable[[], None]) -> dict[str, Any]:
         "rows_per_second_per_core": round(rows / cpu),
         "wall_seconds": round(wall, 2),
     }
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Rows a second of one core that the producer makes and sends.")
-    parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092")
-    parser.add_argument("--rows", type=int, default=300_000)
-    arguments = parser.parse_args()
-    for found in measure(arguments.bootstrap_servers, arguments.rows):
-        print(f"{found['what']:<42} {found['rows_per_second_per_core']:>9,} rows/s/core  ({found['cpu_seconds']:.2f} s of CPU)")

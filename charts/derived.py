@@ -7,7 +7,7 @@ settings under a `config:` are those of the program's own settings class, less w
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def values_schema() -> Json:
 
 def topics() -> Json:
     """Returns how each topic is kept, by its key in `topics.names`: for KafkaTopics, which no Python makes."""
-    keys = {getattr(Topics(), field.name): field.name for field in fields(Topics)}
+    keys = {name: key for key, name in asdict(Topics()).items()}
     # Two are asked for: a topic that has one all the same is never split.
     return {keys[spec.name]: {"partitioned": spec.partitions == 2, "config": dict(spec.settings)} for spec in Topics().specs(2)}
 

@@ -1,6 +1,7 @@
 """The topics: what each is for, who writes it, how it is kept. Every name is a setting; these are the defaults."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
+from typing import Self
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -25,6 +26,10 @@ class Topics:
     scored: str = "transactions.scored"
     rejected: str = "transactions.rejected"
     alerts: str = "fraud.alerts"
+
+    def prefixed(self, prefix: str) -> Self:
+        """Returns the same topics with `prefix` before each name: several systems on one cluster."""
+        return type(self)(**{field: prefix + name for field, name in asdict(self).items()})
 
     def inputs(self) -> tuple[str, ...]:
         """Names of the topics that the detector reads, transactions first."""
@@ -60,6 +65,6 @@ class Topics:
         Raises:
             ValueError: which name is used twice.
         """
-        names = [getattr(self, field.name) for field in fields(self)]
+        names = list(asdict(self).values())
         if repeated := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two topics have the same name: {', '.join(sorted(repeated))}")

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from dataclasses import fields
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import structlog
@@ -77,7 +77,7 @@ def topics(
     names = TopicNames()
     if create:
         create_topics(connection, names.specs(partitions))
-    found = [_topic(connection, name) for name in (getattr(names, one.name) for one in fields(names))]
+    found = [_topic(connection, name) for name in asdict(names).values()]
     if as_json:
         out.print_json(data=found)
         return
@@ -89,10 +89,10 @@ def topics(
 
 @app.command()
 def demo(
-    seconds: Annotated[float | None, typer.Option(min=1, help="End by itself, so long after the first payment is scored.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="End by itself, so long after the detector has caught up.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Print lines, as where there is no terminal.")] = False,
     mode: Annotated[Literal["realTime", "microBatch"], typer.Option(help="Mode of the detector.")] = "realTime",
-    rate: Annotated[float, typer.Option(min=0.1, help="Payments a second.")] = 50.0,
+    rate: Annotated[float, typer.Option(min=0.1, help="Payments a second.")] = 100.0,
     traffic: Annotated[Kind, typer.Option(help="Normal customers, attacks, or both.")] = "all",
 ) -> None:
     """Broker, traffic and detector on one live screen."""

@@ -6,10 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import yaml
 from confluent_kafka import Consumer, TopicPartition
@@ -31,15 +30,17 @@ BACKFILL = "1d"
 STATUS_EVERY_S = 5.0
 LOOK_EVERY_S = 0.25
 STOP_TIMEOUT_S = 40.0
-CAUGHT_UP = 50
-"""Payments not yet scored at which the detector counts as caught up; latency is taken from then on."""
+CAUGHT_UP_S = 3.0
+"""The detector has caught up once fewer payments wait than come in this time, and not fewer than a second ago."""
 
 
 class Watch:
     """Reads the demo's topics and keeps its State."""
 
-    def __init__(self, connection: KafkaConnection, topics: TopicNames, state: State) -> None:
+    def __init__(self, connection: KafkaConnection, topics: TopicNames, state: State, rate: float) -> None:
         self._topics, self._state = topics, state
+        self._caught_up_at = max(rate * CAUGHT_UP_S, 1)
+        self._waiting = 0
         self._consumer = Consumer(
             {**connection.librdkafka(), "group.id": "fraud-demo", "enable.auto.commit": False, "log_level": 0}
         )
@@ -78,7 +79,8 @@ class Watch:
         self._counted_at = now
         if state.scored and state.phase == "starting":
             state.phase = "catching up"
-        if state.phase == "catching up" and state.transactions - state.scored - state.rejected <= CAUGHT_UP:
+        before, self._waiting = self._waiting, state.transactions - state.scored - state.rejected
+        if state.phase == "catching up" and before <= self._waiting <= self._caught_up_at:
             state.phase = "live"
             self._caught_up = datetime.now(UTC)
 
@@ -99,10 +101,10 @@ class Demo:
         self._mode = mode
         self.state = State(mode=mode)
         # Topics of its own: what an earlier run left behind is not its business.
-        self._topics = TopicNames(**{one.name: f"demo-{name}.{one.default}" for one in fields(TopicNames)})
+        self._topics = TopicNames().prefixed(f"demo-{name}.")
 
     def run(self, seconds: float | None, plain: bool) -> None:
-        """Runs until Ctrl-C, SIGTERM or `seconds` after the detector has begun to score; then stops all that it started.
+        """Runs until Ctrl-C, SIGTERM or `seconds` after the detector has caught up with the history; then stops all that it started.
 
         Raises:
             FraudDetectionError: broker, detector or producer ended early.
@@ -122,7 +124,7 @@ class Demo:
                 ),
                 stack.enter_context(_child("producer", self.folder, "producer", "run", "--config", str(settings["producer"]))),
             ]
-            watch = Watch(connection, self._topics, self.state)
+            watch = Watch(connection, self._topics, self.state, self._rate)
             stack.callback(watch.close)
             if plain:
                 self._show_lines(watch, children, stop, seconds)
@@ -131,7 +133,7 @@ class Demo:
         out.print(self._summary(), highlight=False, soft_wrap=True)
 
     def _write_settings(self, connection: KafkaConnection) -> dict[str, Path]:
-        common = {"kafka": {"bootstrap_servers": connection.bootstrap_servers}, "topics": _names(self._topics)}
+        common = {"kafka": {"bootstrap_servers": connection.bootstrap_servers}, "topics": asdict(self._topics)}
         detector = {
             **common,
             **yaml.safe_load(RULES.read_text()),
@@ -176,7 +178,7 @@ class Demo:
             yield watch.look()
             for child in children:
                 child.check()
-            if began is None and self.state.phase != "starting":
+            if began is None and self.state.phase == "live":
                 began = self.state.seconds
             if seconds is not None and began is not None and self.state.seconds - began >= seconds:
                 return
@@ -225,7 +227,3 @@ def _child(name: str, folder: Path, module: str, *arguments: str) -> Iterator[Ch
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _names(topics: TopicNames) -> dict[str, Any]:
-    return {one.name: getattr(topics, one.name) for one in fields(topics)}

@@ -31,9 +31,7 @@ def new_topics(kafka: KafkaConnection) -> Callable[..., TopicNames]:
     """Returns a function that creates the seven topics under names that no other test has."""
 
     def create(partitions: int = 2) -> TopicNames:
-        prefix = f"t{next(_numbers)}."
-        defaults = TopicNames()
-        topics = TopicNames(**{name: prefix + getattr(defaults, name) for name in defaults.__dataclass_fields__})
+        topics = TopicNames().prefixed(f"t{next(_numbers)}.")
         create_topics(kafka, topics.specs(partitions))
         return topics
 

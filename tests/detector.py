@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class Detector:
         self.kafka, self.topics, self.folder = kafka, topics, folder
         self.settings: dict[str, Any] = {
             "kafka": {"bootstrap_servers": kafka.bootstrap_servers},
-            "topics": {one.name: getattr(topics, one.name) for one in fields(topics)},
+            "topics": asdict(topics),
             "checkpoint": str(folder / "checkpoint"),
             "log_dir": str(folder / "logs"),
             "rules": RULES,
@@ -84,15 +84,24 @@ class Detector:
 
     def kill(self) -> None:
         """Kills Python and JVM with SIGKILL; nothing to do where they have ended."""
-        if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if self.alive:
+            os.killpg(self.pid, signal.SIGKILL)
             self.wait()
 
     def until_scored(self, count: int) -> None:
         """Returns once that many scored records are in their topic, repeats included."""
+        wait_for(self.kafka.bootstrap_servers, self.topics.scored, count, lambda: self.alive)
+
+    @property
+    def pid(self) -> int:
+        """Of the Python process; the JVM is its child."""
         assert self._process is not None
-        process = self._process
-        wait_for(self.kafka.bootstrap_servers, self.topics.scored, count, lambda: process.poll() is None)
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the last start still runs."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def printed(self) -> list[str]:

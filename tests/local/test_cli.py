@@ -103,8 +103,8 @@ def test_the_doctor_names_what_is_missing(fraud: Fraud) -> None:
     assert "Install a JDK 17 or newer" in problems[0]
 
 
-def test_a_demo_of_ten_seconds(fraud: Fraud, home: Path) -> None:
-    done = fraud("demo", "--seconds", "10", "--plain")
+def test_a_short_demo(fraud: Fraud, home: Path) -> None:
+    done = fraud("demo", "--seconds", "15", "--plain")
     assert done.returncode == 0, done.stderr
     alerts = [line.partition(" => ")[2] for line in done.stdout.splitlines() if line.startswith("Fraud transaction detected => ")]
     assert alerts

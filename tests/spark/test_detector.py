@@ -7,7 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter, defaultdict
-from dataclasses import fields
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def test_nothing_is_lost_when_the_detector_is_killed_twice_amid_hostile_records(
 def _produce(kafka: KafkaConnection, topics: TopicNames, folder: Path) -> "subprocess.Popen[bytes]":
     settings = {
         "kafka": {"bootstrap_servers": kafka.bootstrap_servers},
-        "topics": {one.name: getattr(topics, one.name) for one in fields(topics)},
+        "topics": asdict(topics),
         "clock": "replay",
         "count": EVENTS,
         "inline_labels": True,

@@ -1,6 +1,7 @@
 """What a person sees who made a mistake: one paragraph that says what to do, exit code 1, no trace."""
 
 import socket
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,10 @@ def told(capfd: pytest.CaptureFixture[str], home: Path):
 
 
 def on(kafka: KafkaConnection, topics: TopicNames) -> list[str]:
-    names = {name: getattr(topics, name) for name in topics.__dataclass_fields__}
     return [
         "--kafka.bootstrap-servers",
         kafka.bootstrap_servers,
-        *(part for name, topic in names.items() for part in (f"--topics.{name}", topic)),
+        *(part for name, topic in asdict(topics).items() for part in (f"--topics.{name}", topic)),
     ]
 
 

@@ -1,0 +1,143 @@
+"""All benchmarks, one after the other on a broker of their own, into docs/benchmarks.md: `make bench` (about twenty minutes)."""
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import typer
+from rich.console import Console
+
+from benchmarks import detector, producer
+from configuration import KafkaConnection
+from local.broker import Broker
+
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+RATES = [200, 1_000]
+
+Row = dict[str, Any]
+err = Console(stderr=True)
+
+
+def main(
+    rows: Annotated[int, typer.Option(min=10_000, help="Transactions of the throughput benchmarks.")] = 600_000,
+    warm_up: Annotated[int, typer.Option(min=10, help="Seconds before a latency is taken.")] = 60,
+    measured: Annotated[int, typer.Option(min=10, help="Seconds for which latencies are taken.")] = 60,
+    runs: Annotated[int, typer.Option(min=1, help="Latency runs of each mode, in turn.")] = 2,
+) -> None:
+    """Measure producer and detector, and write the tables to docs/benchmarks.md. Nothing else should run meanwhile."""
+    load = os.getloadavg()[0]
+    with _broker() as (kafka, folder):
+        err.print("producer")
+        made = producer.measure(kafka.bootstrap_servers, rows // 2)
+        err.print("detector, catching up")
+        caught = detector.catch_up(kafka, folder, rows)
+        alerted: list[Row] = []
+        for run in range(1, runs + 1):
+            for mode in detector.MODES:
+                err.print(f"detector, {mode}, run {run}")
+                alerted += [{"run": run, **row} for row in detector.latencies(kafka, folder, mode, RATES, warm_up, measured)]
+    options = f"--rows {rows} --warm-up {warm_up} --measured {measured} --runs {runs}"
+    PAGE.write_text(_page(options, load, made, caught, alerted))
+    sys.stdout.write(PAGE.read_text())
+
+
+@contextmanager
+def _broker() -> Iterator[tuple[KafkaConnection, Path]]:
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        broker = Broker(Path(name) / "kafka")
+        try:
+            yield KafkaConnection(bootstrap_servers=broker.start()), Path(name)
+        finally:
+            broker.stop()
+
+
+def _page(options: str, load: float, made: list[Row], caught: Row, alerted: list[Row]) -> str:
+    gib = psutil.virtual_memory().total / 1024**3
+    machine = f"{_processor()}, {os.cpu_count()} cores, {gib:.0f} GiB, {platform.system()}"
+    software = f"Python {platform.python_version()}, PySpark {version('pyspark')}"
+    throughput = [(caught["rows"], caught["rows_per_second"], caught["cores"], caught["rows_per_second_per_core"])]
+    return f"""\
+# Benchmarks
+
+Written by `make bench`; every run that was made is in here. Measured on {datetime.now(UTC):%Y-%m-%d} at commit {_commit()} with
+
+    make bench ARGS="{options}"
+
+on {machine}; {software}; load average before the start {load:.2f}.
+Broker, producer and detector share the machine. Compare figures of one page, not of two machines.
+
+## Producer
+
+Time is CPU time of the process. The data set is the Handbook's world; goals: 20,000 made whole, 50,000 encoded and sent.
+
+{_table(("what", "rows", "rows/s/core"), [(row["what"], row["rows"], row["rows_per_second_per_core"]) for row in made])}
+
+## Detector, catching up
+
+A backlog of transactions in one partition, micro-batches of 100,000 records without pause, the demo's four rules, sinks Kafka and
+console. The second half of the backlog counts, the first warms the JVM up. CPU time is that of Python and JVM together.
+
+{_table(("rows", "rows/s", "cores used", "rows/s/core"), throughput)}
+
+## From payment to alert
+
+Milliseconds from a payment's event_time, read right before it is sent, to the broker's append of its alert; whole milliseconds, up
+to one too low. One rule, `amount > 50`. Micro-batches follow each other without pause, their fastest setting. Each mode has
+one detector a run, one partition a topic; latencies are taken after {options.split()[3]} s of warm-up.
+
+{_table(("mode", "payments/s", "run", "alerts", "p50", "p99", "p99.9", "max"), list(map(_latency, sorted(alerted, key=_order))))}
+
+{_ratios(alerted)}
+"""
+
+
+def _order(row: Row) -> tuple[int, int, int]:
+    return row["rate"], list(detector.MODES).index(row["mode"]), row["run"]
+
+
+def _latency(row: Row) -> tuple[Any, ...]:
+    return (row["mode"], row["rate"], row["run"], row["alerts"], *(f"{row[name]:.0f}" for name in ("p50", "p99", "p999", "max")))
+
+
+def _ratios(alerted: list[Row]) -> str:
+    lines = []
+    for rate in RATES:
+        for run in sorted({row["run"] for row in alerted}):
+            fast, slow = (
+                next(row for row in alerted if (row["mode"], row["rate"], row["run"]) == (mode, rate, run))
+                for mode in detector.MODES
+            )
+            p50, p99 = (slow[name] / max(fast[name], 0.5) for name in ("p50", "p99"))
+            lines.append(
+                f"- {rate:,} payments/s, run {run}: real-time mode is {p50:.0f} times lower at p50, {p99:.0f} times at p99."
+            )
+    return "\n".join(lines)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    lines = [head, ["---"] * len(head), *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
+    return done.stdout.strip() or "unknown"
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,134 @@
+"""How fast the detector is: rows a second of one core while it catches up, and milliseconds from a payment to its alert.
+
+Detector and producer are processes of their own, the broker is real. The clock of all three is this machine's. A latency is the
+time from a payment's event_time, which the producer reads right before it sends, to the broker's append of the alert. Kafka's
+times are whole milliseconds, rounded down: each latency is up to one millisecond too low.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+from confluent_kafka import Consumer, TopicPartition
+
+import local
+from configuration import KafkaConnection, TopicNames
+from contract import Alert, decode
+from local.screen import percentile
+from producer.topics import create_topics
+from tests.detector import Detector
+from tests.kafka import TIMEOUT_S, read_all
+
+PARTITIONS = 1
+"""Of each topic: in real-time mode four tasks, busy for each record; the producer and the broker need a core too."""
+DEMO_RULES = yaml.safe_load((Path(local.__file__).parent / "demo.yaml").read_text())["rules"]
+MANY_ALERTS = {"over_50": {"when": "amount > 50", "action": "review", "reason": "Amount over 50"}}
+"""About two payments in five become alerts: enough of them for a 99th percentile."""
+STEP_S = 0.2
+MODES: dict[str, dict[str, Any]] = {"realTime": {"mode": "realTime"}, "microBatch": {"mode": "microBatch", "interval": "0s"}}
+"""Micro-batch with no pause between batches is its fastest; the default interval is one second."""
+
+
+def catch_up(kafka: KafkaConnection, folder: Path, rows: int) -> dict[str, Any]:
+    """Returns `rows`, `rows_per_second`, `rows_per_second_per_core`, `cores` of a detector that has a backlog, its second half.
+
+    The first half warms the JVM up. CPU time is that of Python and JVM together.
+    """
+    topics = _topics(kafka, "catch-up")
+    # No label falls due: every record but the profiles is a transaction.
+    _produce(kafka, topics, folder, clock="replay", count=rows, inline_labels=True, label_delay="3650d")
+    consumer = Consumer({**kafka.librdkafka(), "group.id": "benchmark"})
+    with _detector(kafka, topics, folder, "microBatch", DEMO_RULES) as detector:
+
+        def until(count: int) -> tuple[int, float, float]:
+            while (scored := _records(consumer, topics.scored)) < count:
+                assert detector.alive, detector.errors
+                time.sleep(STEP_S)
+            return scored, time.monotonic(), _cpu_seconds(detector.pid)
+
+        begun, finished = until(rows // 2), until(rows)
+    done, wall, cpu = (after - before for before, after in zip(begun, finished, strict=True))
+    return {
+        "rows": done,
+        "rows_per_second": round(done / wall),
+        "rows_per_second_per_core": round(done / cpu),
+        "cores": round(cpu / wall, 2),
+    }
+
+
+def latencies(
+    kafka: KafkaConnection, folder: Path, mode: str, rates: list[int], warm_up: int, measured: int
+) -> list[dict[str, Any]]:
+    """Returns one dict a rate: `mode`, `rate`, `alerts`, and `p50`, `p99`, `p999`, `max` in milliseconds. One detector serves all.
+
+    `warm_up` and `measured` are seconds; the detector warms up before the first rate, and again for a tenth of that before others.
+    """
+    topics = _topics(kafka, mode)
+    found, sent = [], 0
+    with _detector(kafka, topics, folder, mode, MANY_ALERTS) as detector:
+        for number, rate in enumerate(rates):
+            warm = warm_up if number == 0 else warm_up // 10
+            began = datetime.now(UTC)
+            sent += _produce(kafka, topics, folder, rate=rate, duration=f"{warm + measured}s")
+            detector.until_scored(sent)
+            found.append({"mode": mode, "rate": rate, **_summary(kafka, topics, began, timedelta(seconds=measured))})
+    return found
+
+
+def _summary(kafka: KafkaConnection, topics: TopicNames, began: datetime, measured: timedelta) -> dict[str, Any]:
+    alerts = [(decode(Alert, record.value), record) for record in read_all(kafka.bootstrap_servers, topics.alerts)]
+    last = max(alert.timestamp for alert, _ in alerts)
+    first = max(began, last - measured)
+    values = [record.timestamp - alert.timestamp.timestamp() * 1000 for alert, record in alerts if alert.timestamp >= first]
+    percentiles = {"p50": 50, "p99": 99, "p999": 99.9, "max": 100}
+    return {"alerts": len(values), **{name: round(percentile(values, percent), 1) for name, percent in percentiles.items()}}
+
+
+def _produce(kafka: KafkaConnection, topics: TopicNames, folder: Path, **settings: Any) -> int:
+    """Returns how many transactions were sent."""
+    file = folder / "producer.yaml"
+    common = {"kafka": {"bootstrap_servers": kafka.bootstrap_servers}, "topics": asdict(topics)}
+    file.write_text(yaml.safe_dump(common | settings | {"json": True}))
+    command = [sys.executable, "-m", "producer", "run", "--config", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return int(json.loads(done.stdout)["transactions"])
+
+
+def _records(consumer: Consumer, topic: str) -> int:
+    places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+    return sum(consumer.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)[1] for place in places)
+
+
+def _topics(kafka: KafkaConnection, name: str) -> TopicNames:
+    topics = TopicNames().prefixed(f"{name}-{time.time_ns()}.")
+    create_topics(kafka, topics.specs(PARTITIONS))
+    return topics
+
+
+@contextmanager
+def _detector(kafka: KafkaConnection, topics: TopicNames, folder: Path, mode: str, rules: dict[str, Any]) -> Iterator[Detector]:
+    home = folder / topics.transactions
+    home.mkdir()
+    detector = Detector(kafka, topics, home)
+    detector.settings |= {"rules": rules, "stop_timeout": "5s"}
+    detector.start(mode, trigger=MODES[mode])
+    try:
+        yield detector
+    finally:
+        detector.kill()
+
+
+def _cpu_seconds(pid: int) -> float:
+    parent = psutil.Process(pid)
+    times = [one.cpu_times() for one in (parent, *parent.children(recursive=True))]
+    return sum(time.user + time.system for time in times)
