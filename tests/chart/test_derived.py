@@ -70,5 +70,5 @@ def test_versions_agree() -> None:
     (version,) = re.findall(r'^version = "(.+)"', project, re.MULTILINE)
     (spark,) = re.findall(r'"pyspark==(.+?)"', project)
     assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == version
-    for name, key in (("console", "sparkVersion: {}"), ("apache", "sparkVersion: {}")):
-        assert key.format(spark) in (EXAMPLES / name / "rendered.yaml").read_text()
+    for runtime in ("kubeflow", "apache"):
+        assert f"sparkVersion: {spark}\n" in render("--set", f"runtime={runtime}")

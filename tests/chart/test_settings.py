@@ -156,6 +156,26 @@ def test_each_component_may_have_its_own_identity() -> None:
     assert (told["certificate_file"], told["key_file"]) == ("/etc/kafka/user/tls.crt", "/etc/kafka/user/tls.key")
 
 
+def test_each_component_says_its_own_name() -> None:
+    values = """
+    kafka:
+      securityProtocol: SASL_SSL
+      user: {name: everyone, secret: s}
+      users: {producer: {name: producer}, topics: {name: topics}, test: {name: test}}
+    """
+    found = objects("--values", "values-console.yaml", values=values)
+    told = {
+        file: yaml.safe_load(text)["kafka"]
+        for one in found
+        if one["kind"] == "ConfigMap"
+        for file, text in one["data"].items()
+        if file.endswith(".yaml")
+    }
+    names = {file: kafka["sasl_username"] for file, kafka in told.items()}
+    assert names == {"detector.yaml": "everyone", "producer.yaml": "producer", "topics.yaml": "topics", "probe.yaml": "test"}
+    assert {kafka["sasl_password_file"] for kafka in told.values()} == {"/etc/kafka/user/password"}
+
+
 def test_strimzi_makes_the_topics_of_the_contract() -> None:
     found = objects(*EXAMPLE_ARGUMENTS["strimzi"], "--set", "topics.partitions=7", "--set", "topics.names.alerts=mine")
     made = {
