@@ -12,6 +12,7 @@ COMBINATIONS = {
         f"{overlay}-{runtime}": ("--values", f"values-{overlay}.yaml", "--set", f"runtime={runtime}")
         for overlay, runtime in itertools.product(OVERLAYS, RUNTIMES)
     },
+    **{f"dev-and-{overlay}": ("--values", "values-dev.yaml", "--values", f"values-{overlay}.yaml") for overlay in OVERLAYS[:3]},
     "defaults": (),
     "strimzi": EXAMPLE_ARGUMENTS["strimzi"],
 }

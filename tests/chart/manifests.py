@@ -1,6 +1,6 @@
 """Rendered manifests as objects, and the pods in them, wherever they stand."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -9,6 +9,15 @@ import yaml
 from charts.render import render
 
 Object = dict[str, Any]
+
+
+class Strict(yaml.SafeLoader):
+    """Refuses a key that is there twice, as server-side apply does."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key) for key, _ in node.value]
+        assert len(keys) == len(set(keys)), f"{node.start_mark}: a key twice among {keys}"
+        return super().construct_mapping(node, deep)
 
 
 class Pod(NamedTuple):
@@ -26,7 +35,7 @@ class Pod(NamedTuple):
 @cache
 def objects(*arguments: str, values: str | None = None) -> tuple[Object, ...]:
     """Returns all objects of a release. Do not change them."""
-    return tuple(one for one in yaml.safe_load_all(render(*arguments, values=values)) if one)
+    return tuple(one for one in yaml.load_all(render(*arguments, values=values), Strict) if one)
 
 
 def find(found: tuple[Object, ...], kind: str, name: str) -> Object:

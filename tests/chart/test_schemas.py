@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from charts.derived import CHART
 from charts.render import EXAMPLE_ARGUMENTS
-from tests.chart.manifests import Object, objects, pods
+from tests.chart.manifests import Object, Strict, objects, pods
 
 VERSIONS = ("1.30", "1.37")
 """The oldest that Chart.yaml names, and the newest whose schemas are at hand."""
@@ -67,6 +67,11 @@ def kubernetes_says(one: Object, version: str) -> list[str]:
 
 def crd_says(one: Object) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in crd_validator(one["apiVersion"], one["kind"]).iter_errors(one)]
+
+
+def test_a_key_that_is_there_twice_is_found() -> None:
+    with pytest.raises(AssertionError, match="a key twice"):
+        yaml.load("{a: 1, a: 2}", Strict)
 
 
 @cache

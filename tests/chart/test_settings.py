@@ -15,7 +15,7 @@ from spark_jobs.settings import DetectorSettings, RealTimeTrigger
 from tests.chart.conftest import COMBINATIONS
 from tests.chart.manifests import Object, find, objects, pods, spark_pod
 
-WITHOUT_S3 = [name for name in COMBINATIONS if not name.startswith(("s3", "prod"))]
+WITHOUT_S3 = [name for name in COMBINATIONS if not name.startswith(("s3", "prod", "dev-and-s3"))]
 """Those whose detector.yaml needs nothing that spark_jobs.settings does not have yet."""
 
 

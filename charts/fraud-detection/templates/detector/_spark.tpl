@@ -140,6 +140,10 @@ spec:
       ports:
         - name: metrics
           containerPort: 8000
+      # Settings read, Kafka reached, topics there: `helm --wait` and Apache's operator ask for it.
+      readinessProbe:
+        httpGet: {path: /metrics, port: metrics}
+        periodSeconds: 5
       lifecycle:
         preStop:
           exec:
