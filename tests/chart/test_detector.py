@@ -97,6 +97,14 @@ def test_executors_and_slots_are_those_of_the_values() -> None:
         assert (found["spark.executor.instances"], found["spark.executor.cores"]) == ("3", "5")
 
 
+@pytest.mark.parametrize("runtime", SUBMITTED)
+def test_real_time_mode_waits_for_all_its_slots(runtime: str) -> None:
+    waits = {"spark.scheduler.minRegisteredResourcesRatio": "1.0", "spark.scheduler.maxRegisteredResourcesWaitingTime": "10m"}
+    real_time = objects("--values", "values-kafka-alerts.yaml", "--set", f"runtime={runtime}")
+    assert waits.items() <= conf(real_time, runtime).items()
+    assert not waits.keys() & conf(console(runtime), runtime).keys()
+
+
 def test_kubeflow_restarts_for_ever_unless_the_run_ends_by_itself() -> None:
     policy = application(console("kubeflow"))["spec"]["restartPolicy"]
     assert (policy["type"], policy["onFailureRetryInterval"]) == ("Always", 5)

@@ -33,7 +33,7 @@ def detector_arguments(found: tuple[Object, ...]) -> list[str]:
             return one["spec"].get("arguments") or one["spec"]["driverArgs"]
         if one["kind"] == "StatefulSet":
             arguments = one["spec"]["template"]["spec"]["containers"][0]["args"]
-            return arguments[arguments.index("local:///app/spark_jobs/detect_fraud.py") + 1 :]
+            return arguments[arguments.index("/app/spark_jobs/detect_fraud.py") + 1 :]
     return ["--config", "/etc/fraud/detector.yaml"]  # Ilum: sent along as a file
 
 

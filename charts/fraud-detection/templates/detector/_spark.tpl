@@ -60,6 +60,12 @@ overhead: {{ sub $total $heap }}m
 -}}
 {{/* failuresValidityInterval: executors that are lost over months must not add up to the number that ends the stream.
      The last three: what they stand for would need rights on services and claims. */}}
+{{- if eq (dig "trigger" "mode" "" .Values.detector.config) "realTime" -}}
+{{/* Every slot is needed from the start. By default Spark waits half a minute for four executors in five: too short for an image to be
+     pulled or a node to be added, and the detector would end on too few slots. */}}
+{{- $_ := set $conf "spark.scheduler.minRegisteredResourcesRatio" "1.0" -}}
+{{- $_ := set $conf "spark.scheduler.maxRegisteredResourcesWaitingTime" "10m" -}}
+{{- end -}}
 {{- merge (deepCopy .Values.detector.sparkConf) $conf | toYaml }}
 {{- end }}
 
