@@ -16,6 +16,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 PYTHON_STAMP := $(VENV)/.installed
 KAFKA_STAMP := .runtime/kafka/.installed
 CONNECTOR_STAMP := .runtime/spark-connector/.installed
+CHART_TOOLS := $(CURDIR)/.runtime/chart-tools
+export PATH := $(CHART_TOOLS):$(PATH)
 
 ##@ Use it
 .PHONY: help
@@ -67,7 +69,7 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 
 ##@ Check it
 .PHONY: test
-test: lint ## All that needs no cluster: lint, then every test
+test: lint chart-tools ## All that needs no cluster: lint, then every test
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: lint
@@ -89,6 +91,23 @@ test-unit: setup ## Contract, settings, traffic: nothing is started
 .PHONY: test-spark
 test-spark: setup ## Detector on a local Spark and a real Kafka
 	@$(BIN)/pytest tests/spark $(ARGS)
+
+.PHONY: test-chart
+test-chart: setup chart-tools ## The Helm chart: schema, golden renders, CRDs, security; starts nothing
+	@$(BIN)/pytest tests/chart $(ARGS)
+
+.PHONY: chart-tools
+chart-tools: $(PYTHON_STAMP) ## helm and helm-docs, where PATH has none: five minutes, once
+	@bash charts/tools.sh $(CHART_TOOLS) $(BIN)/python
+
+.PHONY: chart-docs
+chart-docs: setup chart-tools ## Write the chart's schema, topics and README anew
+	@$(BIN)/python -m charts.derived
+	@helm-docs --chart-search-root charts --sort-values-order file --log-level warning
+
+.PHONY: chart-examples
+chart-examples: setup chart-tools ## Write the chart's golden renders anew
+	@$(BIN)/python -m charts.render
 
 .PHONY: test-local
 test-local: setup ## Broker, command line and demo, as a person uses them
