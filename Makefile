@@ -41,7 +41,7 @@ $(PYTHON_STAMP): requirements/build.txt requirements/dev.txt pyproject.toml | .r
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(KAFKA_STAMP): local/kafka/pom.xml local/kafka/jars.sha256 | .runtime/.programs
