@@ -1,9 +1,9 @@
 """A stub of Ilum's REST API. Ilum itself cannot be had here: its images and charts are in no package registry.
 
-It enforces what Ilum publishes (api/ilum-1.5.3.yaml of ilum-cloud/doc) and is stricter wherever that leaves room: names and kinds of the
-fields of `jobCreation`, what is required, `;` between arguments and between `key=value` pairs, 402, 404 and 409 with a message. Not
-published, and assumed: 401 for a wrong bearer token. What only a real Ilum can tell: whether it takes a `jobClass` that is a file in the
-image, and how its current API differs from the published one.
+It enforces what Ilum publishes (api/ilum-1.5.3.yaml of ilum-cloud/doc) and is stricter wherever that leaves room: names and kinds
+of the fields of `jobCreation`, what is required, `;` between arguments and between `key=value` pairs, 402, 404 and 409 with a
+message. Not published, and assumed: 401 for a wrong bearer token. What only a real Ilum can tell: whether it takes a `jobClass`
+that is a file in the image, and how its current API differs from the published one.
 """
 
 import json
