@@ -28,6 +28,19 @@ help: ## List the targets
 demo: setup ## Broker, traffic, detector and a live screen; ARGS="--seconds 60 --plain" ends by itself
 	@$(BIN)/fraud demo $(ARGS)
 
+##@ Run it on Kubernetes
+.PHONY: images
+images: ## Build the images with docker, podman or buildah, whichever works, and print their tag
+	@bash images/build.sh $(ARGS)
+
+.PHONY: kind
+kind: chart-tools ## The demo on a kind cluster: Strimzi, spark-operator, images, chart; again after each change; ARGS are helm's
+	@PATH="$(CHART_TOOLS):$$PATH" bash charts/dev.sh kind $(ARGS)
+
+.PHONY: cluster
+cluster: chart-tools ## The same without Docker, by the script that CLUSTER names: docs/how-to/develop-on-kubernetes.md
+	@PATH="$(CHART_TOOLS):$$PATH" bash charts/dev.sh cluster $(ARGS)
+
 ##@ Set up
 .PHONY: setup
 setup: .runtime/.programs $(PYTHON_STAMP) $(KAFKA_STAMP) $(CONNECTOR_STAMP) ## Install what is missing; does nothing the second time
