@@ -109,8 +109,12 @@ test-spark: setup ## Detector on a local Spark and a real Kafka
 test-chart: setup chart-tools ## The Helm chart: schema, golden renders, CRDs, security; starts nothing
 	@$(BIN)/pytest tests/chart $(ARGS)
 
+.PHONY: test-e2e
+test-e2e: setup chart-tools ## The chart on the cluster that KUBECONFIG names
+	@PATH="$(CHART_TOOLS):$$PATH" $(BIN)/pytest tests/e2e $(ARGS)
+
 .PHONY: chart-tools
-chart-tools: $(PYTHON_STAMP) ## helm and helm-docs, where PATH has none: five minutes, once
+chart-tools: $(PYTHON_STAMP) ## helm, helm-docs and actionlint, where PATH has none: five minutes, once
 	@bash charts/tools.sh $(CHART_TOOLS) $(BIN)/python
 
 .PHONY: chart-docs
