@@ -35,11 +35,11 @@ images: ## Build the images with docker, podman or buildah, whichever works, and
 
 .PHONY: kind
 kind: chart-tools ## The demo on a kind cluster: Strimzi, spark-operator, images, chart; again after each change; ARGS are helm's
-	@PATH="$(CHART_TOOLS):$$PATH" bash charts/dev.sh kind $(ARGS)
+	@bash charts/dev.sh kind $(ARGS)
 
 .PHONY: cluster
 cluster: chart-tools ## The same without Docker, by the script that CLUSTER names: docs/how-to/develop-on-kubernetes.md
-	@PATH="$(CHART_TOOLS):$$PATH" bash charts/dev.sh cluster $(ARGS)
+	@bash charts/dev.sh cluster $(ARGS)
 
 ##@ Set up
 .PHONY: setup
@@ -111,7 +111,7 @@ test-chart: setup chart-tools ## The Helm chart: schema, golden renders, CRDs, s
 
 .PHONY: test-e2e
 test-e2e: setup chart-tools ## The chart on the cluster that KUBECONFIG names
-	@PATH="$(CHART_TOOLS):$$PATH" $(BIN)/pytest tests/e2e $(ARGS)
+	@$(BIN)/pytest tests/e2e $(ARGS)
 
 .PHONY: chart-tools
 chart-tools: $(PYTHON_STAMP) ## helm, helm-docs and actionlint, where PATH has none: five minutes, once

@@ -35,7 +35,7 @@ class DetectFraud(IlumJob):
         Raises:
             FraudDetectionError: a setting is wrong, Kafka does not answer, or the stream ended on an error.
         """
-        arguments = [f"--{name}={value}" for name, value in config.items()]
+        arguments = [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in config.items()]
         settings = DetectorSettings.load(arguments, "DetectFraud").model_copy(update={"trigger": AvailableNowTrigger()})
         sources.count_partitions(settings.kafka, settings.topics)
         session = _session_of_its_own(spark, settings)

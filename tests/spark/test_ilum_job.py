@@ -26,7 +26,6 @@ def test_each_run_scores_what_waits_and_leaves_the_session_as_it_was(
         "kafka": {"bootstrap_servers": kafka.bootstrap_servers},
         "topics": {one.name: getattr(topics, one.name) for one in fields(topics)},
         "checkpoint": str(home / "checkpoint"),
-        "rules": RULES,
         "trigger": {"mode": "microBatch", "interval": "1s"},
     }
     (home / "detector.yaml").write_text(yaml.safe_dump(settings))
@@ -36,11 +35,13 @@ def test_each_run_scores_what_waits_and_leaves_the_session_as_it_was(
     theirs = spark.newSession()
     theirs.conf.set("spark.sql.shuffle.partitions", "7")
 
-    first = job.run(theirs, {"config": "detector.yaml", "log-dir": "null"})
+    config = {"config": "detector.yaml", "log-dir": None, "rules": RULES}
+
+    first = job.run(theirs, config)
     assert json.loads(first) == {"transactions": 3, "alerts": 2, "rejected": 1}
     alerts = [decode(Alert, record.value or b"") for record in read_all(kafka.bootstrap_servers, topics.alerts)]
     assert {alert.transaction_id for alert in alerts} == {"t500", "t900"}
-    second = job.run(theirs, {"config": "detector.yaml", "log-dir": "null"})
+    second = job.run(theirs, config)
     assert json.loads(second) == {"transactions": 0, "alerts": 0, "rejected": 0}
     assert theirs.conf.get("spark.sql.shuffle.partitions") == "7"
     assert theirs.range(3).count() == 3
