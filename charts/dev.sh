@@ -25,12 +25,12 @@ on_kind() {
         engine=podman
         export KIND_EXPERIMENTAL_PROVIDER=podman
     fi
-    kind get clusters 2>/dev/null | grep --quiet --line-regexp fraud || kind create cluster --config kind-config.yaml --wait 3m
     work=$(mktemp -d)
     # shellcheck disable=SC2064 # the folder of now
     trap "rm -rf '$work'" EXIT
     # A kubeconfig of our own: the user's current context may be another cluster, and stays.
     export KUBECONFIG=$work/kubeconfig
+    kind get clusters 2>/dev/null | grep --quiet --line-regexp fraud || kind create cluster --config kind-config.yaml --wait 3m
     kind export kubeconfig --quiet --name fraud
 
     helm upgrade --install strimzi oci://quay.io/strimzi-helm/strimzi-kafka-operator --version "$strimzi" \
