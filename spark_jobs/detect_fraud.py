@@ -69,16 +69,23 @@ def run(settings: DetectorSettings) -> None:
         with stop_signals() as stop_asked:  # after Spark's start, which sets a SIGINT handler of PySpark's own
             if isinstance(settings.trigger, RealTimeTrigger):
                 _check_slots(spark, partitions)
-            decided = observed(_decided(spark, settings))
-            with _console(settings):
-                query = _start(decided, settings)
-                log.info(
-                    "detector started", mode=settings.trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint
-                )
-                _await(query, stop_asked, metrics.progressed, settings)
+            stream(spark, settings, stop_asked, metrics.progressed)
         log.info("detector stopped")
     finally:
         spark.stop()
+
+
+def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threading.Event, progressed: threading.Event) -> None:
+    """Runs the stream in a session that has it observed, until `stop_asked` is set or it ends; `progressed`: see StreamMetrics.
+
+    Raises:
+        FraudDetectionError: one of `spark_jobs.errors`.
+    """
+    decided = observed(_decided(spark, settings))
+    with _console(settings):
+        query = _start(decided, settings)
+        log.info("detector started", mode=settings.trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)
+        _await(query, stop_asked, progressed, settings)
 
 
 def _decided(spark: SparkSession, settings: DetectorSettings) -> DataFrame:
