@@ -150,7 +150,7 @@ def _await(query: StreamingQuery, stop_asked: threading.Event, progressed: threa
         _let_finish(query, progressed, settings)
         query.stop()
     elif error := query.exception():
-        raise error
+        raise failures.explain(error, settings.checkpoint, settings.log_dir) from error
 
 
 def _let_finish(query: StreamingQuery, progressed: threading.Event, settings: DetectorSettings) -> None:
