@@ -9,13 +9,13 @@ from pyspark.sql import DataFrame, SparkSession
 
 from configuration import KafkaConnection, TopicNames
 from spark_jobs import session
-from spark_jobs.settings import Spark
+from spark_jobs.settings import S3, Spark
 from tests.detector import Detector
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    one = session.build("tests", Spark(), 1, tmp_path_factory.mktemp("spark"))
+    one = session.build("tests", Spark(), S3(), 1, tmp_path_factory.mktemp("spark"))
     yield one
     one.stop()
 
