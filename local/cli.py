@@ -18,7 +18,7 @@ from configuration import FraudDetectionError, KafkaConnection, TopicNames, reac
 from local import doctor as doctor_room
 from local.demo import Demo
 from local.errors import NotRunning
-from local.s3 import BUCKET, REGION
+from local.s3 import BUCKET
 from local.state import broker, home, s3
 from producer.topics import create_topics
 from producer.traffic import Kind
@@ -126,9 +126,8 @@ def detect(context: typer.Context) -> None:
     """Run the detector on the broker: `fraud detect --trigger.mode realTime`. All options: `fraud detect --help`."""
     store = s3()
     if store.running:
-        known = {"ENDPOINT": store.endpoint, "REGION": REGION, "PATH_STYLE": "true", "CREDENTIALS_DIR": str(store.credentials_dir)}
-        for name, value in known.items():
-            os.environ.setdefault(f"FRAUD_S3__{name}", value)
+        for name, value in store.settings.items():
+            os.environ.setdefault(f"FRAUD_S3__{name.upper()}", str(value))
     _become("spark_jobs.detect_fraud", None, context.args)
 
 

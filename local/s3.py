@@ -1,4 +1,4 @@
-"""A real S3 server on the laptop: S3Proxy over a folder, run from the jars that `make setup` copies. It listens on loopback only."""
+"""A real S3 server on the laptop: S3Proxy over a folder, run from the jars that `make setup` copies; on loopback alone."""
 
 import os
 import secrets
@@ -82,6 +82,11 @@ class S3Server:
     def stop(self) -> None:
         """Stops the server; its objects stay. Nothing to do where none runs."""
         self._process.stop()
+
+    @property
+    def settings(self) -> dict[str, str | bool]:
+        """How clients reach it, as the detector's settings have it under `s3`."""
+        return {"endpoint": self.endpoint, "region": REGION, "path_style": True, "credentials_dir": str(self.credentials_dir)}
 
     def _answers(self) -> bool:
         try:

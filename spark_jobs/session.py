@@ -74,7 +74,7 @@ def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None) -> 
 
 
 def require_storage(session: SparkSession, urls: Sequence[str]) -> None:
-    """Asks for the bucket of each s3a:// URL, so that a wrong name or key is one paragraph and not a failed stream.
+    """Looks at each s3a:// URL, so that a wrong bucket or key is one paragraph and not a failed stream.
 
     Raises:
         MissingConnector: Spark's S3 client is not among its jars.
@@ -84,8 +84,9 @@ def require_storage(session: SparkSession, urls: Sequence[str]) -> None:
     if urls:
         _require_class(session, S3A, "Spark's S3 client", "s3")
     for url in urls:
+        path = jvm.org.apache.hadoop.fs.Path(url)
         try:
-            jvm.org.apache.hadoop.fs.Path(url).getFileSystem(session._jsparkSession.sessionState().newHadoopConf())
+            path.getFileSystem(session._jsparkSession.sessionState().newHadoopConf()).exists(path)
         except Py4JJavaError as error:
             cause = error.java_exception
             while cause.getCause() is not None:
@@ -100,7 +101,6 @@ def _s3a(s3: S3) -> dict[str, str]:
     """Returns Hadoop's settings for s3a:// paths. Keys stay in their file: settings are seen in the UI and in event logs."""
     conf = {
         "path.style.access": str(s3.path_style).lower(),
-        "bucket.probe": "2",  # ask for the bucket, with our keys, before the first file
         "aws.credentials.provider": SDK_CHAIN,
     }
     if s3.endpoint:
