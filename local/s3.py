@@ -68,7 +68,8 @@ class S3Server:
         if not any(JARS.glob("s3proxy-*.jar")):
             raise MissingJars("The S3 server's jars are not there", "Run `make setup`.")
         data = (self.home / "data").absolute()
-        (data / BUCKET).mkdir(parents=True, exist_ok=True)  # a folder is a bucket
+        data.mkdir(parents=True, exist_ok=True)
+        (data / BUCKET).mkdir(mode=0o700, exist_ok=True)  # a folder is a bucket, and one that others may read is public
         self._process.take_port(None)
         keys = {"access_key": secrets.token_hex(10), "secret_key": secrets.token_hex(20)}
         self.credentials_dir.mkdir(mode=0o700, exist_ok=True)

@@ -52,8 +52,11 @@ def test_it_listens_on_loopback_alone_and_its_keys_are_its_owners(own: S3Server)
     secret = [own.credentials_dir / "credentials", own.home / "s3proxy.properties"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in secret} == {0o600}
     stranger = fs.S3FileSystem(anonymous=True, endpoint_override=own.endpoint.removeprefix("http://"), scheme="http", region=REGION)
+    put(own, "a", b"mine")
     with pytest.raises(OSError, match="ACCESS_DENIED"):
         stranger.get_file_info(fs.FileSelector(BUCKET))
+    with pytest.raises(OSError, match="ACCESS_DENIED"):
+        stranger.open_input_file(f"{BUCKET}/a")
 
 
 def test_a_pid_file_whose_number_is_another_programs_harms_nobody(own: S3Server) -> None:
