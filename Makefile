@@ -18,6 +18,8 @@ KAFKA_STAMP := .runtime/kafka/.installed
 S3_STAMP := .runtime/s3/.installed
 CONNECTOR_STAMP := .runtime/spark-connector/.installed
 SPARK_S3_STAMP := .runtime/spark-s3/.installed
+CHART_TOOLS := $(CURDIR)/.runtime/chart-tools
+export PATH := $(CHART_TOOLS):$(PATH)
 
 ##@ Use it
 .PHONY: help
@@ -27,6 +29,19 @@ help: ## List the targets
 .PHONY: demo
 demo: setup ## Broker, traffic, detector and a live screen; ARGS="--seconds 60 --plain" ends by itself
 	@$(BIN)/fraud demo $(ARGS)
+
+##@ Run it on Kubernetes
+.PHONY: images
+images: ## Build the images with docker, podman or buildah, whichever works, and print their tag
+	@bash images/build.sh $(ARGS)
+
+.PHONY: kind
+kind: chart-tools ## The demo on a kind cluster: Strimzi, spark-operator, images, chart; again after each change; ARGS are helm's
+	@bash charts/dev.sh kind $(ARGS)
+
+.PHONY: cluster
+cluster: chart-tools ## The same without Docker, by the script that CLUSTER names: docs/how-to/develop-on-kubernetes.md
+	@bash charts/dev.sh cluster $(ARGS)
 
 ##@ Set up
 .PHONY: setup
@@ -41,7 +56,7 @@ $(PYTHON_STAMP): requirements/build.txt requirements/dev.txt pyproject.toml | .r
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(KAFKA_STAMP) $(S3_STAMP): .runtime/%/.installed: local/%/pom.xml local/%/jars.sha256 | .runtime/.programs
@@ -69,7 +84,7 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 
 ##@ Check it
 .PHONY: test
-test: lint ## All that needs no cluster: lint, then every test
+test: lint chart-tools ## All that needs no cluster: lint, then every test
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: lint
@@ -91,6 +106,27 @@ test-unit: setup ## Contract, settings, traffic: nothing is started
 .PHONY: test-spark
 test-spark: setup ## Detector on a local Spark and a real Kafka
 	@$(BIN)/pytest tests/spark $(ARGS)
+
+.PHONY: test-chart
+test-chart: setup chart-tools ## The Helm chart: schema, golden renders, CRDs, security; starts nothing
+	@$(BIN)/pytest tests/chart $(ARGS)
+
+.PHONY: test-e2e
+test-e2e: setup chart-tools ## The chart on the cluster that KUBECONFIG names
+	@$(BIN)/pytest tests/e2e $(ARGS)
+
+.PHONY: chart-tools
+chart-tools: $(PYTHON_STAMP) ## helm, helm-docs and actionlint, where PATH has none: five minutes, once
+	@bash charts/tools.sh $(CHART_TOOLS) $(BIN)/python
+
+.PHONY: chart-docs
+chart-docs: setup chart-tools ## Write the chart's schema, topics and README anew
+	@$(BIN)/python -m charts.derived
+	@helm-docs --chart-search-root charts --sort-values-order file --log-level warning
+
+.PHONY: chart-examples
+chart-examples: setup chart-tools ## Write the chart's golden renders anew
+	@$(BIN)/python -m charts.render
 
 .PHONY: test-local
 test-local: setup ## Broker, command line and demo, as a person uses them

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from configuration import FraudDetectionError, KafkaConnection, TopicNames, reach, report
 from local import doctor as doctor_room
+from local import ilum
 from local.demo import Demo
 from local.errors import NotRunning
 from local.s3 import BUCKET
@@ -24,6 +25,7 @@ from producer.topics import create_topics
 from producer.traffic import Kind
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Real-time card-fraud detection on this machine.")
+app.add_typer(ilum.app, name="ilum")
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 out = Console()
 

@@ -104,7 +104,7 @@ class Demo:
         self._topics = TopicNames().prefixed(f"demo-{name}.")
 
     def run(self, seconds: float | None, plain: bool) -> None:
-        """Runs until Ctrl-C, SIGTERM or `seconds` after the detector has caught up with the history; then stops all that it started.
+        """Runs until Ctrl-C, SIGTERM or `seconds` after the detector has caught up; then stops all that it started.
 
         Raises:
             FraudDetectionError: broker, detector or producer ended early.

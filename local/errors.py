@@ -21,3 +21,19 @@ class DemoFailed(FraudDetectionError):
 
 class NotRunning(FraudDetectionError):
     """The broker does not run."""
+
+
+class NothingToSubmit(FraudDetectionError):
+    """The manifests hold no job for Ilum."""
+
+
+class IlumUnreachable(FraudDetectionError):
+    """Ilum does not answer."""
+
+
+class IlumRefused(FraudDetectionError):
+    """Ilum answers, and does not take the job."""
+
+
+class JobEnded(FraudDetectionError):
+    """Ilum took the job, and it failed or was cancelled before it ran."""

@@ -1,4 +1,4 @@
-"""`python -m producer run` sends traffic to Kafka, `dataset` writes it to Parquet, `topics` creates topics; each knows `--help`."""
+"""`python -m producer run` sends traffic to Kafka; `dataset`, `topics` and `probe` are its smaller sisters; each knows `--help`."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ import structlog
 
 from configuration import FraudDetectionError, report
 from producer import dataset, run
+from producer.probe import ProbeSettings, probe
 from producer.settings import DatasetSettings, RunSettings, TopicSettings
 from producer.topics import create_topics
 
@@ -15,6 +16,7 @@ USAGE = """\
 usage: python -m producer run [OPTIONS]       send card traffic to Kafka
        python -m producer dataset [OPTIONS]   write it to Parquet
        python -m producer topics [OPTIONS]    create the topics
+       python -m producer probe [OPTIONS]     send one marked transaction and wait for its alert
 Each lists its options with --help.
 """
 
@@ -34,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             topic_settings = TopicSettings.load(rest, "python -m producer topics")
             created = create_topics(topic_settings.kafka, topic_settings.topics.specs(topic_settings.partitions))
             sys.stderr.write(f"created {', '.join(created) or 'nothing: all topics exist'}\n")
+        elif program == "probe":
+            seconds = probe(ProbeSettings.load(rest, "python -m producer probe"))
+            sys.stdout.write(f"alert after {seconds * 1000:.0f} ms\n")
         else:
             asked = program in ("-h", "--help")
             (sys.stdout if asked else sys.stderr).write(USAGE)

@@ -17,3 +17,7 @@ class CannotWrite(FraudDetectionError):
 
 class FolderInUse(FraudDetectionError):
     """The data set's folder holds one already."""
+
+
+class NoAlert(FraudDetectionError):
+    """The detector gave no alert for a probe."""

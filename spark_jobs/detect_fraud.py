@@ -2,20 +2,19 @@
 
 import sys
 import threading
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry
-from pyspark.errors import PySparkException, StreamingQueryException
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from configuration import FraudDetectionError, report, stop_signals
-from spark_jobs import session, sources
-from spark_jobs.errors import QueryFailed, TooFewSlots, UnusableCheckpoint, UnusableFolder
+from spark_jobs import failures, session, sources
+from spark_jobs.errors import TooFewSlots, UnusableCheckpoint, UnusableFolder
 from spark_jobs.metrics import StreamMetrics, observed, serve
 from spark_jobs.pipeline import detect
 from spark_jobs.settings import (
@@ -45,12 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _make_log_dir(settings.log_dir)
         try:
             run(settings)
-        except PySparkException as error:
-            _keep_trace(settings.log_dir)
-            raise QueryFailed(f"Spark refused: {_first_line(error)}", _trace_advice(settings.log_dir)) from None
+        except failures.SparkFailure as error:
+            failures.keep_trace(settings.log_dir)
+            raise failures.explain(error, settings.checkpoint, settings.log_dir) from None
         except FraudDetectionError as error:
             if error.__cause__ is not None:
-                _keep_trace(settings.log_dir)
+                failures.keep_trace(settings.log_dir)
             raise
     except FraudDetectionError as error:
         return report(error)
@@ -79,16 +78,23 @@ def run(settings: DetectorSettings) -> None:
         with stop_signals() as stop_asked:  # after Spark's start, which sets a SIGINT handler of PySpark's own
             if isinstance(settings.trigger, RealTimeTrigger):
                 _check_slots(spark, partitions)
-            decided = observed(_decided(spark, settings))
-            with _console(settings):
-                query = _start(decided, settings)
-                log.info(
-                    "detector started", mode=settings.trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint
-                )
-                _await(query, stop_asked, metrics.progressed, settings)
+            stream(spark, settings, stop_asked, metrics.progressed)
         log.info("detector stopped")
     finally:
         spark.stop()
+
+
+def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threading.Event, progressed: threading.Event) -> None:
+    """Runs the stream in a session that has it observed, until `stop_asked` is set or it ends; `progressed`: see StreamMetrics.
+
+    Raises:
+        FraudDetectionError: one of `spark_jobs.errors`.
+    """
+    decided = observed(_decided(spark, settings))
+    with _console(settings):
+        query = _start(decided, settings)
+        log.info("detector started", mode=settings.trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)
+        _await(query, stop_asked, progressed, settings)
 
 
 def _decided(spark: SparkSession, settings: DetectorSettings) -> DataFrame:
@@ -108,7 +114,10 @@ def _start(decided: DataFrame, settings: DetectorSettings) -> StreamingQuery:
             writer = writer.trigger(processingTime=_milliseconds(settings.trigger.interval.total_seconds()))
         else:
             writer = writer.trigger(availableNow=True)
-    return writer.queryName("detect_fraud").option("checkpointLocation", settings.checkpoint).start()
+    try:
+        return writer.queryName("detect_fraud").option("checkpointLocation", settings.checkpoint).start()
+    except Py4JJavaError as error:
+        raise failures.unusable_checkpoint(error, settings.checkpoint, settings.log_dir) from error
 
 
 def _milliseconds(seconds: float) -> str:
@@ -152,7 +161,7 @@ def _await(query: StreamingQuery, stop_asked: threading.Event, progressed: threa
         _let_finish(query, progressed, settings)
         query.stop()
     elif error := query.exception():
-        raise _failure(error, settings) from error
+        raise failures.explain(error, settings.checkpoint, settings.log_dir) from error
 
 
 def _let_finish(query: StreamingQuery, progressed: threading.Event, settings: DetectorSettings) -> None:
@@ -168,53 +177,12 @@ def _let_finish(query: StreamingQuery, progressed: threading.Event, settings: De
         progressed.wait(limit.total_seconds())
 
 
-def _failure(error: StreamingQueryException, settings: DetectorSettings) -> FraudDetectionError:
-    cause = _first_line(error)
-    trace = _trace_advice(settings.log_dir)
-    if any(sign in str(error) for sign in _CHECKPOINT_SIGNS):
-        return UnusableCheckpoint(
-            f"The checkpoint {settings.checkpoint} cannot be used: {cause}",
-            f"Restore it, or name a new folder: the detector then reads all topics from the beginning again. {trace}",
-        )
-    return QueryFailed(f"The stream ended: {cause}", f"Nothing is lost: the next start goes on from the checkpoint. {trace}")
-
-
-_CHECKPOINT_SIGNS = (
-    "STATE_STORE_CHECKPOINT",
-    "MALFORMED_LOG",
-    "Incomplete log file",
-    "OffsetSeqLog",
-    "CommitLog",
-    "malformed",
-    "checkpoint",
-)
-
-
-def _first_line(error: PySparkException) -> str:
-    """Returns the innermost cause in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return (causes[-1] if causes else lines[0])[:500]
-
-
-def _trace_advice(log_dir: Path | None) -> str:
-    return f"The full trace is in {log_dir}." if log_dir else "The full trace is above."
-
-
 def _make_log_dir(log_dir: Path | None) -> None:
     try:
         if log_dir is not None:
             log_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnusableFolder(f"The log folder {log_dir} cannot be made: {error.strerror}", "Set log_dir to another.") from None
-
-
-def _keep_trace(log_dir: Path | None) -> None:
-    if log_dir is None:
-        traceback.print_exc()
-        return
-    with (log_dir / "detect_fraud.log").open("a") as file:
-        traceback.print_exc(file=file)
 
 
 def _check_checkpoint(checkpoint: str) -> None:

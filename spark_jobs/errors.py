@@ -15,6 +15,10 @@ class UnusableCheckpoint(FraudDetectionError):
     """The checkpoint cannot be read or written, or belongs to something else."""
 
 
+class RecordsExpired(FraudDetectionError):
+    """Kafka no longer has records that the stream has not read."""
+
+
 class UnusableFolder(FraudDetectionError):
     """The folder for logs cannot be made."""
 

@@ -60,7 +60,12 @@ def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None) -> 
     builder = SparkSession.builder.appName(name)
     if spark.master or not _submitted():
         builder = builder.master(spark.master or f"local[{max(os.cpu_count() or 1, slots)}]")
-    conf = {**CONF, **_s3a(s3), **(LOCAL if not _submitted() else {}), **spark.conf}
+    conf = {
+        **CONF,
+        **{f"spark.hadoop.{name}": value for name, value in s3a(s3).items()},
+        **(LOCAL if not _submitted() else {}),
+        **spark.conf,
+    }
     if log_dir is not None and not _submitted():
         options = (
             f"-Dlog4j2.configurationFile={files('spark_jobs') / 'log4j2.properties'} -Dfraud.log={log_dir.absolute() / 'spark.log'}"
@@ -97,7 +102,7 @@ def require_storage(session: SparkSession, urls: Sequence[str]) -> None:
             ) from error
 
 
-def _s3a(s3: S3) -> dict[str, str]:
+def s3a(s3: S3) -> dict[str, str]:
     """Returns Hadoop's settings for s3a:// paths. Keys stay in their file: settings are seen in the UI and in event logs."""
     conf = {
         "path.style.access": str(s3.path_style).lower(),
@@ -110,7 +115,7 @@ def _s3a(s3: S3) -> dict[str, str]:
     if s3.credentials_dir:
         conf["aws.credentials.provider"] = PROFILE_FILE
         conf["auth.profile.file"] = str(s3.credentials_dir.absolute() / "credentials")
-    return {f"spark.hadoop.fs.s3a.{name}": value for name, value in conf.items()}
+    return {f"fs.s3a.{name}": value for name, value in conf.items()}
 
 
 def _submitted() -> bool:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from confluent_kafka import TopicPartition
 
-from configuration import KafkaConnection, TopicNames
+from configuration import KafkaConnection, TopicNames, reach
 from contract import Alert, ContractError, Rejected, Transaction, decode, encode
 from tests.detector import Detector
 from tests.hostile import hostile
@@ -192,15 +193,31 @@ def test_a_stop_lets_the_batch_finish_and_the_metrics_tell_what_was_done(
 
 
 @pytest.mark.fresh
-def test_a_ruined_checkpoint_is_one_paragraph(detector: Detector, kafka: KafkaConnection, topics: TopicNames) -> None:
-    send(kafka.bootstrap_servers, topics.transactions, [(b"k", encode(transaction()))])
+def test_what_spark_cannot_do_is_one_paragraph(detector: Detector, kafka: KafkaConnection, topics: TopicNames) -> None:
+    def told(**changes: object) -> str:
+        assert detector.run("availableNow", **changes) == 1
+        (found,) = [line for line in detector.errors.splitlines() if line.startswith("error: ")]
+        assert "Traceback" not in detector.errors
+        assert "\tat " not in detector.errors
+        assert "rror" in (detector.folder / "logs" / "detect_fraud.log").read_text(), "the trace is kept"
+        return found
+
+    send(kafka.bootstrap_servers, topics.transactions, [(b"k", encode(transaction())) for _ in range(10)])
     assert detector.run("availableNow") == 0
-    for log in (detector.folder / "checkpoint" / "offsets").iterdir():
+    checkpoint = detector.folder / "checkpoint"
+
+    # Records that Kafka deletes before they are read; the topic's other partition is left alone.
+    (number,) = {record.partition for record in read_all(kafka.bootstrap_servers, topics.transactions)}
+    send(kafka.bootstrap_servers, topics.transactions, [(b"k", encode(transaction())) for _ in range(10)])
+    admin, _ = reach(kafka)
+    for future in admin.delete_records([TopicPartition(topics.transactions, number, 20)]).values():
+        future.result()
+    assert "Kafka has deleted records that were not read yet" in told()
+
+    for log in (checkpoint / "offsets").iterdir():
         log.write_text("not an offset log")
-    assert detector.run("availableNow") == 1
-    told = [line for line in detector.errors.splitlines() if line.startswith("error: ")]
-    assert len(told) == 1
-    assert f"The checkpoint {detector.folder / 'checkpoint'} cannot be used" in told[0]
-    assert "Traceback" not in detector.errors
-    assert "\tat " not in detector.errors
-    assert "Exception" in (detector.folder / "logs" / "detect_fraud.log").read_text()
+    assert f"The checkpoint {checkpoint} cannot be used: Failed to read log file" in told()
+    (checkpoint / "metadata").write_text("not metadata")
+    assert f"The checkpoint {checkpoint} cannot be used" in told()
+    assert "The checkpoint /proc/nowhere cannot be used" in told(checkpoint="/proc/nowhere")
+    assert "Asked to run locally with 0 threads" in told(spark={"master": "local[0]"})

@@ -1,0 +1,1 @@
+"""The chart, and what is derived for it from the code."""

@@ -1,0 +1,215 @@
+"""What the chart takes from the code: values.schema.json and files/topics.yaml. `python -m charts.derived` writes both anew.
+
+A key's description is its comment in values.yaml, its type that of its default; what a default cannot say stands in `LIMITS`. The
+settings under a `config:` are those of the program's own settings class, less what the chart writes into its file itself.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from configuration.durations import PATTERN, text
+from contract import Topics
+from producer.settings import RunSettings
+from spark_jobs.settings import DetectorSettings
+
+Json = dict[str, Any]
+
+CHART = Path(__file__).parent / "fraud-detection"
+SCHEMA = CHART / "values.schema.json"
+TOPICS = CHART / "files" / "topics.yaml"
+
+STRINGS: Json = {"type": "object", "additionalProperties": {"type": "string"}}
+CPU = {"pattern": r"^[0-9]+m$|^[0-9]+(\.[0-9]+)?$"}
+MEMORY = {"pattern": "^[1-9][0-9]*(Mi|Gi)$"}
+VOLUME = {"pattern": "^[1-9][0-9]*(Mi|Gi|Ti)$"}
+IMAGE: dict[str, Json] = {
+    "repository": {"minLength": 1},
+    "digest": {"pattern": "^(sha256:[0-9a-f]{64})?$"},
+    "pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+}
+USER: Json = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "secret": {"type": "string", "description": "Secret with certificate and key, or with the password"},
+        "name": {"type": "string", "description": "User name, for SASL_SSL"},
+    },
+}
+PRODUCER: Json = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "config": {"$ref": "#/$defs/ProducerConfig"},
+        "cpu": {"type": "string", "description": "CPU that is reserved; 100m by default", **CPU},
+        "memory": {"type": "string", "description": "Memory of the pod; 512Mi by default", **MEMORY},
+    },
+}
+LIMITS: dict[str, Json] = {
+    "runtime": {"enum": ["kubeflow", "apache", "ilum", "none"]},
+    **{f"images.{image}.{key}": limit for image in ("spark", "producer") for key, limit in IMAGE.items()},
+    "kafka.bootstrapServers": {"pattern": "^([^,:]+:[0-9]+(,[^,:]+:[0-9]+)*)?$"},
+    "kafka.securityProtocol": {"enum": ["PLAINTEXT", "SSL", "SASL_SSL"]},
+    "kafka.saslMechanism": {"enum": ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]},
+    "kafka.users": {"additionalProperties": False, "properties": dict.fromkeys(("detector", "producer", "topics", "test"), USER)},
+    "kafka.strimzi.storage": VOLUME,
+    "detector.config": {"$ref": "#/$defs/DetectorConfig"},
+    "detector.driver.cpu": CPU,
+    "detector.driver.memory": MEMORY,
+    "detector.executor.cpu": CPU,
+    "detector.executor.memory": MEMORY,
+    "detector.checkpoint.url": {"pattern": "^(s3a://.+)?$"},
+    "detector.checkpoint.size": VOLUME,
+    "detector.checkpoint.accessMode": {"enum": ["ReadWriteOnce", "ReadWriteMany"]},
+    "detector.sparkConf": {**STRINGS, "propertyNames": {"pattern": r"^spark\."}},
+    "detector.serviceAccountAnnotations": STRINGS,
+    "producers": {"additionalProperties": PRODUCER, "propertyNames": {"pattern": "^[a-z][-a-z0-9]{0,19}$"}},
+    "s3.endpoint": {"pattern": "^(https?://.+)?$"},
+    "monitoring.podMonitor.labels": STRINGS,
+    "monitoring.prometheusRule.labels": STRINGS,
+    "monitoring.dashboards.labels": STRINGS,
+    "test.timeout": {"pattern": f"^{PATTERN.pattern}$"},
+}
+OWNED = {
+    "DetectorConfig": {"kafka", "topics", "checkpoint", "metrics", "log_dir", "spark", "s3"},
+    "ProducerConfig": {"kafka", "topics", "create_topics", "partitions", "json"},
+}
+
+
+class _Schema(GenerateJsonSchema):
+    """Defaults as people write them: 30s, not PT30S."""
+
+    def encode_default(self, dft: Any) -> Any:
+        return text(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+
+
+def values_schema() -> Json:
+    """Returns the JSON Schema of values.yaml: closed, every key described."""
+    values = (CHART / "values.yaml").read_text()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Values of the chart fraud-detection",
+        **_object({**yaml.safe_load(values), "global": {}}, _descriptions(values), ()),  # Helm gives every subchart a `global`
+        "$defs": dict(sorted({**_config(DetectorSettings, "DetectorConfig"), **_config(RunSettings, "ProducerConfig")}.items())),
+    }
+
+
+def topics() -> Json:
+    """Returns how each topic is kept, by its key in `topics.names`: for KafkaTopics, which no Python makes."""
+    keys = {name: key for key, name in asdict(Topics()).items()}
+    # Two are asked for: a topic that has one all the same is never split.
+    return {keys[spec.name]: {"partitioned": spec.partitions == 2, "config": dict(spec.settings)} for spec in Topics().specs(2)}
+
+
+def _object(values: Json, described: dict[tuple[str, ...], str], place: tuple[str, ...]) -> Json:
+    properties = {key: _property(value, described, (*place, key)) for key, value in values.items()}
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _property(value: Any, described: dict[tuple[str, ...], str], place: tuple[str, ...]) -> Json:
+    limits = LIMITS.get(".".join(place), {})
+    description = {"description": described[place]} if place in described else {}
+    if "$ref" in limits:
+        return {**description, **limits}
+    match value:
+        case dict() if value and not limits:
+            return {**description, **_object(value, described, place)}
+        case dict():
+            return {**description, "type": "object", **limits}
+        case list():
+            return {**description, "type": "array", "items": {"type": "string"}}
+        case bool():
+            return {**description, "type": "boolean"}
+        case int():
+            return {**description, "type": "integer", "minimum": 1}
+        case _:
+            return {**description, "type": "string", **limits}
+
+
+def _descriptions(values: str) -> dict[tuple[str, ...], str]:
+    """Returns the `# --` comments by the keys that they stand above."""
+    found: dict[tuple[str, ...], str] = {}
+    place: list[str] = []
+    comment: list[str] = []
+    for line in values.splitlines():
+        if begun := re.fullmatch(r" *# -- (.*)", line):
+            comment = [begun[1]]
+        elif comment and (more := re.fullmatch(r" *# (.*)", line)):
+            comment.append(more[1])
+        elif key := re.match(r"( *)([\w.]+):", line):
+            place = [*place[: len(key[1]) // 2], key[2]]
+            if comment:
+                found[tuple(place)] = " ".join(comment)
+            comment = []
+    return found
+
+
+def _config(settings: type[BaseModel], name: str) -> Json:
+    """Returns the `$defs` of a settings class without what the chart owns."""
+    schema = settings.model_json_schema(schema_generator=_Schema)
+    parts: Json = schema.pop("$defs", {})
+    schema["properties"] = {key: value for key, value in schema["properties"].items() if key not in OWNED[name]}
+    schema["title"] = name
+    chosen: Json = _by_tag(schema)
+    used = {reference.rpartition("/")[2] for reference in _references(chosen)}
+    return {name: chosen, **{part: _by_tag(parts[part]) for part in used}}
+
+
+def _by_tag(node: Any) -> Any:
+    """Returns the schema with each tagged union as if/then: its errors speak of the branch that was meant, and of no other."""
+    if isinstance(node, list):
+        return [_by_tag(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if "discriminator" not in node:
+        return {key: _by_tag(value) for key, value in node.items() if key != "title" or not isinstance(value, str)}
+    tag, mapping = node["discriminator"]["propertyName"], node["discriminator"]["mapping"]
+    rest = {key: value for key, value in node.items() if key not in ("discriminator", "oneOf")}
+    return {
+        **rest,
+        "type": "object",
+        "required": [tag],
+        "properties": {tag: {"enum": sorted(mapping)}},
+        "allOf": [
+            {"if": {"properties": {tag: {"const": value}}}, "then": {"$ref": reference}}
+            for value, reference in sorted(mapping.items())
+        ],
+    }
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for one in node:
+            yield from _references(one)
+
+
+def main() -> None:
+    """Writes the files."""
+    SCHEMA.write_text(render_schema())
+    TOPICS.write_text(render_topics())
+
+
+def render_schema() -> str:
+    """Returns the text of values.schema.json."""
+    return json.dumps(values_schema(), indent=2) + "\n"
+
+
+def render_topics() -> str:
+    """Returns the text of files/topics.yaml."""
+    return "# From contract/topics.py: `make chart-docs` writes it anew.\n" + yaml.safe_dump(topics(), sort_keys=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+{{/* Names are <release>-<component>; labels name the release and the component. A helper is called with (list $ ...). */}}
+
+{{/* Labels that select the pods of a component; on the pods themselves these and no others, so that a new chart version restarts nothing. */}}
+{{- define "fraud.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ $root.Chart.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{- define "fraud.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "fraud.selector" . }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
+{{- end }}
+
+{{/* The reference of an image: (list $ .Values.images.spark). */}}
+{{- define "fraud.image" -}}
+{{- $image := index . 1 -}}
+{{- if $image.digest -}}
+{{ $image.repository }}@{{ $image.digest }}
+{{- else -}}
+{{ $image.repository }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{/* What every pod has in its spec, for restricted Pod Security: (list <uid>). */}}
+{{- define "fraud.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: {{ index . 0 }}
+runAsGroup: {{ index . 0 }}
+fsGroup: {{ index . 0 }}
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "fraud.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{- define "fraud.pullSecrets" -}}
+{{- with .pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Seconds, rounded up, in a duration such as 250ms, 30s, 5m, 12h, 1d. */}}
+{{- define "fraud.seconds" -}}
+{{- $units := dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 "d" 86400 -}}
+{{- $unit := regexFind "[a-z]+$" . -}}
+{{- mulf (trimSuffix $unit . | float64) (get $units $unit) | ceil | int -}}
+{{- end }}
+
+{{/* ---- Kafka ---- */}}
+
+{{- define "fraud.bootstrapServers" -}}
+{{- $kafka := .Values.kafka -}}
+{{- if $kafka.bootstrapServers -}}
+{{ $kafka.bootstrapServers }}
+{{- else if $kafka.strimzi.cluster -}}
+{{ $kafka.strimzi.cluster }}-kafka-bootstrap:{{ ternary 9092 9093 (eq $kafka.securityProtocol "PLAINTEXT") }}
+{{- else -}}
+kafka:9092
+{{- end }}
+{{- end }}
+
+{{- define "fraud.caSecret" -}}
+{{- $kafka := .Values.kafka -}}
+{{- if ne $kafka.securityProtocol "PLAINTEXT" -}}
+{{ $kafka.caSecret | default (empty $kafka.strimzi.cluster | ternary "" (printf "%s-cluster-ca-cert" $kafka.strimzi.cluster)) }}
+{{- end }}
+{{- end }}
+
+{{/* Name and Secret of a component's identity, as YAML: (list $ "detector"). */}}
+{{- define "fraud.kafkaUser" -}}
+{{- $root := index . 0 -}}
+{{- $kafka := $root.Values.kafka -}}
+{{- if eq $kafka.securityProtocol "PLAINTEXT" -}}
+secret: ""
+{{- else if $kafka.strimzi.createUsers -}}
+{{- $name := printf "%s-%s" $root.Release.Name (index . 1) -}}
+{{ dict "secret" $name "name" $name | toYaml }}
+{{- else -}}
+{{ merge (get $kafka.users (index . 1) | default dict | deepCopy) $kafka.user | toYaml }}
+{{- end }}
+{{- end }}
+
+{{/* The `kafka:` section of a component's settings file: (list $ "detector"). */}}
+{{- define "fraud.kafkaSettings" -}}
+{{- $root := index . 0 -}}
+{{- $kafka := $root.Values.kafka -}}
+{{- $user := include "fraud.kafkaUser" . | fromYaml -}}
+bootstrap_servers: {{ include "fraud.bootstrapServers" $root }}
+security_protocol: {{ $kafka.securityProtocol }}
+{{- if include "fraud.caSecret" $root }}
+ca_file: /etc/kafka/ca/{{ $kafka.keys.ca }}
+{{- end }}
+{{- if and (eq $kafka.securityProtocol "SSL") $user.secret }}
+certificate_file: /etc/kafka/user/{{ $kafka.keys.certificate }}
+key_file: /etc/kafka/user/{{ $kafka.keys.key }}
+{{- else if eq $kafka.securityProtocol "SASL_SSL" }}
+sasl_mechanism: {{ $kafka.saslMechanism }}
+sasl_username: {{ $user.name }}
+sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
+{{- end }}
+{{- end }}
+
+{{/* Secrets by the folder in which a component finds them, as YAML: (list $ "detector"). */}}
+{{- define "fraud.secrets" -}}
+{{- $root := index . 0 -}}
+{{- with include "fraud.caSecret" $root }}
+/etc/kafka/ca: {{ . }}
+{{- end }}
+{{- with (include "fraud.kafkaUser" . | fromYaml).secret }}
+/etc/kafka/user: {{ . }}
+{{- end }}
+{{- if eq (index . 1) "detector" }}
+{{- with $root.Values.s3.secret }}
+/etc/s3: {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "fraud.secretVolumes" -}}
+{{- range $path, $secret := include "fraud.secrets" . | fromYaml }}
+- name: {{ trimPrefix "/etc/" $path | replace "/" "-" }}
+  secret:
+    secretName: {{ $secret }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}
+
+{{- define "fraud.secretMounts" -}}
+{{- range $path, $secret := include "fraud.secrets" . | fromYaml }}
+- name: {{ trimPrefix "/etc/" $path | replace "/" "-" }}
+  mountPath: {{ $path }}
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{/* ---- Network ---- */}}
+
+{{- define "fraud.egressDns" -}}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+{{- end }}
+
+{{/* Brokers may advertise any address, so it is their ports that are allowed. */}}
+{{- define "fraud.egressKafka" -}}
+{{- $ports := list -}}
+{{- range splitList "," (include "fraud.bootstrapServers" .) -}}
+{{- $ports = append $ports (regexFind "[0-9]+$" (trim .)) -}}
+{{- end -}}
+- ports:
+    {{- range uniq $ports }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+{{- end }}
+
+{{/* The API server, by the port of its Service and the one that it usually listens on itself: some plugins look at the latter. */}}
+{{- define "fraud.egressApi" -}}
+- ports:
+    - {port: 443, protocol: TCP}
+    - {port: 6443, protocol: TCP}
+{{- end }}

@@ -1,0 +1,57 @@
+{{/* What values.schema.json cannot say: each refusal is a sentence. */}}
+{{- define "fraud.validate" -}}
+{{- $detector := .Values.detector -}}
+{{- $mode := dig "trigger" "mode" "microBatch" $detector.config -}}
+{{- $kafka := .Values.kafka -}}
+
+{{- if not (regexMatch "^[a-z][-a-z0-9]{0,39}$" .Release.Name) -}}
+{{- fail (printf "The release's name %q becomes the name of pods and services: it must begin with a letter and have at most 40 lower-case letters, digits and hyphens." .Release.Name) -}}
+{{- end -}}
+
+{{- if eq $mode "realTime" -}}
+{{- range $name, $sink := $detector.config.sinks -}}
+{{- if not (has $sink.type (list "kafka" "console")) -}}
+{{- fail (printf "detector.config.sinks.%s: real-time mode writes to kafka and console alone, not to %s. Use detector.config.trigger.mode microBatch for it." $name $sink.type) -}}
+{{- end -}}
+{{- end -}}
+{{- $slots := mul $detector.executor.instances $detector.executor.slots | int -}}
+{{- $needed := add (mul 2 .Values.topics.partitions) 2 | int -}}
+{{- if lt $slots $needed -}}
+{{- fail (printf "Real-time mode holds one task slot for each partition of transactions and labels (topics.partitions, %d each), customers and merchants (1 each): %d. detector.executor has instances x slots = %d." (int .Values.topics.partitions) $needed $slots) -}}
+{{- end -}}
+{{- end -}}
+
+{{- if and (eq $mode "availableNow") (eq .Values.runtime "none") -}}
+{{- fail "detector.config.trigger.mode availableNow ends by itself, and runtime none would start it over and over. Use runtime kubeflow or apache." -}}
+{{- end -}}
+
+{{- range $key, $_ := $detector.sparkConf -}}
+{{- if or (hasPrefix "spark.kubernetes.authenticate." $key) (has $key (list "spark.master" "spark.kubernetes.driver.master" "spark.kubernetes.namespace" "spark.kubernetes.container.image" "spark.kubernetes.driver.container.image" "spark.kubernetes.executor.container.image")) -}}
+{{- fail (printf "detector.sparkConf: %s is the chart's to set; Kubeflow's operator refuses it. Use images.spark and runtime." $key) -}}
+{{- end -}}
+{{- end -}}
+
+{{- range $pod, $memory := dict "driver" $detector.driver.memory "executor" $detector.executor.memory -}}
+{{- if lt (include "fraud.mebibytes" $memory | int) 1024 -}}
+{{- fail (printf "detector.%s.memory is %s: Spark needs at least 1Gi, of which 60 %% is heap." $pod $memory) -}}
+{{- end -}}
+{{- end -}}
+
+{{- if and (or $kafka.strimzi.createCluster $kafka.strimzi.createUsers) (not $kafka.strimzi.cluster) -}}
+{{- fail "kafka.strimzi.cluster is empty: name the cluster that createCluster or createUsers is about." -}}
+{{- end -}}
+{{- if and $kafka.strimzi.createUsers (or (eq $kafka.securityProtocol "PLAINTEXT") (and (eq $kafka.securityProtocol "SASL_SSL") (ne $kafka.saslMechanism "SCRAM-SHA-512"))) -}}
+{{- fail "kafka.strimzi.createUsers: Strimzi's users have certificates (kafka.securityProtocol SSL) or passwords (SASL_SSL with SCRAM-SHA-512)." -}}
+{{- end -}}
+{{- if eq $kafka.securityProtocol "SASL_SSL" -}}
+{{- $components := list "detector" "test" -}}
+{{- if .Values.producers -}}{{- $components = append $components "producer" -}}{{- end -}}
+{{- if include "fraud.topicsJob" . -}}{{- $components = append $components "topics" -}}{{- end -}}
+{{- range $component := $components -}}
+{{- $user := include "fraud.kafkaUser" (list $ $component) | fromYaml -}}
+{{- if not (and $user.name $user.secret) -}}
+{{- fail (printf "SASL_SSL needs a name and a Secret for %s: set kafka.user or kafka.users.%s." $component $component) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}

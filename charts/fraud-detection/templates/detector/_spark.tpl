@@ -1,0 +1,190 @@
+{{/* What the runtimes share: settings file, Spark settings, the two pods. Every runtime takes pod templates, so there is one of each. */}}
+
+{{/* detector.yaml: the user's settings, and those that the chart owns. The rule is the one that `helm test` needs. */}}
+{{- define "fraud.detectorSettings" -}}
+{{- $config := deepCopy .Values.detector.config -}}
+{{- $probe := dict "when" "transaction_id LIKE 'probe-%'" "action" "review" "reason" "Sent by helm test" -}}
+{{- $_ := set $config "kafka" (include "fraud.kafkaSettings" (list . "detector") | fromYaml) -}}
+{{- $_ := set $config "topics" .Values.topics.names -}}
+{{- $_ := set $config "checkpoint" (.Values.detector.checkpoint.url | default "/checkpoints/detect_fraud") -}}
+{{- $_ := set $config "rules" (merge (dict "helm_test" $probe) ($config.rules | default dict)) -}}
+{{- $_ := set $config "metrics" (dict "host" "0.0.0.0" "port" 8000) -}}
+{{- $_ := set $config "log_dir" nil -}}
+{{- with .Values.detector.sparkConf }}{{ $_ := set $config "spark" (dict "conf" .) }}{{ end -}}
+{{- with include "fraud.s3Settings" . | fromYaml }}{{ $_ := set $config "s3" . }}{{ end -}}
+{{ toYaml $config }}
+{{- end }}
+
+{{- define "fraud.s3Settings" -}}
+{{- with .Values.s3.endpoint }}
+endpoint: {{ . }}
+{{- end }}
+{{- with .Values.s3.region }}
+region: {{ . }}
+{{- end }}
+{{- if .Values.s3.pathStyle }}
+path_style: true
+{{- end }}
+{{- if .Values.s3.secret }}
+credentials_dir: /etc/s3
+{{- end }}
+{{- end }}
+
+{{/* MiB in a quantity such as 1280Mi or 2Gi. */}}
+{{- define "fraud.mebibytes" -}}
+{{- mul (regexFind "^[0-9]+" .) (hasSuffix "Gi" . | ternary 1024 1) -}}
+{{- end }}
+
+{{/* Heap and overhead of a pod's memory in MiB, as YAML: 60 and 40 %. */}}
+{{- define "fraud.memory" -}}
+{{- $total := include "fraud.mebibytes" . | int -}}
+{{- $heap := div (mul $total 6) 10 -}}
+heap: {{ $heap }}m
+overhead: {{ sub $total $heap }}m
+{{- end }}
+
+{{/* preStop waits for as long as the detector may take to stop, Spark's own end included; the grace period is longer still. */}}
+{{- define "fraud.drainSeconds" -}}
+{{- add 15 (include "fraud.seconds" (.Values.detector.config.stop_timeout | default "30s")) -}}
+{{- end }}
+
+{{/* Spark settings of every runtime. What session.py sets for itself is not repeated here. */}}
+{{- define "fraud.sparkConf" -}}
+{{- $conf := dict
+  "spark.pyspark.python" "/opt/venv/bin/python"
+  "spark.log.level" "WARN"
+  "spark.executor.failuresValidityInterval" "1h"
+  "spark.kubernetes.driver.service.deleteOnTermination" "false"
+  "spark.kubernetes.driver.ownPersistentVolumeClaim" "false"
+  "spark.kubernetes.driver.reusePersistentVolumeClaim" "false"
+-}}
+{{/* failuresValidityInterval: executors that are lost over months must not add up to the number that ends the stream.
+     The last three: what they stand for would need rights on services and claims. */}}
+{{- if eq (dig "trigger" "mode" "" .Values.detector.config) "realTime" -}}
+{{/* Every slot is needed from the start. By default Spark waits half a minute for four executors in five: too short for an image to be
+     pulled or a node to be added, and the detector would end on too few slots. */}}
+{{- $_ := set $conf "spark.scheduler.minRegisteredResourcesRatio" "1.0" -}}
+{{- $_ := set $conf "spark.scheduler.maxRegisteredResourcesWaitingTime" "10m" -}}
+{{- end -}}
+{{- merge (deepCopy .Values.detector.sparkConf) $conf | toYaml }}
+{{- end }}
+
+{{/* The same with what Kubeflow's SparkApplication has fields for, and its webhook refuses here. */}}
+{{- define "fraud.submitConf" -}}
+{{- $driver := include "fraud.memory" .Values.detector.driver.memory | fromYaml -}}
+{{- $executor := include "fraud.memory" .Values.detector.executor.memory | fromYaml -}}
+{{- $conf := dict
+  "spark.kubernetes.namespace" .Release.Namespace
+  "spark.kubernetes.container.image" (include "fraud.image" (list . .Values.images.spark))
+  "spark.kubernetes.container.image.pullPolicy" .Values.images.spark.pullPolicy
+  "spark.kubernetes.authenticate.driver.serviceAccountName" (printf "%s-detector" .Release.Name)
+  "spark.kubernetes.authenticate.executor.serviceAccountName" (printf "%s-detector" .Release.Name)
+  "spark.driver.memory" $driver.heap
+  "spark.driver.memoryOverhead" $driver.overhead
+  "spark.kubernetes.driver.request.cores" .Values.detector.driver.cpu
+  "spark.executor.instances" (toString .Values.detector.executor.instances)
+  "spark.executor.cores" (toString .Values.detector.executor.slots)
+  "spark.executor.memory" $executor.heap
+  "spark.executor.memoryOverhead" $executor.overhead
+  "spark.kubernetes.executor.request.cores" .Values.detector.executor.cpu
+-}}
+{{- merge (include "fraud.sparkConf" . | fromYaml) $conf | toYaml }}
+{{- end }}
+
+{{- define "fraud.claim" -}}
+{{ .Values.detector.checkpoint.existingClaim | default (printf "%s-checkpoint" .Release.Name) }}
+{{- end }}
+
+{{/* Pod template of the driver or an executor: (list $ "driver"). spark-role is Spark's own label; the containers' names are those
+     that Kubeflow's operator looks for. */}}
+{{- define "fraud.sparkPod" -}}
+{{- $root := index . 0 -}}
+{{- $role := index . 1 -}}
+{{- $checkpoint := $root.Values.detector.checkpoint -}}
+{{- $drain := include "fraud.drainSeconds" $root -}}
+metadata:
+  labels:
+    {{- include "fraud.selector" (list $root "detector") | nindent 4 }}
+    spark-role: {{ $role }}
+  {{- if eq $role "driver" }}
+  annotations:
+    # A change of the settings is a change of this pod: it is drained and starts again from its checkpoint.
+    checksum/config: {{ include "fraud.detectorSettings" $root | sha256sum }}
+  {{- end }}
+spec:
+  {{- if eq $role "driver" }}
+  serviceAccountName: {{ $root.Release.Name }}-detector
+  {{- end }}
+  # Only the driver talks to the API server: it makes executors.
+  automountServiceAccountToken: {{ eq $role "driver" }}
+  {{- if eq $role "driver" }}
+  terminationGracePeriodSeconds: {{ add $drain 15 }}
+  {{- else if and (not $checkpoint.url) (eq $checkpoint.accessMode "ReadWriteOnce") }}
+  affinity:
+    podAffinity:
+      requiredDuringSchedulingIgnoredDuringExecution:
+        - topologyKey: kubernetes.io/hostname
+          labelSelector:
+            matchLabels:
+              {{- include "fraud.selector" (list $root "detector") | nindent 14 }}
+              spark-role: driver
+  {{- end }}
+  securityContext:
+    {{- include "fraud.podSecurity" (list 185) | nindent 4 }}
+  {{- with include "fraud.pullSecrets" $root.Values.images.spark }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  containers:
+    - name: spark-kubernetes-{{ $role }}
+      image: {{ include "fraud.image" (list $root $root.Values.images.spark) }}
+      imagePullPolicy: {{ $root.Values.images.spark.pullPolicy }}
+      # The detector ends on an error with one paragraph: `kubectl describe` shows it.
+      terminationMessagePolicy: FallbackToLogsOnError
+      securityContext:
+        {{- include "fraud.containerSecurity" . | nindent 8 }}
+      {{- if eq $role "driver" }}
+      ports:
+        - name: metrics
+          containerPort: 8000
+      # Settings read, Kafka reached, topics there: `helm --wait` and Apache's operator ask for it.
+      readinessProbe:
+        httpGet: {path: /metrics, port: metrics}
+        periodSeconds: 5
+      lifecycle:
+        preStop:
+          exec:
+            # A signal to the container's first process would not reach Python, and the batch at work would be cut off.
+            command: [/opt/fraud/drain, {{ $drain | quote }}]
+      {{- end }}
+      volumeMounts:
+        - name: tmp
+          mountPath: /tmp
+        {{- if eq $role "driver" }}
+        - name: settings
+          mountPath: /etc/fraud
+          readOnly: true
+        {{- end }}
+        {{- if not $checkpoint.url }}
+        - name: checkpoints
+          mountPath: /checkpoints
+        {{- end }}
+        {{- with include "fraud.secretMounts" (list $root "detector") | trim }}
+        {{- . | nindent 8 }}
+        {{- end }}
+  volumes:
+    - name: tmp
+      emptyDir: {}
+    {{- if eq $role "driver" }}
+    - name: settings
+      configMap:
+        name: {{ $root.Release.Name }}-detector
+    {{- end }}
+    {{- if not $checkpoint.url }}
+    - name: checkpoints
+      persistentVolumeClaim:
+        claimName: {{ include "fraud.claim" $root }}
+    {{- end }}
+    {{- with include "fraud.secretVolumes" (list $root "detector") | trim }}
+    {{- . | nindent 4 }}
+    {{- end }}
+{{- end }}

@@ -1,0 +1,64 @@
+"""What went wrong inside Spark, told in one paragraph: the cause in one line, what to do, where the trace is."""
+
+import traceback
+from pathlib import Path
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+
+from configuration import FraudDetectionError
+from spark_jobs.errors import QueryFailed, RecordsExpired, UnusableCheckpoint
+
+LOG = "detect_fraud.log"
+SparkFailure = (PySparkException, Py4JJavaError)
+"""What Spark raises: its own errors, and Java's where it has no name for them."""
+
+EXPIRED = "data may have been lost because they are not available in Kafka"
+
+
+def explain(error: Exception, checkpoint: str, log_dir: Path | None) -> FraudDetectionError:
+    """Returns the error to report for what Spark raised while the query ran or before it started."""
+    trace = trace_advice(log_dir)
+    if EXPIRED in str(error):
+        return RecordsExpired(
+            "Kafka has deleted records that were not read yet, or a topic was made anew",
+            f"To go on without them name a new `checkpoint`: the detector then reads all that Kafka still has. {trace}",
+        )
+    if checkpoint.rpartition("://")[2] in _message(error):
+        return unusable_checkpoint(error, checkpoint, log_dir)
+    return QueryFailed(f"Spark ended: {_cause(error)}", f"Nothing is lost: the next start goes on from the checkpoint. {trace}")
+
+
+def unusable_checkpoint(error: Exception, checkpoint: str, log_dir: Path | None) -> UnusableCheckpoint:
+    """Returns the error to report where Spark could not begin to use the checkpoint."""
+    return UnusableCheckpoint(
+        f"The checkpoint {checkpoint} cannot be used: {_cause(error)}",
+        f"Restore it, or name a new folder: the detector then reads all topics from the beginning again. {trace_advice(log_dir)}",
+    )
+
+
+def trace_advice(log_dir: Path | None) -> str:
+    """Returns where the full trace is to be found."""
+    return f"The full trace is in {log_dir}." if log_dir else "The full trace is above."
+
+
+def keep_trace(log_dir: Path | None) -> None:
+    """Writes the trace of the exception at hand to the log folder, or to standard error where there is none."""
+    if log_dir is None:
+        traceback.print_exc()
+        return
+    with (log_dir / LOG).open("a") as file:
+        traceback.print_exc(file=file)
+
+
+def _message(error: Exception) -> str:
+    """Returns what the error says, without plan and stack."""
+    return str(error).partition("=== Streaming Query ===")[0].partition("\n\tat ")[0]
+
+
+def _cause(error: Exception) -> str:
+    """Returns the innermost cause in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    java = [line.removeprefix(": ") for line in lines if line.startswith(": ")]  # py4j puts what Java says on its second line
+    return (causes or java or lines or [type(error).__name__])[-1 if causes else 0][:500]

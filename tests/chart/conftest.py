@@ -1,0 +1,23 @@
+"""Every values file on every runtime, rendered once."""
+
+import itertools
+
+import pytest
+
+from charts.render import EXAMPLE_ARGUMENTS, OVERLAYS, RUNTIMES
+from tests.chart.manifests import Object, objects
+
+COMBINATIONS = {
+    **{
+        f"{overlay}-{runtime}": ("--values", f"values-{overlay}.yaml", "--set", f"runtime={runtime}")
+        for overlay, runtime in itertools.product(OVERLAYS, RUNTIMES)
+    },
+    **{f"dev-and-{overlay}": ("--values", "values-dev.yaml", "--values", f"values-{overlay}.yaml") for overlay in OVERLAYS[:3]},
+    "defaults": (),
+    "strimzi": EXAMPLE_ARGUMENTS["strimzi"],
+}
+
+
+@pytest.fixture(params=COMBINATIONS)
+def rendered(request: pytest.FixtureRequest) -> tuple[Object, ...]:
+    return objects(*COMBINATIONS[request.param])

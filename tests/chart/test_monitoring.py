@@ -1,0 +1,68 @@
+"""Alert rules ask for metrics that exist; dashboards are taken as they are; everything only where it is asked for."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import yaml
+from prometheus_client import CollectorRegistry
+
+from charts.derived import CHART
+from spark_jobs.metrics import StreamMetrics
+from tests.chart.manifests import Object, find, kinds, objects, spark_pod
+
+ALL = tuple(
+    part for name in ("podMonitor", "prometheusRule", "dashboards") for part in ("--set", f"monitoring.{name}.enabled=true")
+)
+
+
+def rules(*arguments: str) -> dict[str, Object]:
+    found = find(objects(*ALL, *arguments), "PrometheusRule", "fraud-detector")
+    return {rule["alert"]: rule for group in found["spec"]["groups"] for rule in group["rules"]}
+
+
+def test_nothing_is_watched_unless_asked() -> None:
+    assert not {kind for kind, _ in kinds(objects())} & {"PodMonitor", "PrometheusRule"}
+
+
+def test_rules_ask_for_metrics_that_the_detector_has() -> None:
+    registry = CollectorRegistry()
+    StreamMetrics(registry)
+    known = {sample.name for metric in registry.collect() for sample in metric.samples}
+    known |= {f"{metric.name}_total" for metric in registry.collect() if metric.type == "counter"}
+    asked = {name for rule in rules().values() for name in re.findall(r"\bfraud_[a-z_]+", rule["expr"])}
+    assert asked
+    assert asked <= known
+
+
+def test_every_rule_says_what_to_do() -> None:
+    assert all(rule["annotations"]["description"] and rule["labels"]["severity"] for rule in rules().values())
+
+
+def test_a_stall_is_judged_by_the_trigger() -> None:
+    assert rules()["FraudDetectorStalled"]["expr"].endswith("> 120")
+    real_time = rules("--set", "detector.config.trigger.mode=realTime", "--set", "detector.executor.slots=6")
+    assert real_time["FraudDetectorStalled"]["expr"].endswith("> 900"), "three times the default of five minutes"
+
+
+def test_the_pod_monitor_finds_the_driver_and_no_executor() -> None:
+    found = objects(*ALL, "--set", "monitoring.podMonitor.labels.release=prometheus")
+    monitor = find(found, "PodMonitor", "fraud-detector")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    assert wanted <= spark_pod(found, "driver").labels.items()
+    assert not wanted <= spark_pod(found, "executor").labels.items()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    (driver,) = spark_pod(found, "driver").spec["containers"]
+    assert {"name": endpoint["port"], "containerPort": 8000} in driver["ports"]
+    assert driver["readinessProbe"]["httpGet"] == {"path": "/metrics", "port": endpoint["port"]}
+
+
+def test_a_dashboard_in_the_folder_reaches_grafana(tmp_path: Path) -> None:
+    copy = shutil.copytree(CHART, tmp_path / "fraud-detection")
+    (copy / "files" / "dashboards" / "mine.json").write_text('{"title": "{{ not a template }}"}')
+    command = ["helm", "template", "fraud", copy, *ALL, "--show-only", "templates/monitoring/dashboards.yaml"]
+    found = yaml.safe_load(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert found["data"] == {"mine.json": '{"title": "{{ not a template }}"}'}
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"

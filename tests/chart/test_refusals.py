@@ -1,0 +1,64 @@
+"""What cannot work is refused before anything is installed, with a sentence that names the place."""
+
+import pytest
+
+from charts.render import render
+
+SASL = "kafka: {securityProtocol: SASL_SSL}"
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ("detectr: {}", "additional properties 'detectr' not allowed"),
+        ("runtime: yarn", "'/runtime': value must be one of 'kubeflow', 'apache', 'ilum', 'none'"),
+        ("runtime: [kubeflow, none]", "'/runtime': got array, want string"),
+        ("detector: {executor: {cores: 4}}", "'/detector/executor': additional properties 'cores' not allowed"),
+        ("detector: {config: {triger: {mode: realTime}}}", "'/detector/config': additional properties 'triger' not allowed"),
+        ("detector: {config: {trigger: {mode: sometimes}}}", "'/detector/config/trigger/mode': value must be one of"),
+        (
+            "detector: {config: {trigger: {mode: realTime, interval: 1s}}}",
+            "/trigger': additional properties 'interval' not allowed",
+        ),
+        ("detector: {config: {trigger: {interval: 1s}}}", "'/detector/config/trigger': missing property 'mode'"),
+        ("detector: {config: {stop_timeout: ten seconds}}", "'/detector/config/stop_timeout'"),
+        ("detector: {config: {rules: {r: {when: x}}}}", "'/detector/config/rules/r': missing property 'reason'"),
+        ("detector: {config: {sinks: {s: {type: mysql}}}}", "'/detector/config/sinks/s/type': value must be one of"),
+        ("detector: {config: {kafka: {bootstrap_servers: x}}}", "additional properties 'kafka' not allowed"),
+        ("producers: {p: {config: {trafic: hacker}}}", "'/producers/p/config': additional properties 'trafic' not allowed"),
+        ("producers: {p: {replicas: 2}}", "'/producers/p': additional properties 'replicas' not allowed"),
+        ("kafka: {user: {password: x}}", "'/kafka/user': additional properties 'password' not allowed"),
+        ("kafka: {bootstrapServers: somewhere}", "'/kafka/bootstrapServers'"),
+        ("detector: {checkpoint: {url: hdfs://x}}", "'/detector/checkpoint/url'"),
+        ("detector: {sparkConf: {spark.x: 1}}", "'/detector/sparkConf/spark.x': got number, want string"),
+        ("detector: {driver: {memory: 512Mi}}", "detector.driver.memory is 512Mi: Spark needs at least 1Gi"),
+        ("detector: {sparkConf: {spark.kubernetes.container.image: x}}", "spark.kubernetes.container.image is the chart's to set"),
+        (
+            "detector: {config: {trigger: {mode: realTime}, sinks: {a: {type: parquet, path: /x}}}, executor: {slots: 8}}",
+            "detector.config.sinks.a: real-time mode writes to kafka and console alone, not to parquet",
+        ),
+        (
+            "{topics: {partitions: 3}, detector: {config: {trigger: {mode: realTime}}, executor: {instances: 1, slots: 7}}}",
+            "customers and merchants (1 each): 8. detector.executor has instances x slots = 7",
+        ),
+        ("{runtime: none, detector: {config: {trigger: {mode: availableNow}}}}", "runtime none would start it over and over"),
+        (SASL, "SASL_SSL needs a name and a Secret for detector"),
+        ("kafka: {strimzi: {createUsers: true}}", "kafka.strimzi.cluster is empty"),
+        ("kafka: {strimzi: {cluster: k, createUsers: true}}", "Strimzi's users have certificates"),
+        ("{runtime: ilum, detector: {sparkConf: {spark.x: 'a;b'}}}", "spark.x has a semicolon"),
+    ],
+)
+def test_it_is_refused(values: str, says: str) -> None:
+    with pytest.raises(ValueError, match="Error") as caught:
+        render(values=values)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("release", ["1st", "a" * 41])
+def test_a_release_whose_pods_could_not_be_named_is_refused(release: str) -> None:
+    with pytest.raises(ValueError, match="must begin with a letter"):
+        render(release=release)
+
+
+def test_enough_slots_are_enough() -> None:
+    render(values="{topics: {partitions: 3}, detector: {config: {trigger: {mode: realTime}}, executor: {instances: 2, slots: 4}}}")

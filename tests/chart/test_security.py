@@ -1,0 +1,171 @@
+"""Restricted Pod Security, few rights, closed networks, no secrets."""
+
+import re
+from typing import Any
+
+import pytest
+
+from charts.derived import values_schema
+from charts.render import EXAMPLE_ARGUMENTS
+from tests.chart.conftest import COMBINATIONS
+from tests.chart.manifests import Object, Pod, find, kinds, objects, pods
+
+VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+
+
+def violations(pod: Pod) -> list[str]:
+    """Returns what the `restricted` Pod Security Standard forbids, and a writable root."""
+    spec, security = pod.spec, pod.spec.get("securityContext", {})
+    found = [f"{key} is set" for key in ("hostNetwork", "hostPID", "hostIPC") if spec.get(key)]
+    found += [f"volume {volume['name']}" for volume in spec.get("volumes", []) if not volume.keys() - {"name"} <= VOLUMES]
+    if security.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+        found.append("seccompProfile")
+    if security.get("runAsNonRoot") is not True or not security.get("runAsUser"):
+        found.append("may run as root")
+    for container in spec["containers"] + spec.get("initContainers", []):
+        own = container.get("securityContext", {})
+        wanted = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+        found += [f"{container['name']}: {key}" for key, value in wanted.items() if own.get(key) != value]
+        found += [f"{container['name']}: {key}" for key in own.keys() - wanted.keys()]
+        found += [f"{container['name']}: hostPort" for port in container.get("ports", []) if "hostPort" in port]
+        if not any(mount["mountPath"] == "/tmp" for mount in container["volumeMounts"]) and "producer" not in container["image"]:
+            found.append(f"{container['name']}: /tmp cannot be written")
+    return found
+
+
+def test_every_pod_is_restricted(rendered: tuple[Object, ...]) -> None:
+    assert {pod.where: violations(pod) for pod in pods(rendered) if violations(pod)} == {}
+
+
+def test_a_pod_that_is_not_restricted_is_found() -> None:
+    container = {"name": "c", "image": "i", "volumeMounts": []}
+    pod = Pod("", {}, {"hostNetwork": True, "volumes": [{"name": "h", "hostPath": {"path": "/"}}], "containers": [container]})
+    assert len(violations(pod)) == 8
+
+
+@pytest.mark.parametrize("name", COMBINATIONS)
+def test_only_who_talks_to_the_api_server_has_a_token(name: str) -> None:
+    found = objects(*COMBINATIONS[name])
+    with_token = {
+        pod.labels.get("spark-role") or pod.labels["app.kubernetes.io/component"] for pod in pods(found) if has_token(pod)
+    }
+    runtime = name.rpartition("-")[2]
+    assert with_token == {"ilum": set(), "apache": {"driver"}, "none": {"driver"}}.get(runtime, {"driver", "test-application"})
+
+
+def has_token(pod: Pod) -> bool:
+    return bool(pod.spec["automountServiceAccountToken"])
+
+
+RIGHTS = {
+    "fraud-detector": {
+        ("", "pods"): {"create", "get", "list", "watch", "delete", "deletecollection"},
+        ("", "configmaps"): {"create", "get", "list", "delete", "deletecollection"},
+    },
+    "fraud-test-application": {("sparkoperator.k8s.io", "sparkapplications"): {"get", "list", "watch"}},
+}
+"""All that the accounts of a release may do; `default`, under which everything else runs, has no token."""
+
+
+def test_accounts_have_these_rights_and_no_others() -> None:
+    found = objects(*EXAMPLE_ARGUMENTS["console"])
+    assert not [name for kind, name in kinds(found) if kind.startswith("Cluster")]
+    assert {name for kind, name in kinds(found) if kind == "ServiceAccount"} == RIGHTS.keys()
+    for account, rights in RIGHTS.items():
+        binding = find(found, "RoleBinding", account)
+        assert [(one["kind"], one["name"], one["namespace"]) for one in binding["subjects"]] == [
+            ("ServiceAccount", account, "payments")
+        ]
+        role = find(found, binding["roleRef"]["kind"], binding["roleRef"]["name"])
+        assert {
+            (group, resource): set(rule["verbs"])
+            for rule in role["rules"]
+            for group in rule["apiGroups"]
+            for resource in rule["resources"]
+        } == rights
+
+
+def policies(found: tuple[Object, ...], pod: Pod) -> list[Object]:
+    return [one for one in found if one["kind"] == "NetworkPolicy" and selects(one["spec"]["podSelector"], pod.labels)]
+
+
+def selects(selector: Object, labels: dict[str, str]) -> bool:
+    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()) and all(
+        labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", [])
+    )
+
+
+def ports(policy: Object) -> set[int]:
+    return {port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", [])}
+
+
+def test_every_pod_is_under_one_closed_policy(rendered: tuple[Object, ...]) -> None:
+    for pod in pods(rendered):
+        (policy,) = policies(rendered, pod)
+        assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+        assert 53 in ports(policy)
+        assert all(rule.get("ports") or rule.get("to") for rule in policy["spec"]["egress"]), (
+            "a rule without both allows everything"
+        )
+        assert all(rule.get("ports") or rule.get("from") for rule in policy["spec"].get("ingress", []))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "component", "expected"),
+    [
+        (("--set", "kafka.bootstrapServers=a:9094\\,b:9094\\,c:19094"), "producer", {53, 9094, 19094}),
+        (("--set", "kafka.bootstrapServers=a:9094"), "detector", {53, 9094, 443, 6443}),
+        (("--set", "s3.endpoint=http://s3:9000"), "detector", {53, 9092, 443, 6443, 9000}),
+        (("--set", "s3.endpoint=http://s3"), "detector", {53, 9092, 443, 6443, 80}),
+        (("--set", "kafka.strimzi.cluster=k", "--set", "kafka.securityProtocol=SSL"), "producer", {53, 9093}),
+    ],
+)
+def test_policies_open_the_ports_of_what_is_named(arguments: tuple[str, ...], component: str, expected: set[int]) -> None:
+    found = objects("--values", "values-console.yaml", *arguments)
+    assert ports(find(found, "NetworkPolicy", f"fraud-{component}")) == expected
+
+
+def test_policies_can_be_left_out() -> None:
+    found = objects("--set", "networkPolicy.enabled=false")
+    assert not [name for kind, name in kinds(found) if kind == "NetworkPolicy"]
+
+
+SECRET_TEXT = re.compile(
+    r"-----BEGIN|password\s*[=:]\s*[^/\s]|jaas|AKIA[0-9A-Z]{16}|(access|secret)[._-]?key\s*[=:]\s*[^/\s]", re.IGNORECASE
+)
+
+
+def texts(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        return [
+            text for key, value in node.items() for text in (f"{key}: {value}" if isinstance(value, str) else "", *texts(value))
+        ]
+    if isinstance(node, list):
+        return [text for one in node for text in texts(one)]
+    return [node] if isinstance(node, str) else []
+
+
+def test_nothing_that_is_rendered_looks_like_a_secret(rendered: tuple[Object, ...]) -> None:
+    assert not [one for one in rendered if one["kind"] == "Secret"]
+    assert [text for one in rendered for text in texts(one) if SECRET_TEXT.search(text)] == []
+    assert not [
+        env for pod in pods(rendered) for container in pod.spec["containers"] for env in container.get("env", []) if "value" in env
+    ]
+
+
+@pytest.mark.parametrize("text", ["sasl_password: hunter2", "-----BEGIN PRIVATE KEY-----", "fs.s3a.secret.key=abc"])
+def test_what_looks_like_a_secret_is_found(text: str) -> None:
+    assert SECRET_TEXT.search(text)
+
+
+def test_no_value_can_be_a_secret() -> None:
+    def names(node: Any) -> list[str]:
+        if isinstance(node, dict):
+            found = node.get("properties", {})
+            own = [key for key, child in found.items() if isinstance(child, dict) and child.get("type") == "string"]
+            return own + [name for child in node.values() for name in names(child)]
+        return [name for one in node for name in names(one)] if isinstance(node, list) else []
+
+    suspicious = {name for name in names(values_schema()) if re.search("pass|token|secret|credential|key", name, re.IGNORECASE)}
+    # Names of Secrets, and names of files in them.
+    assert suspicious == {"secret", "caSecret", "key", "password"}

@@ -1,0 +1,93 @@
+"""GitHub's workflows: actionlint reads them; what it does not look at is looked at here. Run they are by GitHub alone."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from charts.derived import CHART
+
+ROOT = CHART.parents[1]
+FILES = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+
+def read(file: Path) -> dict[Any, Any]:
+    found: dict[Any, Any] = yaml.safe_load(file.read_text())
+    return found
+
+
+def steps(file: Path) -> list[dict[str, Any]]:
+    return [step for job in read(file)["jobs"].values() for step in job.get("steps", [])]
+
+
+def test_all_four_are_there() -> None:
+    assert [file.name for file in FILES] == ["chart.yaml", "e2e-kind.yaml", "publish.yaml", "test.yaml"]
+
+
+def test_actionlint_finds_nothing() -> None:
+    program = shutil.which("actionlint")
+    assert program, "actionlint is not in PATH: `make chart-tools` installs it"
+    done = subprocess.run([program, "-no-color", "-shellcheck=", "-pyflakes=", *FILES], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_action_is_pinned_by_commit(file: Path) -> None:
+    used = re.findall(r"uses: (.*)", file.read_text())
+    assert used
+    assert [one for one in used if not (PINNED.fullmatch(one) or (one.startswith("./") and (ROOT / one).is_file()))] == []
+
+
+def test_an_action_is_pinned_to_one_commit_everywhere() -> None:
+    used = {one for file in FILES for one in re.findall(r"uses: (\S+@.*)", file.read_text())}
+    assert len(used) == len({one.partition("@")[0] for one in used})
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_workflow_may_do_little_and_not_for_long(file: Path) -> None:
+    workflow = read(file)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["concurrency"]["group"].startswith(f"{file.stem}-")
+    for name, job in workflow["jobs"].items():
+        rights = {right for right, what in job.get("permissions", {}).items() if what == "write"}
+        assert rights == ({"packages", "id-token"} if name == "publish" else set())
+        assert "uses" in job or job["timeout-minutes"] <= 90
+    for step in steps(file):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_no_script_is_built_from_what_strangers_write(file: Path) -> None:
+    # ${{ }} inside a script is pasted before the shell reads it; values come by the environment.
+    assert [step["run"] for step in steps(file) if "${{" in step.get("run", "")] == []
+
+
+def test_what_workflows_run_exists() -> None:
+    scripts = "\n".join(step.get("run", "") for file in FILES for step in steps(file))
+    targets = set(re.findall(r"^([a-z-][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    made = set(re.findall(r"\bmake ([a-z0-9-]+)", scripts))
+    assert {"test", "test-chart", "test-e2e", "kind"} <= made <= targets
+    assert [path for path in re.findall(r"(?<![\w/])charts/[\w./-]+", scripts) if not (ROOT / path).exists()] == []
+    for step in steps(ROOT / ".github" / "workflows" / "publish.yaml"):
+        if "build-push-action" in step.get("uses", ""):
+            assert (ROOT / step["with"]["file"]).is_file()
+            assert (step["with"]["sbom"], step["with"]["push"]) == (True, True)
+
+
+def test_what_is_published_is_signed() -> None:
+    publish = read(ROOT / ".github" / "workflows" / "publish.yaml")["jobs"]["publish"]["steps"]
+    (signature,) = [step for step in publish if "cosign sign" in step.get("run", "")]
+    pushed = [step["id"] for step in publish if step.get("with", {}).get("push") or "helm push" in step.get("run", "")]
+    signed = re.findall(r"steps\.(\w+)\.outputs\.digest", " ".join(signature["env"].values()))
+    assert sorted(signed) == sorted(pushed) == ["chart", "producer", "spark"]
+    assert all(f"@${name.upper()}" in signature["run"] for name in signed)
+    chart = next(step for step in publish if step.get("id") == "chart")
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    for image, key in re.findall(r"\.images\.(\w+)\.(\w+) =", chart["run"]):
+        assert key in values["images"][image]
