@@ -15,7 +15,9 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 PYTHON_STAMP := $(VENV)/.installed
 KAFKA_STAMP := .runtime/kafka/.installed
+S3_STAMP := .runtime/s3/.installed
 CONNECTOR_STAMP := .runtime/spark-connector/.installed
+SPARK_S3_STAMP := .runtime/spark-s3/.installed
 CHART_TOOLS := $(CURDIR)/.runtime/chart-tools
 export PATH := $(CHART_TOOLS):$(PATH)
 
@@ -43,7 +45,7 @@ cluster: chart-tools ## The same without Docker, by the script that CLUSTER name
 
 ##@ Set up
 .PHONY: setup
-setup: .runtime/.programs $(PYTHON_STAMP) $(KAFKA_STAMP) $(CONNECTOR_STAMP) ## Install what is missing; does nothing the second time
+setup: .runtime/.programs $(PYTHON_STAMP) $(KAFKA_STAMP) $(S3_STAMP) $(CONNECTOR_STAMP) $(SPARK_S3_STAMP) ## Install what is missing; does nothing the second time
 
 .runtime/.programs: local/programs.sh
 	@PYTHON=$(PYTHON) bash local/programs.sh
@@ -57,20 +59,20 @@ $(PYTHON_STAMP): requirements/build.txt requirements/dev.txt pyproject.toml | .r
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(KAFKA_STAMP): local/kafka/pom.xml local/kafka/jars.sha256 | .runtime/.programs
-	@echo "Kafka's jars into .runtime/kafka"
-	@rm -rf .runtime/kafka
-	@$(COPY_JARS) -f local/kafka/pom.xml -DoutputDirectory=$(CURDIR)/.runtime/kafka
-	@cd .runtime/kafka && sha256sum --check --quiet $(CURDIR)/local/kafka/jars.sha256
+$(KAFKA_STAMP) $(S3_STAMP): .runtime/%/.installed: local/%/pom.xml local/%/jars.sha256 | .runtime/.programs
+	@echo "Jars of the laptop's $* server into .runtime/$*"
+	@rm -rf .runtime/$*
+	@$(COPY_JARS) -f local/$*/pom.xml -DoutputDirectory=$(CURDIR)/.runtime/$*
+	@cd .runtime/$* && sha256sum --check --quiet $(CURDIR)/local/$*/jars.sha256
 	@touch $@
 
-# The connector's jars go where an image has them too: beside PySpark's own.
-$(CONNECTOR_STAMP): spark_jobs/connector/pom.xml spark_jobs/connector/jars.sha256 $(PYTHON_STAMP)
-	@echo "Spark's Kafka connector into PySpark's jars"
-	@rm -rf .runtime/spark-connector
-	@$(COPY_JARS) -f spark_jobs/connector/pom.xml -DoutputDirectory=$(CURDIR)/.runtime/spark-connector
-	@cd .runtime/spark-connector && sha256sum --check --quiet $(CURDIR)/spark_jobs/connector/jars.sha256
-	@cp .runtime/spark-connector/*.jar "$$($(BIN)/python -c 'import pyspark, os; print(os.path.dirname(pyspark.__file__))')/jars/"
+# Spark's own jars go where an image has them too: beside PySpark's.
+$(CONNECTOR_STAMP) $(SPARK_S3_STAMP): .runtime/spark-%/.installed: spark_jobs/%/pom.xml spark_jobs/%/jars.sha256 $(PYTHON_STAMP)
+	@echo "Spark's $* jars into PySpark's"
+	@rm -rf .runtime/spark-$*
+	@$(COPY_JARS) -f spark_jobs/$*/pom.xml -DoutputDirectory=$(CURDIR)/.runtime/spark-$*
+	@cd .runtime/spark-$* && sha256sum --check --quiet $(CURDIR)/spark_jobs/$*/jars.sha256
+	@cp .runtime/spark-$*/*.jar "$$($(BIN)/python -c 'import pyspark, os; print(os.path.dirname(pyspark.__file__))')/jars/"
 	@touch $@
 
 .PHONY: lock

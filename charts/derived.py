@@ -82,14 +82,6 @@ OWNED = {
     "DetectorConfig": {"kafka", "topics", "checkpoint", "metrics", "log_dir", "spark", "s3"},
     "ProducerConfig": {"kafka", "topics", "create_topics", "partitions", "json"},
 }
-PENDING_PARQUET: Json = {
-    "description": "One Parquet path a batch, overwritten on replay: exactly once.",
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {"type": {"const": "parquet"}, "path": {"type": "string", "description": "s3a://bucket/folder, or a folder"}},
-    "required": ["type", "path"],
-}
-"""Until spark_jobs.settings has this sink. Delete it together with the strict xfail in tests/chart/test_settings.py."""
 
 
 class _Schema(GenerateJsonSchema):
@@ -166,10 +158,6 @@ def _config(settings: type[BaseModel], name: str) -> Json:
     parts: Json = schema.pop("$defs", {})
     schema["properties"] = {key: value for key, value in schema["properties"].items() if key not in OWNED[name]}
     schema["title"] = name
-    sinks = schema["properties"].get("sinks", {}).get("additionalProperties", {}).get("discriminator", {}).get("mapping", {})
-    if sinks and "parquet" not in sinks:
-        parts["ParquetSink"] = PENDING_PARQUET
-        sinks["parquet"] = "#/$defs/ParquetSink"
     chosen: Json = _by_tag(schema)
     used = {reference.rpartition("/")[2] for reference in _references(chosen)}
     return {name: chosen, **{part: _by_tag(parts[part]) for part in used}}

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import structlog
@@ -18,7 +19,8 @@ from local import doctor as doctor_room
 from local import ilum
 from local.demo import Demo
 from local.errors import NotRunning
-from local.state import broker, home
+from local.s3 import BUCKET
+from local.state import broker, home, s3
 from producer.topics import create_topics
 from producer.traffic import Kind
 
@@ -35,17 +37,24 @@ Partitions = Annotated[int, typer.Option(min=1, help="Partitions of topics that 
 def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the broker; 0 takes a free one.")] = 9092,
     partitions: Partitions = 2,
+    extra: Annotated[
+        list[Literal["s3"]], typer.Option("--with", help="Also start an S3 server; `fraud detect` then knows it.")
+    ] = [],  # noqa: B006 typer makes the list anew
 ) -> None:
     """Start the broker and create the topics. Does nothing the second time."""
     address = broker().start(port or None)
     created = create_topics(KafkaConnection(bootstrap_servers=address), TopicNames().specs(partitions))
     out.print(f"Kafka runs at {address}" + (f", created {', '.join(created)}" if created else ""), highlight=False, soft_wrap=True)
+    if "s3" in extra:
+        store = s3()
+        out.print(_place(store.start(), store.credentials_dir), highlight=False, soft_wrap=True)
 
 
 @app.command()
 def down(purge: Annotated[bool, typer.Option("--purge", help="Also remove all data: topics, checkpoints, logs.")] = False) -> None:
-    """Stop the broker; its data stays."""
+    """Stop the broker and the S3 server; their data stays."""
     broker().stop()
+    s3().stop()
     if purge:
         shutil.rmtree(home(), ignore_errors=True)
     out.print("Stopped." + (f" {home()} is removed." if purge else f" Data stays in {home()}."), highlight=False, soft_wrap=True)
@@ -53,9 +62,14 @@ def down(purge: Annotated[bool, typer.Option("--purge", help="Also remove all da
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Say whether the broker runs, and where."""
-    one = broker()
-    found = {"running": one.running, "address": one.address if one.running else None, "log": str(one.log)}
+    """Say what runs, and where. Exit code 3 where the broker does not."""
+    one, store = broker(), s3()
+    found = {
+        "running": one.running,
+        "address": one.address if one.running else None,
+        "log": str(one.log),
+        "s3": store.endpoint if store.running else None,
+    }
     if as_json:
         out.print_json(data=found)
     else:
@@ -64,6 +78,8 @@ def status(as_json: Json = False) -> None:
             highlight=False,
             soft_wrap=True,
         )
+        if store.running:
+            out.print(_place(store.endpoint, store.credentials_dir), highlight=False, soft_wrap=True)
     if not one.running:
         raise typer.Exit(3)
 
@@ -110,6 +126,10 @@ def produce(context: typer.Context) -> None:
 @app.command(context_settings=PASS_ON)
 def detect(context: typer.Context) -> None:
     """Run the detector on the broker: `fraud detect --trigger.mode realTime`. All options: `fraud detect --help`."""
+    store = s3()
+    if store.running:
+        for name, value in store.settings.items():
+            os.environ.setdefault(f"FRAUD_S3__{name.upper()}", str(value))
     _become("spark_jobs.detect_fraud", None, context.args)
 
 
@@ -134,6 +154,10 @@ def _address() -> str:
     if not one.running:
         raise NotRunning("The broker does not run", "Start it: `fraud up`.")
     return one.address
+
+
+def _place(endpoint: str, credentials: Path) -> str:
+    return f"S3 runs at {endpoint}, bucket {BUCKET}, keys in {credentials}"
 
 
 def _become(module: str, program: str | None, arguments: list[str]) -> None:

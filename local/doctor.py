@@ -5,7 +5,6 @@ import platform
 import shutil
 import socket
 import sys
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,11 +13,13 @@ from typing import NamedTuple
 import psutil
 
 from configuration import FraudDetectionError, find_java
-from local.broker import HOST, JARS
+from local import broker as broker_room
+from local import s3 as s3_room
+from local.process import HOST
 from local.state import broker, home
 
-SUMS = Path(__file__).parent / "kafka" / "jars.sha256"
-CONNECTOR_SUMS = Path(__file__).parent.parent / "spark_jobs" / "connector" / "jars.sha256"
+HERE = Path(__file__).parent
+SPARK_JOBS = HERE.parent / "spark_jobs"
 GIB = 1024**3
 FREE_DISK, MEMORY = 2 * GIB, 4 * GIB
 
@@ -34,8 +35,21 @@ class Check(NamedTuple):
 
 def examine() -> list[Check]:
     """Returns all checks, passed or not."""
-    checks: tuple[Callable[[], Check], ...] = (_python, _java, _maven, _pyspark, _kafka_jars, _connector, _broker, _disk, _memory)
-    return [check() for check in checks]
+    spark = find_spec("pyspark")
+    spark_jars = Path(spark.origin).parent / "jars" if spark and spark.origin else Path()
+    return [
+        _python(),
+        _java(),
+        _maven(),
+        _pyspark(),
+        _jars("Kafka's jars", HERE / "kafka", broker_room.JARS),
+        _jars("S3 server's jars", HERE / "s3", s3_room.JARS),
+        _jars("Spark's Kafka connector", SPARK_JOBS / "connector", spark_jars),
+        _jars("Spark's S3 client", SPARK_JOBS / "s3", spark_jars),
+        _broker(),
+        _disk(),
+        _memory(),
+    ]
 
 
 def _python() -> Check:
@@ -61,19 +75,8 @@ def _pyspark() -> Check:
         return Check("PySpark", False, "not installed", "Run `make setup`.")
 
 
-def _kafka_jars() -> Check:
-    return _jars("Kafka's jars", SUMS, JARS)
-
-
-def _connector() -> Check:
-    spark = find_spec("pyspark")
-    return _jars(
-        "Spark's Kafka connector", CONNECTOR_SUMS, Path(spark.origin).parent / "jars" if spark and spark.origin else Path()
-    )
-
-
-def _jars(name: str, sums: Path, folder: Path) -> Check:
-    wanted = [line.split() for line in sums.read_text().splitlines()]
+def _jars(name: str, pinned: Path, folder: Path) -> Check:
+    wanted = [line.split() for line in (pinned / "jars.sha256").read_text().splitlines()]
     wrong = [jar for digest, jar in wanted if _digest(folder / jar) != digest]
     found = f"{len(wanted) - len(wrong)} of {len(wanted)} as pinned"
     return Check(name, not wrong, found, "Run `make setup`; if that does not help, remove .runtime first.")

@@ -4,11 +4,11 @@ from configuration import FraudDetectionError
 
 
 class MissingJars(FraudDetectionError):
-    """The broker's jars are not there, or not the pinned ones."""
+    """A server's jars are not there, or not the pinned ones."""
 
 
-class BrokerFailed(FraudDetectionError):
-    """The broker did not start."""
+class ServerFailed(FraudDetectionError):
+    """The broker or the S3 server did not start."""
 
 
 class PortTaken(FraudDetectionError):

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from local.broker import Broker
+from local.s3 import S3Server
 
 
 def home() -> Path:
@@ -14,3 +15,8 @@ def home() -> Path:
 def broker() -> Broker:
     """Returns the laptop's broker, running or not."""
     return Broker(home() / "kafka")
+
+
+def s3() -> S3Server:
+    """Returns the laptop's S3 server, running or not."""
+    return S3Server(home() / "s3")

@@ -17,10 +17,18 @@ from spark_jobs import failures, session, sources
 from spark_jobs.errors import TooFewSlots, UnusableCheckpoint, UnusableFolder
 from spark_jobs.metrics import StreamMetrics, observed, serve
 from spark_jobs.pipeline import detect
-from spark_jobs.settings import AvailableNowTrigger, ConsoleSink, DetectorSettings, MicroBatchTrigger, RealTimeTrigger
+from spark_jobs.settings import (
+    AvailableNowTrigger,
+    ConsoleSink,
+    DetectorSettings,
+    MicroBatchTrigger,
+    ParquetSink,
+    RealTimeTrigger,
+)
 from spark_jobs.sinks import FanOut, Sink
 from spark_jobs.sinks import console as console_sink
 from spark_jobs.sinks import kafka as kafka_sink
+from spark_jobs.sinks import parquet as parquet_sink
 
 PROGRAM = "python -m spark_jobs.detect_fraud"
 POLL_S = 0.2
@@ -62,10 +70,11 @@ def run(settings: DetectorSettings) -> None:
     if settings.metrics.port:
         serve(registry, settings.metrics.host, settings.metrics.port)
     slots = partitions + 1 if isinstance(settings.trigger, RealTimeTrigger) else 1
-    spark = session.build("detect_fraud", settings.spark, slots, settings.log_dir)
+    spark = session.build("detect_fraud", settings.spark, settings.s3, slots, settings.log_dir)
     metrics = StreamMetrics(registry)
     spark.streams.addListener(metrics)
     try:
+        session.require_storage(spark, settings.s3a_paths)
         with stop_signals() as stop_asked:  # after Spark's start, which sets a SIGINT handler of PySpark's own
             if isinstance(settings.trigger, RealTimeTrigger):
                 _check_slots(spark, partitions)
@@ -116,8 +125,10 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _sinks(settings: DetectorSettings) -> list[Sink]:
-    """Returns the sinks in the order in which they are written: console last, it is the one that someone watches."""
-    sinks: list[Sink] = [kafka_sink.KafkaSink(settings.kafka, settings.topics)]
+    """Returns the sinks in the order in which they are written: archives, Kafka, console. An alert implies its evidence."""
+    chosen = settings.sinks.values()
+    sinks: list[Sink] = [parquet_sink.ParquetSink(sink.path) for sink in chosen if isinstance(sink, ParquetSink)]
+    sinks.append(kafka_sink.KafkaSink(settings.kafka, settings.topics))
     if _console_settings(settings):
         sinks.append(console_sink.ConsoleSink())
     return sinks

@@ -4,7 +4,7 @@ from configuration import FraudDetectionError
 
 
 class MissingConnector(FraudDetectionError):
-    """Spark's Kafka connector is not on the class path."""
+    """Jars that the job needs are not on Spark's class path."""
 
 
 class InvalidRule(FraudDetectionError):
@@ -25,6 +25,10 @@ class UnusableFolder(FraudDetectionError):
 
 class PortInUse(FraudDetectionError):
     """The metrics port is taken."""
+
+
+class UnusableStorage(FraudDetectionError):
+    """An S3 bucket cannot be reached, or does not let us in."""
 
 
 class TooFewSlots(FraudDetectionError):

@@ -16,7 +16,7 @@ from pyspark.sql.streaming.listener import QueryTerminatedEvent
 from spark_jobs import sources
 from spark_jobs.detect_fraud import stream
 from spark_jobs.metrics import StreamMetrics
-from spark_jobs.session import CONF
+from spark_jobs.session import CONF, s3a
 from spark_jobs.settings import AvailableNowTrigger, DetectorSettings
 
 LAST_EVENTS_S = 30.0
@@ -70,6 +70,8 @@ def _session_of_its_own(spark: SparkSession, settings: DetectorSettings) -> Spar
     for key, value in {**CONF, **settings.spark.conf}.items():
         if session.conf.isModifiable(key):
             session.conf.set(key, value)
+    for key, value in s3a(settings.s3).items():
+        session.conf.set(key, value)
     return session
 
 

@@ -1,14 +1,17 @@
 """The Spark session: the configuration that a detector runs with, and the checks before Spark starts."""
 
 import os
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from configuration import find_java
-from spark_jobs.errors import MissingConnector
-from spark_jobs.settings import Spark
+from spark_jobs.errors import MissingConnector, UnusableStorage
+from spark_jobs.settings import S3, Spark
 
 CONF = {
     "spark.sql.session.timeZone": "UTC",
@@ -25,6 +28,8 @@ CONF = {
     "spark.sql.streaming.stateStore.checkpointFormatVersion": "2",
     # Default 50 ms: it is the median latency of a shuffle in real-time mode.
     "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "5",
+    # Spark's own default, INT96, is deprecated in Parquet.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.ui.retainedJobs": "50",
@@ -33,11 +38,17 @@ CONF = {
     "spark.sql.streaming.ui.retainedQueries": "5",
 }
 
+KAFKA_SOURCE = "org.apache.spark.sql.kafka010.KafkaSourceProvider"
+S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
+SDK_CHAIN = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
+"""Environment, web identity token of a ServiceAccount, profile, container, machine: the AWS SDK's own order."""
+PROFILE_FILE = "org.apache.hadoop.fs.s3a.auth.ProfileAWSCredentialsProvider"
+
 LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 """Without spark-submit driver and tasks are one process: nobody else need reach it."""
 
 
-def build(name: str, spark: Spark, slots: int, log_dir: Path | None) -> SparkSession:
+def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None) -> SparkSession:
     """Returns the Spark session of a job, started here. `slots` is how many tasks must run at once.
 
     Raises:
@@ -49,7 +60,12 @@ def build(name: str, spark: Spark, slots: int, log_dir: Path | None) -> SparkSes
     builder = SparkSession.builder.appName(name)
     if spark.master or not _submitted():
         builder = builder.master(spark.master or f"local[{max(os.cpu_count() or 1, slots)}]")
-    conf = {**CONF, **(LOCAL if not _submitted() else {}), **spark.conf}
+    conf = {
+        **CONF,
+        **{f"spark.hadoop.{name}": value for name, value in s3a(s3).items()},
+        **(LOCAL if not _submitted() else {}),
+        **spark.conf,
+    }
     if log_dir is not None and not _submitted():
         options = (
             f"-Dlog4j2.configurationFile={files('spark_jobs') / 'log4j2.properties'} -Dfraud.log={log_dir.absolute() / 'spark.log'}"
@@ -58,8 +74,48 @@ def build(name: str, spark: Spark, slots: int, log_dir: Path | None) -> SparkSes
     for key, value in conf.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
-    _check_connector(session)
+    _require_class(session, KAFKA_SOURCE, "Spark's Kafka connector", "connector")
     return session
+
+
+def require_storage(session: SparkSession, urls: Sequence[str]) -> None:
+    """Looks at each s3a:// URL, so that a wrong bucket or key is one paragraph and not a failed stream.
+
+    Raises:
+        MissingConnector: Spark's S3 client is not among its jars.
+        UnusableStorage: the bucket is not there, does not answer, or does not let us in.
+    """
+    jvm: Any = session.sparkContext._jvm
+    if urls:
+        _require_class(session, S3A, "Spark's S3 client", "s3")
+    for url in urls:
+        path = jvm.org.apache.hadoop.fs.Path(url)
+        try:
+            path.getFileSystem(session._jsparkSession.sessionState().newHadoopConf()).exists(path)
+        except Py4JJavaError as error:
+            cause = error.java_exception
+            while cause.getCause() is not None:
+                cause = cause.getCause()
+            raise UnusableStorage(
+                f"{url} cannot be reached: {str(cause.getMessage()).splitlines()[0]}",
+                "Check the bucket's name and the settings under `s3`.",
+            ) from error
+
+
+def s3a(s3: S3) -> dict[str, str]:
+    """Returns Hadoop's settings for s3a:// paths. Keys stay in their file: settings are seen in the UI and in event logs."""
+    conf = {
+        "path.style.access": str(s3.path_style).lower(),
+        "aws.credentials.provider": SDK_CHAIN,
+    }
+    if s3.endpoint:
+        conf["endpoint"] = s3.endpoint
+    if s3.region:
+        conf["endpoint.region"] = s3.region
+    if s3.credentials_dir:
+        conf["aws.credentials.provider"] = PROFILE_FILE
+        conf["auth.profile.file"] = str(s3.credentials_dir.absolute() / "credentials")
+    return {f"fs.s3a.{name}": value for name, value in conf.items()}
 
 
 def _submitted() -> bool:
@@ -67,13 +123,13 @@ def _submitted() -> bool:
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
-def _check_connector(session: SparkSession) -> None:
-    jvm = session.sparkContext._jvm
+def _require_class(session: SparkSession, name: str, what: str, folder: str) -> None:
+    jvm: Any = session.sparkContext._jvm
     try:
-        jvm.org.apache.spark.util.Utils.classForName("org.apache.spark.sql.kafka010.KafkaSourceProvider", True, False)  # type: ignore[union-attr]
+        jvm.org.apache.spark.util.Utils.classForName(name, True, False)
     except Exception:  # py4j wraps what Java throws
         session.stop()
         raise MissingConnector(
-            "Spark's Kafka connector is not on the class path",
-            "Run `make setup`: it puts the jars of spark_jobs/connector/pom.xml beside PySpark's own.",
+            f"{what} is not on the class path",
+            f"Run `make setup`: it puts the jars of spark_jobs/{folder}/pom.xml beside PySpark's own.",
         ) from None

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
 
@@ -71,7 +71,36 @@ class ConsoleSink(Part):
     group: str = Field("fraud-detector-console", description="Kafka consumer group that keeps its place in real-time mode")
 
 
-Sink = Annotated[KafkaSink | ConsoleSink, Field(discriminator="type")]
+def _s3a(value: str) -> str:
+    if value.startswith(("s3://", "s3n://")):
+        raise ValueError("S3 is reached as s3a://bucket/folder")
+    return value
+
+
+Place = Annotated[str, Field(min_length=1), AfterValidator(_s3a)]
+"""A folder, or s3a://bucket/folder."""
+
+
+class ParquetSink(Part):
+    """Scored transactions and alerts to Parquet files, each exactly once. Not in real-time mode."""
+
+    type: Literal["parquet"] = "parquet"
+    path: Place = Field(description="Folder, or s3a://bucket/folder; it belongs to one checkpoint, as batches are known by number")
+
+
+Sink = Annotated[KafkaSink | ConsoleSink | ParquetSink, Field(discriminator="type")]
+
+
+class S3(Part):
+    """How s3a:// paths are reached, those of sinks and of the checkpoint."""
+
+    endpoint: str | None = Field(None, pattern="^https?://", description="URL of the S3 server; null: AWS")
+    region: str | None = Field(None, description="Region; null: what the provider chain says")
+    path_style: bool = Field(False, description="Buckets in the path, not in the host name: MinIO, Ceph, versitygw")
+    credentials_dir: Path | None = Field(
+        None,
+        description="Folder with AWS's own file `credentials`, profile [default]; null: the provider chain (environment, role)",
+    )
 
 
 class Metrics(Part):
@@ -96,13 +125,16 @@ class DetectorSettings(Settings):
     kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
     topics: TopicNames = Field(TopicNames(), description="Names of the topics")
     trigger: Trigger = Field(MicroBatchTrigger(), description="Mode of the stream: realTime, microBatch or availableNow")
-    checkpoint: str = Field("checkpoints/detect_fraud", description="Where the stream keeps its place; one folder a detector")
+    checkpoint: Place = Field(
+        "checkpoints/detect_fraud", description="Where the stream keeps its place, a folder or s3a:// URL; one a detector"
+    )
     max_offsets: int = Field(100_000, ge=1, description="Most records a batch reads; real-time mode takes each record as it comes")
     limits: Limits = Field(Limits(), description="What an input record may be before it is rejected")
     rules: dict[str, Rule] = Field({}, description="Rules by name")
     sinks: dict[str, Sink] = Field(
         {"kafka": KafkaSink(), "console": ConsoleSink()}, description="Where results go, by name; kafka is required"
     )
+    s3: S3 = Field(S3(), description="How s3a:// paths are reached")
     metrics: Metrics = Field(Metrics(), description="Prometheus metrics of the stream")
     spark: Spark = Field(Spark(), description="Spark itself")
     stop_timeout: Duration = Field(
@@ -121,4 +153,14 @@ class DetectorSettings(Settings):
         for kind in (KafkaSink, ConsoleSink):
             if sum(isinstance(sink, kind) for sink in sinks) > 1:
                 raise ValueError(f"sinks: two of type {kind.model_fields['type'].default} would repeat every record")
+        if isinstance(self.trigger, RealTimeTrigger) and any(isinstance(sink, ParquetSink) for sink in sinks):
+            raise ValueError(
+                "sinks: a real-time query writes to Kafka alone; for a sink of type parquet set trigger.mode to microBatch"
+            )
         return self
+
+    @property
+    def s3a_paths(self) -> tuple[str, ...]:
+        """The s3a:// URLs that the detector writes to."""
+        places = (self.checkpoint, *(sink.path for sink in self.sinks.values() if isinstance(sink, ParquetSink)))
+        return tuple(place for place in places if place.startswith("s3a://"))

@@ -1,4 +1,4 @@
-"""One broker for the whole run; topics of its own for each test."""
+"""One broker and one S3 server for the whole run; topics of its own for each test."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -8,6 +8,7 @@ import pytest
 
 from configuration import KafkaConnection, TopicNames
 from local.broker import Broker
+from local.s3 import S3Server
 from producer.topics import create_topics
 
 _numbers = count(1)
@@ -24,6 +25,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 @pytest.fixture(scope="session")
 def kafka(broker: Broker) -> KafkaConnection:
     return KafkaConnection(bootstrap_servers=broker.address)
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    one = S3Server(tmp_path_factory.mktemp("s3"))
+    one.start()
+    yield one
+    one.stop()
 
 
 @pytest.fixture

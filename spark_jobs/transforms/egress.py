@@ -1,5 +1,6 @@
-"""Decided events to Kafka records in the contract's JSON: a scored transaction, perhaps an alert, or a dead letter."""
+"""What leaves a decided event: a scored transaction, perhaps an alert, or a dead letter; as the contract's JSON or as columns."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import get_type_hints
@@ -7,7 +8,7 @@ from typing import get_type_hints
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from contract import SCHEMA_VERSION, Topics, Transaction
+from contract import SCHEMA_VERSION, Alert, Topics, Transaction
 from spark_jobs.schema import TRANSACTION_COLUMNS, plain
 from spark_jobs.transforms.decode import REJECTED
 
@@ -18,6 +19,25 @@ KIB = 1024
 MAX_VALUE, MAX_KEY, MAX_HEADERS = 400 * KIB, 64 * KIB, 32 * KIB
 """What a dead letter repeats of a record. In base64, with the key twice and headers escaped, that stays below Kafka's 1 MiB."""
 
+_DECISION = ("decision", "rules", "ruleset_version")
+_ALERT = {
+    "alert_id": f"sha2(concat('{ALERT_DOMAIN}', transaction.transaction_id), 256)",
+    "transaction_id": "transaction.transaction_id",
+    "user_id": "transaction.customer_id",
+    "timestamp": "transaction.event_time",
+    "decision": "decision",
+    "reasons": "reasons_to_alert",
+    "rules": "rules",
+    "card_id": "transaction.card_id",
+    "amount": "transaction.amount",
+    "currency": "transaction.currency",
+    "merchant": "transaction.merchant_id",
+    "ruleset_version": "ruleset_version",
+}
+"""The fields of contract.Alert, each as a Spark SQL expression over a decided event."""
+
+_IS_TRANSACTION = "kind = 'transaction'"
+_IS_ALERT = f"{_IS_TRANSACTION} AND decision <> 'approve'"
 _TIME_FORMAT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'"
 _RECORD = "struct<topic:string,key:binary,value:binary>"
 
@@ -28,11 +48,10 @@ def egress(decided: DataFrame, topics: Topics) -> DataFrame:
     A value holds no clock reading and nothing of the run: the same input gives the same bytes. Labels, customers and merchants give
     none.
     """
-    is_transaction = F.col("kind") == "transaction"
     card = F.col("transaction.card_id").cast("binary")
     records = F.array(
-        F.when(is_transaction, _record(topics.scored, card, _scored())),
-        F.when(is_transaction & (F.col("decision") != "approve"), _record(topics.alerts, card, _alert())),
+        F.when(F.expr(_IS_TRANSACTION), _record(topics.scored, card, _scored())),
+        F.when(F.expr(_IS_ALERT), _record(topics.alerts, card, _alert())),
         F.when(F.col("kind") == REJECTED, _record(topics.rejected, F.substring("source.key", 1, MAX_KEY), _rejected())),
     )
     return decided.select(F.explode(F.array_compact(records)).alias("record")).select("record.*")
@@ -40,49 +59,45 @@ def egress(decided: DataFrame, topics: Topics) -> DataFrame:
 
 def alerts(decided: DataFrame) -> DataFrame:
     """Returns the alerts alone, column `value`: the contract's JSON as text."""
-    return decided.where((F.col("kind") == "transaction") & (F.col("decision") != "approve")).select(
-        F.to_json(_alert()).alias("value")
-    )
+    return decided.where(_IS_ALERT).select(F.to_json(_alert()).alias("value"))
+
+
+def scored_rows(decided: DataFrame) -> DataFrame:
+    """Returns the scored transactions as typed, flat columns: the transaction's fields, every feature, the decision."""
+    return decided.where(_IS_TRANSACTION).select("transaction.*", "features.*", *_DECISION)
+
+
+def alert_rows(decided: DataFrame) -> DataFrame:
+    """Returns the alerts as typed columns: the fields of contract.Alert."""
+    return decided.where(_IS_ALERT).select(*(F.expr(source).alias(name) for name, source in _ALERT.items()))
 
 
 def _record(topic: str, key: Column, value: Column) -> Column:
     return F.struct(F.lit(topic).alias("topic"), key.alias("key"), F.to_json(value).cast("binary").alias("value")).cast(_RECORD)
 
 
-def _time(name: str) -> Column:
-    return F.date_format(name, _TIME_FORMAT)
-
-
 def _transaction() -> Column:
-    hints = get_type_hints(Transaction)
-    return F.struct(*(_on_wire(f"transaction.{name}", plain(hints[name])).alias(name) for name in TRANSACTION_COLUMNS))
-
-
-def _on_wire(name: str, kind: type) -> Column:
-    if kind is datetime:
-        return _time(name)
-    return F.col(name).cast("string") if kind is Decimal else F.col(name)
+    return _wire(Transaction, {name: f"transaction.{name}" for name in TRANSACTION_COLUMNS})
 
 
 def _scored() -> Column:
-    return F.struct(_transaction().alias("transaction"), "features", "decision", "rules", "ruleset_version")
+    return F.struct(_transaction().alias("transaction"), "features", *_DECISION)
 
 
 def _alert() -> Column:
-    return F.struct(
-        F.sha2(F.concat(F.lit(ALERT_DOMAIN), "transaction.transaction_id"), 256).alias("alert_id"),
-        "transaction.transaction_id",
-        F.col("transaction.customer_id").alias("user_id"),
-        _time("transaction.event_time").alias("timestamp"),
-        "decision",
-        F.col("reasons_to_alert").alias("reasons"),
-        "rules",
-        "transaction.card_id",
-        F.col("transaction.amount").cast("string").alias("amount"),
-        "transaction.currency",
-        F.col("transaction.merchant_id").alias("merchant"),
-        "ruleset_version",
-    )
+    return _wire(Alert, _ALERT)
+
+
+def _wire(record: type, sources: Mapping[str, str]) -> Column:
+    """Returns the fields in the form in which JSON has them: times and amounts as text."""
+    hints = get_type_hints(record)
+    return F.struct(*(_on_wire(F.expr(source), plain(hints[name])).alias(name) for name, source in sources.items()))
+
+
+def _on_wire(value: Column, kind: type) -> Column:
+    if kind is datetime:
+        return F.date_format(value, _TIME_FORMAT)
+    return value.cast("string") if kind is Decimal else value
 
 
 def _rejected() -> Column:
@@ -98,7 +113,7 @@ def _rejected() -> Column:
         "source.topic",
         "source.partition",
         "source.offset",
-        _time("source.timestamp").alias("timestamp"),
+        F.date_format("source.timestamp", _TIME_FORMAT).alias("timestamp"),
         "reasons",
         F.lit(SCHEMA_VERSION).alias("schema_version"),
         F.substring(key, 1, MAX_KEY).alias("key"),

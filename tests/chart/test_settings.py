@@ -5,18 +5,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from charts.derived import PENDING_PARQUET, values_schema
 from charts.render import EXAMPLE_ARGUMENTS
-from configuration import InvalidSettings, Settings
+from configuration import Settings
 from contract import Topics
 from producer.probe import PREFIX, ProbeSettings
 from producer.settings import RunSettings, TopicSettings
-from spark_jobs.settings import DetectorSettings, RealTimeTrigger
+from spark_jobs.settings import S3, DetectorSettings, RealTimeTrigger
 from tests.chart.conftest import COMBINATIONS
 from tests.chart.manifests import Object, find, objects, pods, spark_pod
-
-WITHOUT_S3 = [name for name in COMBINATIONS if not name.startswith(("s3", "prod", "dev-and-s3"))]
-"""Those whose detector.yaml needs nothing that spark_jobs.settings does not have yet."""
 
 
 def load(kind: type[Settings], found: tuple[Object, ...], arguments: list[str], config_map: str, folder: Path) -> Settings:
@@ -43,23 +39,18 @@ def detector(found: tuple[Object, ...], folder: Path) -> DetectorSettings:
     return settings
 
 
-@pytest.mark.parametrize("name", WITHOUT_S3)
+@pytest.mark.parametrize("name", COMBINATIONS)
 def test_the_detector_reads_its_settings(name: str, home: Path) -> None:
     settings = detector(objects(*COMBINATIONS[name]), home)
     assert settings.log_dir is None
     assert (settings.metrics.host, settings.metrics.port) == ("0.0.0.0", 8000)  # noqa: S104
-    assert settings.checkpoint == "/checkpoints/detect_fraud"
+    assert settings.checkpoint == "/checkpoints/detect_fraud" or settings.checkpoint.startswith("s3a://")
 
 
-@pytest.mark.parametrize("name", [f"{overlay}-{runtime}" for overlay in ("s3", "prod") for runtime in ("kubeflow", "none")])
-@pytest.mark.xfail(strict=True, raises=InvalidSettings, reason="spark_jobs.settings has no parquet sink and no s3 yet")
-def test_the_detector_reads_its_s3_settings(name: str, home: Path) -> None:
-    # When this passes: delete the mark, charts.derived.PENDING_PARQUET and WITHOUT_S3.
-    detector(objects(*COMBINATIONS[name]), home)
-
-
-def test_the_pending_sink_is_still_pending() -> None:
-    assert values_schema()["$defs"]["ParquetSink"] == PENDING_PARQUET, "delete PENDING_PARQUET: the settings class is there"
+def test_s3_reaches_the_detector(home: Path) -> None:
+    settings = detector(objects(*COMBINATIONS["s3-kubeflow"]), home)
+    assert settings.s3 == S3(endpoint="http://s3:9000", region="us-east-1", path_style=True, credentials_dir=Path("/etc/s3"))
+    assert settings.s3a_paths == ("s3a://fraud/archive",)
 
 
 def test_values_reach_the_detector(home: Path) -> None:

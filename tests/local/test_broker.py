@@ -11,7 +11,7 @@ import pytest
 import local.broker
 from configuration import FraudDetectionError, KafkaConnection, NoJava, TopicNames
 from local.broker import Broker
-from local.errors import BrokerFailed, MissingJars, PortTaken
+from local.errors import MissingJars, PortTaken, ServerFailed
 from producer.topics import create_topics
 from tests.kafka import read_all, send
 
@@ -69,7 +69,7 @@ def test_a_taken_port_is_named(own: Broker) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(PortTaken, match=f"Port {port} is in use. Name another"):
+        with pytest.raises(PortTaken, match=f"Port {port} is in use. Name another for Kafka"):
             own.start(port)
     assert not own.running
 
@@ -91,7 +91,7 @@ def test_ruined_data_is_one_paragraph(own: Broker) -> None:
     data = own.home / "data"
     data.mkdir(parents=True)
     (data / "meta.properties").write_text("version=1\ncluster.id=x\nnode.id=7\n")
-    with pytest.raises(BrokerFailed) as told:
+    with pytest.raises(ServerFailed) as told:
         own.start()
     paragraph = str(told.value)
     assert "\n" not in paragraph

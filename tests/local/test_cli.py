@@ -14,6 +14,8 @@ import pytest
 
 from contract import Alert, decode
 from local.broker import Broker
+from local.s3 import S3Server
+from tests.s3 import Archive
 
 FRAUD = Path(sys.executable).parent / "fraud"
 Fraud = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -23,6 +25,7 @@ Fraud = Callable[..., "subprocess.CompletedProcess[str]"]
 def environment(home: Path) -> Iterator[dict[str, str]]:
     yield {**os.environ, "FRAUD_HOME": str(home / "state"), "NO_COLOR": "1"}
     Broker(home / "state" / "kafka").kill()
+    S3Server(home / "state" / "s3").stop()
 
 
 @pytest.fixture
@@ -82,6 +85,20 @@ def test_a_day_in_its_life(fraud: Fraud, home: Path) -> None:
     assert (home / "state").is_dir()
     assert fraud("down", "--purge").returncode == 0
     assert not (home / "state").exists()
+
+
+def test_with_s3_the_detector_writes_there(fraud: Fraud, home: Path) -> None:
+    assert "S3 runs at http://127.0.0.1:" in fraud("up", "--port", "0", "--with", "s3").stdout
+    assert answer(fraud("status", "--json"))["s3"].startswith("http://127.0.0.1:")
+    assert "S3 runs at" in fraud("status").stdout
+    assert fraud("produce", "--clock", "replay", "--count", "10").returncode == 0
+    archive = '{"kafka": {"type": "kafka"}, "archive": {"type": "parquet", "path": "s3a://fraud/archive"}}'
+    detected = fraud("detect", "--trigger.mode", "availableNow", "--checkpoint", "s3a://fraud/checkpoint", "--sinks", archive)
+    assert detected.returncode == 0, detected.stderr
+    assert len(Archive("s3a://fraud/archive", S3Server(home / "state" / "s3")).rows("scored")) == 10
+    assert fraud("down").returncode == 0
+    state = fraud("status", "--json")
+    assert (state.returncode, json.loads(state.stdout)["s3"]) == (3, None)
 
 
 def test_up_on_a_taken_port(fraud: Fraud) -> None:

@@ -1,0 +1,52 @@
+"""Parquet sink. Exactly once, in a folder or in S3: a batch has paths of its own, and when it comes again they are overwritten.
+
+    PATH/scored/event_date=2026-11-24/batch_id=17/part-*.parquet    transforms.egress.scored_rows
+    PATH/alerts/event_date=2026-11-24/batch_id=17/part-*.parquet    transforms.egress.alert_rows
+
+After a crash Spark repeats the batch that was not committed: the same records under the same id, so the same paths. Each is
+emptied and filled anew, whatever the first attempt has left there, and no other batch's path is touched. Nothing rests on a rename
+being atomic, which in S3 it is not.
+
+The id is the checkpoint's own: another checkpoint counts from 0 again and would overwrite the first one's batches. One checkpoint,
+one PATH.
+"""
+
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.transforms.egress import alert_rows, scored_rows
+
+
+class ParquetSink:
+    """Writes scored transactions and alerts, a file a partition of the batch and one for all its alerts."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._swept = False
+
+    def write(self, batch: DataFrame, batch_id: int) -> None:
+        """Writes the batch; on return its files are complete, and those of an earlier attempt gone."""
+        datasets = {
+            "scored": scored_rows(batch).withColumn("event_date", F.to_date("event_time")),
+            "alerts": alert_rows(batch).withColumn("event_date", F.to_date("timestamp")).coalesce(1),
+        }
+        if not self._swept:
+            for name in datasets:
+                _sweep(batch, f"{self._path}/{name}")
+            self._swept = True
+        for name, rows in datasets.items():
+            writer = rows.withColumn("batch_id", F.lit(batch_id)).write.partitionBy("event_date", "batch_id")
+            # Dynamic: of the paths that are there, those that the batch writes to are overwritten. One job, however many dates.
+            writer.mode("overwrite").option("partitionOverwriteMode", "dynamic").parquet(f"{self._path}/{name}")
+
+
+def _sweep(batch: DataFrame, folder: str) -> None:
+    """Removes the hidden folders of writes that were killed: readers that know no hidden folders would count their rows twice."""
+    session = batch.sparkSession
+    jvm: Any = session.sparkContext._jvm
+    rests = jvm.org.apache.hadoop.fs.Path(folder, ".spark-staging-*")
+    files = rests.getFileSystem(session._jsparkSession.sessionState().newHadoopConf())
+    for rest in files.globStatus(rests) or ():
+        files.delete(rest.getPath(), True)
