@@ -113,6 +113,12 @@ chart-examples: setup chart-tools ## Write the chart's golden renders anew
 test-local: setup ## Broker, command line and demo, as a person uses them
 	@$(BIN)/pytest tests/local $(ARGS)
 
+.PHONY: test-e2e
+test-e2e: setup chart-tools ## Images, install, alert, upgrade, crashes, uninstall on the cluster in KUBECONFIG; half an hour
+	@: "$${KUBECONFIG:?name a cluster whose Spark operator serves the namespace fraud-e2e}"
+	@bash tests/e2e/images.sh
+	@$(BIN)/pytest tests/e2e $(ARGS)
+
 .PHONY: bench
 bench: setup ## Measure, and write docs/benchmarks.md; about twenty minutes, on a machine with nothing else to do
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -13,6 +13,15 @@ from kubernetes.stream import stream
 Object = dict[str, Any]
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 MANAGER = "fraud-e2e"
+KINDS = (
+    *(("v1", kind) for kind in ("Pod", "ConfigMap", "Secret", "Service", "ServiceAccount", "PersistentVolumeClaim")),
+    *(("apps/v1", kind) for kind in ("Deployment", "StatefulSet")),
+    *(("rbac.authorization.k8s.io/v1", kind) for kind in ("Role", "RoleBinding")),
+    ("batch/v1", "Job"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("sparkoperator.k8s.io/v1beta2", "SparkApplication"),
+)
+"""What a release, its operator and Spark make."""
 
 
 class Namespace:
@@ -56,6 +65,18 @@ class Namespace:
         resource = self._resource(api_version, kind)
         items: list[Object] = resource.get(namespace=self.name, label_selector=selector).to_dict()["items"]
         return items
+
+    def everything(self) -> set[str]:
+        """Returns kind/name of all objects that a release could have made."""
+        return {f"{kind}/{item['metadata']['name']}" for version, kind in KINDS for item in self.list(version, kind)}
+
+    def until_only(self, kept: set[str], seconds: float) -> None:
+        """Returns once there are no objects but these, and all of these."""
+        for version, kind in KINDS:
+            for item in self.list(version, kind):
+                if f"{kind}/{item['metadata']['name']}" not in kept:
+                    self.wait(version, kind, item["metadata"]["name"], lambda found: found is None, seconds)
+        assert self.everything() == kept
 
     def delete(self, api_version: str, kind: str, name: str) -> None:
         """Deletes an object and waits until it is gone; nothing to do where there is none."""
@@ -120,12 +141,12 @@ class Namespace:
 
     def report(self) -> str:
         """Returns what a failed test's reader wants: events, pods, the end of their logs."""
-        events = [f"{item.last_timestamp} {item.involved_object.name}: {item.message}" for item in self.core.list_namespaced_event(self.name).items]
-        parts = ["events:", *events[-60:]]
+        parts = [f"{event.involved_object.name}: {event.message}" for event in self.core.list_namespaced_event(self.name).items[-40:]]
         for pod in self.core.list_namespaced_pod(self.name).items:
             parts.append(f"\n--- pod {pod.metadata.name}: {pod.status.phase}")
             with suppress(client.ApiException):
-                parts.append(self.core.read_namespaced_pod_log(pod.metadata.name, self.name, tail_lines=80))
+                log = self.core.read_namespaced_pod_log(pod.metadata.name, self.name, tail_lines=30)
+                parts += [line[:300] for line in log.splitlines()]
         return "\n".join(parts)
 
     def _resource(self, api_version: str, kind: str) -> Any:

@@ -12,14 +12,6 @@ from tests.e2e.cluster import Namespace, Object
 
 CHART = Path(__file__).parents[2] / "charts" / "fraud-detection"
 DRIVERS = {"kubeflow": "{}-detector-driver", "none": "{}-detector-driver-0"}
-OBJECTS = (
-    *(("v1", kind) for kind in ("Pod", "ConfigMap", "Secret", "Service", "ServiceAccount", "PersistentVolumeClaim")),
-    *(("apps/v1", kind) for kind in ("Deployment", "StatefulSet")),
-    *(("rbac.authorization.k8s.io/v1", kind) for kind in ("Role", "RoleBinding")),
-    ("batch/v1", "Job"),
-    ("networking.k8s.io/v1", "NetworkPolicy"),
-    ("sparkoperator.k8s.io/v1beta2", "SparkApplication"),
-)
 
 
 def package(folder: Path) -> Path:
@@ -48,12 +40,20 @@ class Release:
         self.driver = DRIVERS[runtime].format(name)
         self.application = f"{name}-detector"
 
-    def apply(self, overlay: str, changes: Object) -> str:
-        """Returns what `helm upgrade --install` prints: a laptop's values, one of the overlays, then the test's own."""
-        files = [str(self.archive.parent / "fraud-detection" / f"values-{name}.yaml") for name in ("dev", overlay)]
+    def apply(self, overlay: str, changes: Object) -> None:
+        """Installs or upgrades: a laptop's values, one of the overlays, then the test's own."""
+        self._helm("upgrade", "--install", "--timeout", "5m", overlay=overlay, changes=changes)
+
+    def render(self, overlay: str, changes: Object) -> list[Object]:
+        """Returns the objects that `apply` would make, those of hooks included."""
+        printed = self._helm("template", overlay=overlay, changes=changes)
+        return [found for found in yaml.safe_load_all(printed) if found]
+
+    def _helm(self, *command: str, overlay: str, changes: Object) -> str:
+        values = [("--values", str(self.archive.parent / "fraud-detection" / f"values-{name}.yaml")) for name in ("dev", overlay)]
         return helm(
-            "upgrade", "--install", self.name, str(self.archive), "--namespace", self.namespace.name, "--timeout", "5m",
-            "--values", files[0], "--values", files[1], "--values", "-", "--set", f"runtime={self.runtime}",
+            *command, self.name, str(self.archive), "--namespace", self.namespace.name,
+            *values[0], *values[1], "--values", "-", "--set", f"runtime={self.runtime}",
             values=yaml.safe_dump(changes),
         )  # fmt: skip
 
@@ -64,11 +64,6 @@ class Release:
     def uninstall(self) -> None:
         """Returns once helm says that everything is gone."""
         helm("uninstall", self.name, "--namespace", self.namespace.name, "--wait", "--timeout", "5m", "--ignore-not-found")
-
-    def manifests(self, kind: str) -> list[Object]:
-        """Returns the objects of a kind that helm has applied."""
-        text = helm("get", "manifest", self.name, "--namespace", self.namespace.name)
-        return [found for found in yaml.safe_load_all(text) if found and found["kind"] == kind]
 
     def until_logged(self, pattern: str, seconds: float) -> re.Match[str]:
         """Returns the first match in the driver's log, from its beginning."""
@@ -90,20 +85,18 @@ class Release:
         assert found is not None
         return found
 
+    def restart(self, seconds: float) -> None:
+        """Deletes the driver's pod, as a drained node does; returns once the next one has started its query."""
+        before = self.incarnation()
+        self.namespace.core.delete_namespaced_pod(self.driver, self.namespace.name)
+        self.until_running(self.driver, seconds, other_than=before)
+        self.until_logged("detector started", seconds)
+
     def incarnation(self) -> str:
         """Returns what tells this start of the driver from the next."""
         found = self.namespace.get("v1", "Pod", self.driver)
         assert found is not None, f"there is no {self.driver}"
         return incarnation(found)
-
-    def left(self) -> set[str]:
-        """Returns the objects with this release's name that are in the namespace."""
-        return {
-            f"{kind}/{item['metadata']['name']}"
-            for api_version, kind in OBJECTS
-            for item in self.namespace.list(api_version, kind)
-            if item["metadata"]["name"].startswith(f"{self.name}-") and "deletionTimestamp" not in item["metadata"]
-        }
 
 
 def incarnation(pod: Object) -> str:
