@@ -55,7 +55,7 @@ class Namespace:
         try:
             found: Object = self._resource(api_version, kind).get(name=name, namespace=self.name).to_dict()
         except client.ApiException as error:
-            if error.status == 404:  # noqa: PLR2004
+            if error.status == 404:
                 return None
             raise
         return found
@@ -141,7 +141,9 @@ class Namespace:
 
     def report(self) -> str:
         """Returns what a failed test's reader wants: events, pods, the end of their logs."""
-        parts = [f"{event.involved_object.name}: {event.message}" for event in self.core.list_namespaced_event(self.name).items[-40:]]
+        parts = [
+            f"{event.involved_object.name}: {event.message}" for event in self.core.list_namespaced_event(self.name).items[-40:]
+        ]
         for pod in self.core.list_namespaced_pod(self.name).items:
             parts.append(f"\n--- pod {pod.metadata.name}: {pod.status.phase}")
             with suppress(client.ApiException):

@@ -21,5 +21,5 @@ def define(namespace: Namespace) -> None:
 
 
 def _established(crd: Object | None) -> bool:
-    conditions = crd["status"].get("conditions", ()) if crd and "status" in crd else ()
+    conditions = (crd.get("status", {}).get("conditions") if crd else None) or ()
     return any(item["type"] == "Established" and item["status"] == "True" for item in conditions)

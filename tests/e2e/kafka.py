@@ -56,6 +56,7 @@ class Broker:
         self._forward = subprocess.Popen(
             [kubectl, "port-forward", "--namespace", self.namespace.name, f"pod/{POD}", f"{self._port}:{HOST_PORT}"],
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # it complains whenever a client hangs up
             text=True,
         )
         assert self._forward.stdout is not None
@@ -145,9 +146,13 @@ class Account:
 
     def _new(self, topic: str, wait_s: float = 0.0) -> Iterator[bytes]:
         """Yields the values that have come to a topic since the last call; blocks for a while where there are none."""
-        consumer = Consumer({"bootstrap.servers": self._broker.address, "group.id": "e2e", "enable.auto.commit": False, "log_level": 0})
+        consumer = Consumer(
+            {"bootstrap.servers": self._broker.address, "group.id": "e2e", "enable.auto.commit": False, "log_level": 0}
+        )
         try:
-            places = [TopicPartition(topic, number) for number in consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions]
+            places = [
+                TopicPartition(topic, number) for number in consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
+            ]
             ends = {place: consumer.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)[1] for place in places}
             behind = {place for place in places if self._positions.get(place, 0) < ends[place]}
             consumer.assign([TopicPartition(topic, place.partition, self._positions.get(place, 0)) for place in places])

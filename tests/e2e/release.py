@@ -11,7 +11,7 @@ import yaml
 from tests.e2e.cluster import Namespace, Object
 
 CHART = Path(__file__).parents[2] / "charts" / "fraud-detection"
-DRIVERS = {"kubeflow": "{}-detector-driver", "none": "{}-detector-driver-0"}
+DRIVERS = {"kubeflow": "{}-detector-driver", "apache": "{}-detector-0-driver", "none": "{}-detector-driver-0"}
 
 
 def package(folder: Path) -> Path:
@@ -93,10 +93,9 @@ class Release:
         self.until_logged("detector started", seconds)
 
     def incarnation(self) -> str:
-        """Returns what tells this start of the driver from the next."""
+        """Returns what tells this start of the driver from the next; nothing where there is none at the moment."""
         found = self.namespace.get("v1", "Pod", self.driver)
-        assert found is not None, f"there is no {self.driver}"
-        return incarnation(found)
+        return incarnation(found) if found else ""
 
 
 def incarnation(pod: Object) -> str:

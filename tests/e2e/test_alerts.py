@@ -15,9 +15,7 @@ pytestmark = pytest.mark.skipif(not CRD_DIR.is_dir(), reason=f"no CRDs in {CRD_D
 START_S = 240.0
 
 
-def test_alerts_over_mutual_tls_in_real_time_mode(
-    release: Callable[[str], Release], broker: Broker, namespace: Namespace
-) -> None:
+def test_alerts_over_mutual_tls_in_real_time_mode(release: Callable[[str], Release], broker: Broker, namespace: Namespace) -> None:
     define(namespace)
     alerts = release("alerts")
     topics, names = named(alerts.name)

@@ -82,7 +82,9 @@ def test_a_changed_rule_under_load_repeats_nothing_and_loses_nothing(life: Life,
     life.account.settle()
     assert len(life.account.versions() - old) == 1, "the new rule is not in force"
     assert life.account.repeats == 0, "the old driver was not drained: what it had begun was done twice"
-    acknowledged = {name for pod in life.pods("fraud-detection/producer=normal") for name in namespace.run(pod, "cat", "/tmp/ledger").split()}
+    acknowledged = {
+        name for pod in life.pods("fraud-detection/producer=normal") for name in namespace.run(pod, "cat", "/tmp/ledger").split()
+    }
     life.account.settle()
     assert not acknowledged - life.account.sent, "Kafka lost what it had acknowledged"
     assert len(acknowledged) > 1_000, "no load"
@@ -124,5 +126,3 @@ def test_uninstall_leaves_the_checkpoint_alone(life: Life, namespace: Namespace)
     life.release.uninstall()
     kept = life.before | {f"PersistentVolumeClaim/{life.release.name}-checkpoint"}
     namespace.until_only(kept, 120)
-
-
