@@ -111,10 +111,6 @@ test-spark: setup ## Detector on a local Spark and a real Kafka
 test-chart: setup chart-tools ## The Helm chart: schema, golden renders, CRDs, security; starts nothing
 	@$(BIN)/pytest tests/chart $(ARGS)
 
-.PHONY: test-e2e
-test-e2e: setup chart-tools ## The chart on the cluster that KUBECONFIG names
-	@$(BIN)/pytest tests/e2e $(ARGS)
-
 .PHONY: chart-tools
 chart-tools: $(PYTHON_STAMP) ## helm, helm-docs and actionlint, where PATH has none: five minutes, once
 	@bash charts/tools.sh $(CHART_TOOLS) $(BIN)/python
@@ -131,6 +127,12 @@ chart-examples: setup chart-tools ## Write the chart's golden renders anew
 .PHONY: test-local
 test-local: setup ## Broker, command line and demo, as a person uses them
 	@$(BIN)/pytest tests/local $(ARGS)
+
+.PHONY: test-e2e
+test-e2e: setup chart-tools ## Images, install, alert, upgrade, crashes, uninstall on the cluster in KUBECONFIG; half an hour
+	@: "$${KUBECONFIG:?name a cluster whose Spark operator serves the namespace fraud-e2e}"
+	@bash tests/e2e/images.sh
+	@$(BIN)/pytest tests/e2e $(ARGS)
 
 .PHONY: bench
 bench: setup ## Measure, and write docs/benchmarks.md; about twenty minutes, on a machine with nothing else to do

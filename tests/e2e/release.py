@@ -1,0 +1,104 @@
+"""The chart, installed from its archive as a person does it."""
+
+import re
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import yaml
+
+from tests.e2e.cluster import Namespace, Object
+
+CHART = Path(__file__).parents[2] / "charts" / "fraud-detection"
+DRIVERS = {"kubeflow": "{}-detector-driver", "apache": "{}-detector-0-driver", "none": "{}-detector-driver-0"}
+
+
+def package(folder: Path) -> Path:
+    """Returns the folder of the chart's archive, with its values files beside it, as someone unpacks them."""
+    helm("package", str(CHART), "--destination", str(folder))
+    archive = next(folder.glob("fraud-detection-*.tgz"))
+    with tarfile.open(archive) as files:
+        files.extractall(folder, filter="data")
+    return archive
+
+
+def helm(*arguments: str, check: bool = True, values: str | None = None) -> str:
+    """Returns what helm prints."""
+    program = shutil.which("helm")
+    assert program, "helm is not in PATH: `make chart-tools` installs it"
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, input=values, timeout=400)
+    assert not check or done.returncode == 0, f"helm {' '.join(arguments)}: {done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+class Release:
+    """One release of the chart."""
+
+    def __init__(self, name: str, namespace: Namespace, archive: Path, runtime: str) -> None:
+        self.name, self.namespace, self.archive, self.runtime = name, namespace, archive, runtime
+        self.driver = DRIVERS[runtime].format(name)
+        self.application = f"{name}-detector"
+
+    def apply(self, overlay: str, changes: Object) -> None:
+        """Installs or upgrades: a laptop's values, one of the overlays, then the test's own."""
+        self._helm("upgrade", "--install", "--timeout", "5m", overlay=overlay, changes=changes)
+
+    def render(self, overlay: str, changes: Object) -> list[Object]:
+        """Returns the objects that `apply` would make, those of hooks included."""
+        printed = self._helm("template", overlay=overlay, changes=changes)
+        return [found for found in yaml.safe_load_all(printed) if found]
+
+    def _helm(self, *command: str, overlay: str, changes: Object) -> str:
+        values = [("--values", str(self.archive.parent / "fraud-detection" / f"values-{name}.yaml")) for name in ("dev", overlay)]
+        return helm(
+            *command, self.name, str(self.archive), "--namespace", self.namespace.name,
+            *values[0], *values[1], "--values", "-", "--set", f"runtime={self.runtime}",
+            values=yaml.safe_dump(changes),
+        )  # fmt: skip
+
+    def test(self, check: bool = True) -> str:
+        """Returns what `helm test` prints, the logs of its pods included."""
+        return helm("test", self.name, "--namespace", self.namespace.name, "--timeout", "6m", check=check)
+
+    def uninstall(self) -> None:
+        """Returns once helm says that everything is gone."""
+        helm("uninstall", self.name, "--namespace", self.namespace.name, "--wait", "--timeout", "5m", "--ignore-not-found")
+
+    def until_logged(self, pattern: str, seconds: float) -> re.Match[str]:
+        """Returns the first match in the driver's log, from its beginning."""
+        self.until_running(self.driver, seconds)
+        seen = []
+        for line in self.namespace.follow(self.driver, seconds):
+            if found := re.search(pattern, line):
+                return found
+            seen.append(line)
+        raise AssertionError(f"{self.driver} does not say {pattern!r}: {chr(10).join(seen[-30:])}")
+
+    def until_running(self, pod: str, seconds: float, other_than: str = "") -> Object:
+        """Returns a pod once its container runs; with `other_than`, one with another uid and restart count."""
+
+        def runs(found: Object | None) -> bool:
+            return found is not None and incarnation(found) != other_than and found["status"].get("phase") == "Running"
+
+        found = self.namespace.wait("v1", "Pod", pod, runs, seconds)
+        assert found is not None
+        return found
+
+    def restart(self, seconds: float) -> None:
+        """Deletes the driver's pod, as a drained node does; returns once the next one has started its query."""
+        before = self.incarnation()
+        self.namespace.core.delete_namespaced_pod(self.driver, self.namespace.name)
+        self.until_running(self.driver, seconds, other_than=before)
+        self.until_logged("detector started", seconds)
+
+    def incarnation(self) -> str:
+        """Returns what tells this start of the driver from the next; nothing where there is none at the moment."""
+        found = self.namespace.get("v1", "Pod", self.driver)
+        return incarnation(found) if found else ""
+
+
+def incarnation(pod: Object) -> str:
+    """Returns uid and number of restarts of a pod."""
+    restarts = sum(status["restartCount"] for status in pod["status"].get("containerStatuses", ()))
+    return f"{pod['metadata']['uid']}/{restarts}"

@@ -1,0 +1,128 @@
+"""From install to uninstall, with and without an operator: alerts, a changed rule, crashes, a mistake, and nothing lost.
+
+The tests of this file are one release's life, in the order in which they stand.
+"""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.cluster import Namespace, Object
+from tests.e2e.kafka import Account, Broker, named
+from tests.e2e.release import Release
+
+FIRST_ALERT_S = 120.0
+START_S = 180.0
+LOAD: Object = {"normal": {"config": {"rate": 200, "ledger": "/tmp/ledger"}}}
+
+
+def rules(when: str) -> Object:
+    """Returns values of the detector with one more rule."""
+    return {"config": {"rules": {"changed": {"when": when, "action": "review", "reason": "Of this test"}}}}
+
+
+class Life:
+    """A release, the account of its topics, and what was in the namespace before it."""
+
+    def __init__(self, release: Release, broker: Broker) -> None:
+        self.release, self.broker = release, broker
+        topics, names = named(release.name)
+        self.account = Account(broker, topics)
+        self.before = release.namespace.everything()
+        self.values: Object = {"topics": {"names": names}}
+
+    def apply(self, **changes: Object) -> None:
+        """Installs or upgrades; what was changed stays changed."""
+        self.values |= changes
+        self.release.apply("console", self.values)
+
+    def restarted(self, change: Callable[[], None]) -> None:
+        """Returns once a change has led to a driver that has started its query."""
+        before = self.release.incarnation()
+        change()
+        self.release.until_running(self.release.driver, START_S, other_than=before)
+        self.release.until_logged("detector started", START_S)
+
+    def pods(self, label: str) -> list[str]:
+        """Returns the names of the release's running pods with a label."""
+        found = self.release.namespace.list("v1", "Pod", f"app.kubernetes.io/instance={self.release.name},{label}")
+        return [pod["metadata"]["name"] for pod in found if pod["status"]["phase"] == "Running"]
+
+
+@pytest.fixture(scope="module", params=["kubeflow", "none"])
+def life(request: pytest.FixtureRequest, release: Callable[[str, str], Release], broker: Broker) -> Life:
+    return Life(release(f"on-{request.param}", request.param), broker)
+
+
+def test_the_first_alert_is_in_the_drivers_log_soon(life: Life, namespace: Namespace) -> None:
+    began = time.monotonic()
+    life.apply()
+    found = life.release.until_logged(r"^Fraud transaction detected => (.*)", FIRST_ALERT_S)
+    took = time.monotonic() - began
+    print(f"first alert after {took:.0f} s")
+    assert json.loads(found[1])["decision"] in ("review", "decline")
+    assert took < FIRST_ALERT_S
+
+
+def test_helm_test_sees_an_alert_and_cleans_up(life: Life, namespace: Namespace) -> None:
+    printed = life.release.test()
+    assert "alert after" in printed, printed
+    assert not [name for name in namespace.everything() if name.startswith(f"Pod/{life.release.name}-test")]
+
+
+def test_a_changed_rule_under_load_repeats_nothing_and_loses_nothing(life: Life, namespace: Namespace) -> None:
+    driver = life.release.incarnation()
+    life.apply(producers=LOAD)
+    life.account.settle()
+    assert life.release.incarnation() == driver, "other traffic is no reason to restart the detector"
+    old = life.account.versions()
+    life.restarted(lambda: life.apply(detector=rules("amount > 100")))
+    life.account.settle()
+    assert len(life.account.versions() - old) == 1, "the new rule is not in force"
+    assert life.account.repeats == 0, "the old driver was not drained: what it had begun was done twice"
+    acknowledged = {
+        name for pod in life.pods("fraud-detection/producer=normal") for name in namespace.run(pod, "cat", "/tmp/ledger").split()
+    }
+    life.account.settle()
+    assert not acknowledged - life.account.sent, "Kafka lost what it had acknowledged"
+    assert len(acknowledged) > 1_000, "no load"
+
+
+@pytest.mark.parametrize("victim", ["driver", "executor", "broker", "producer"])
+def test_a_crash_loses_nothing(life: Life, namespace: Namespace, victim: str) -> None:
+    if victim == "driver":
+        life.restarted(lambda: namespace.kill(life.release.driver))
+    elif victim == "executor":
+        namespace.kill(life.pods("spark-role=executor")[0])
+    elif victim == "broker":
+        life.broker.kill()
+    else:
+        namespace.delete("v1", "Pod", life.pods("fraud-detection/producer=normal")[0])
+    life.account.settle()
+    assert not life.account.rejected()
+
+
+def test_a_broken_rule_is_seen_and_its_repair_loses_nothing(life: Life, namespace: Namespace) -> None:
+    before = life.release.incarnation()
+    life.apply(detector=rules("amount >"), test={"timeout": "1m"})
+    life.release.until_running(life.release.driver, START_S, other_than=before)
+    message = life.release.until_logged("^error: .*", START_S)[0]
+    assert "changed" in message
+    printed = life.release.test(check=False)
+    assert "Error:" in printed, printed
+    if life.release.runtime == "kubeflow":
+        assert f"{life.release.application} does not run" in printed, printed
+        state = namespace.get("sparkoperator.k8s.io/v1beta2", "SparkApplication", life.release.application)
+        assert state is not None
+        assert state["status"]["applicationState"]["state"] in ("FAILING", "PENDING_RERUN", "SUBMITTED", "RUNNING", "FAILED")
+        assert state["status"]["executionAttempts"] > 1
+    life.restarted(lambda: life.apply(detector=rules("amount > 100")))
+    life.account.settle()
+
+
+def test_uninstall_leaves_the_checkpoint_alone(life: Life, namespace: Namespace) -> None:
+    life.release.uninstall()
+    kept = life.before | {f"PersistentVolumeClaim/{life.release.name}-checkpoint"}
+    namespace.until_only(kept, 120)
