@@ -26,7 +26,8 @@ def test_each_image_is_built_from_what_is_there(services: dict[str, Any]) -> Non
     assert {service["image"] for service in services.values()} - built.keys() == {"apache/kafka:" + _kafka_version()}
     for build in built.values():
         lines = (ROOT / build["dockerfile"]).read_text().splitlines()
-        sources = [part for line in lines if line.startswith("COPY ") and "--from" not in line for part in line.split()[1:-1]]
+        copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+        sources = [part for copy in copies for part in copy if not part.startswith("--")]
         assert sources
         for source in sources:
             assert (ROOT / source).exists(), source
