@@ -18,12 +18,13 @@ if [ -n "${CLUSTER:-}" ]; then
     fi
 fi
 
-for image in spark producer test-kafka; do
-    name=fraud-detection/$image:$version
+for folder in images/spark images/producer tests/e2e/broker; do
+    image=$(basename "$folder")
+    name=fraud-detection/${image/broker/test-kafka}:$version
     if [ -n "${CLUSTER:-}" ]; then
-        "$CLUSTER" build-image -t "docker.io/$name" "${options[@]}" -f "images/$image/Dockerfile" .
+        "$CLUSTER" build-image -t "docker.io/$name" "${options[@]}" -f "$folder/Dockerfile" .
     else
-        docker build --quiet --tag "$name" "${options[@]}" --file "images/$image/Dockerfile" .
+        docker build --quiet --tag "$name" "${options[@]}" --file "$folder/Dockerfile" .
         kind load docker-image "$name" --name "${KIND_CLUSTER:-kind}"
     fi
 done
