@@ -249,6 +249,7 @@ def test_each_row_is_there_once_when_the_detector_is_killed_amid_its_writes(
         detector.until_scored(scored)
         while not any(archive.place.glob("scored/.spark-staging-*/**/*.parquet*")):
             assert detector.alive, detector.errors
+            assert len({one.name for one in archive.place.glob("scored/event_date=*/batch_id=*")}) < EVENTS // BATCH, "it is done"
         detector.kill()
         rests.extend(archive.place.glob("*/.spark-staging-*"))
     assert rests, "no kill came amid a write"
