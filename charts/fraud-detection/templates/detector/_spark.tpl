@@ -52,8 +52,6 @@ overhead: {{ sub $total $heap }}m
 {{- define "fraud.sparkConf" -}}
 {{- $conf := dict
   "spark.pyspark.python" "/opt/venv/bin/python"
-  "spark.log.level" "WARN"
-  "spark.executor.syncLogLevel.enabled" "true"
   "spark.executor.failuresValidityInterval" "1h"
   "spark.kubernetes.driver.service.deleteOnTermination" "false"
   "spark.kubernetes.driver.ownPersistentVolumeClaim" "false"
