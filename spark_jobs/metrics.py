@@ -104,8 +104,11 @@ class StreamMetrics(StreamingQueryListener):
 
 
 def _behind(source: Any) -> int:
-    """Returns how many records a source has not read: Spark tells offsets as JSON, {topic: {partition: offset}}."""
-    if not source.latestOffset or not source.endOffset:
+    """Returns how many records a source has not read: Spark tells offsets as JSON, {topic: {partition: offset}}.
+
+    Where Spark has not asked for the newest offset, as in a batch that a restart repeats, PySpark says "None": then 0.
+    """
+    if not {source.latestOffset, source.endOffset}.isdisjoint({None, "", "None", "null"}):
         return 0
     latest, read = json.loads(source.latestOffset), json.loads(source.endOffset)
     return sum(

@@ -1,7 +1,9 @@
-"""The metrics' page is the code's."""
+"""The metrics' page is the code's, and progress is counted whatever Spark leaves out of it."""
 
 from pathlib import Path
+from types import SimpleNamespace as Namespace
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from spark_jobs.metrics import StreamMetrics
@@ -17,3 +19,14 @@ def test_the_page_lists_every_metric_as_it_is() -> None:
     }
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.read_text().splitlines() if line.startswith("| `")]
     assert {(name, kind, meaning) for name, kind, _, meaning in rows} == known
+
+
+@pytest.mark.parametrize(("latest", "behind"), [('{"t": {"0": 7}}', 3), ("None", 0), ("null", 0), (None, 0), ("", 0)])
+def test_a_batch_that_a_restart_repeats_is_progress_too(latest: str | None, behind: int) -> None:
+    registry = CollectorRegistry()
+    metrics = StreamMetrics(registry)
+    source = Namespace(latestOffset=latest, endOffset='{"t": {"0": 4}}')
+    metrics.onQueryProgress(Namespace(progress=Namespace(batchDuration=10, sources=[source], observedMetrics={})))
+    assert metrics.progressed.is_set()
+    assert registry.get_sample_value("fraud_lag_rows") == behind
+    assert registry.get_sample_value("fraud_batch_duration_seconds_count") == 1
