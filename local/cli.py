@@ -38,14 +38,14 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the broker; 0 takes a free one.")] = 9092,
     partitions: Partitions = 2,
     extra: Annotated[
-        list[Literal["s3"]], typer.Option("--with", help="Also start an S3 server; `fraud detect` then knows it.")
-    ] = [],  # noqa: B006 typer makes the list anew
+        Literal["s3"] | None, typer.Option("--with", help="Also start an S3 server; `fraud detect` then knows it.")
+    ] = None,
 ) -> None:
     """Start the broker and create the topics. Does nothing the second time."""
     address = broker().start(port or None)
     created = create_topics(KafkaConnection(bootstrap_servers=address), TopicNames().specs(partitions))
     out.print(f"Kafka runs at {address}" + (f", created {', '.join(created)}" if created else ""), highlight=False, soft_wrap=True)
-    if "s3" in extra:
+    if extra == "s3":
         store = s3()
         out.print(_place(store.start(), store.credentials_dir), highlight=False, soft_wrap=True)
 
