@@ -1,19 +1,31 @@
 #!/usr/bin/env bash
-# Builds the images of this folder and prints their tag, alone, on standard output: build.sh [TAG]. Without TAG the tag is a hash of
-# what goes into the images: the same content has the same tag, other content another one, and so Kubernetes restarts what changed.
-# Builds with docker, podman or buildah, whichever works; or, where CLUSTER names a `cluster` script, with that one.
+# Builds the images of this folder, or of the folders named, and prints their tag, alone, on standard output: build.sh [TAG [FOLDER...]].
+# Without TAG the tag is a hash of what goes into the images: the same content has the same tag, other content another one, and so
+# Kubernetes restarts what changed. Builds with docker, podman or buildah, whichever works; or, where CLUSTER names a `cluster` script,
+# with that one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 hash=$(find contract configuration producer spark_jobs requirements images -type f -not -path '*/__pycache__/*' -print0 |
     sort -z | xargs -0 sha256sum | sha256sum)
 tag=${1:-dev-${hash:0:12}}
+folders=("${@:2}")
+[ "${#folders[@]}" -gt 0 ] || folders=(images/*/)
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+options=(--build-arg "VERSION=$version" --build-arg "REVISION=$revision")
 
 if [ -n "${CLUSTER:-}" ]; then
     "$CLUSTER" base-image >&2
     build=("$CLUSTER" build-image)
+    # A network that signs what passes through it has certificates of its own. They are added to the base image, not to the Dockerfiles.
+    authorities=/usr/local/share/ca-certificates
+    if compgen -G "$authorities/*.crt" >/dev/null; then
+        base=localhost/debian-with-own-authorities:bookworm-slim
+        printf 'FROM debian:bookworm-slim\nCOPY *.crt %s/\nRUN update-ca-certificates\n' "$authorities" |
+            "${build[@]}" -t "$base" -f /dev/stdin "$authorities" >&2
+        options+=(--build-context "debian:bookworm-slim=container-image://$base")
+    fi
 elif docker info >/dev/null 2>&1; then
     build=(docker build)
 elif podman info >/dev/null 2>&1; then
@@ -25,10 +37,8 @@ else
     exit 1
 fi
 
-for dockerfile in images/*/Dockerfile; do
-    image=$(basename "$(dirname "$dockerfile")")
+for folder in "${folders[@]}"; do
     # The whole name: podman and buildah would put localhost before a short one, and Kubernetes would not find it.
-    "${build[@]}" -t "docker.io/fraud-detection/$image:$tag" -f "$dockerfile" \
-        --build-arg "VERSION=$version" --build-arg "REVISION=$revision" . >&2
+    "${build[@]}" -t "docker.io/fraud-detection/$(basename "$folder"):$tag" -f "${folder%/}/Dockerfile" "${options[@]}" . >&2
 done
 echo "$tag"

@@ -5,6 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import structlog
 
 from configuration import KafkaConnection, TopicNames
 from local.broker import Broker
@@ -12,6 +13,13 @@ from local.s3 import S3Server
 from producer.topics import create_topics
 
 _numbers = count(1)
+
+
+@pytest.fixture(autouse=True)
+def no_log_kept() -> Iterator[None]:
+    """A program that runs inside a test logs to a standard error that pytest closes after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,8 @@
 """A namespace of the cluster in KUBECONFIG: apply, wait for, follow, kill. Waiting is watching: nothing here sleeps."""
 
+import shutil
+import socket
+import subprocess
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -139,6 +142,22 @@ class Namespace:
         """SIGKILL for every process of a pod's container, as a crash or the kernel's OOM killer would."""
         self.run(pod, "bash", "-c", "kill -9 -1")
 
+    def forward(self, pod: str, port: int, here: int) -> "subprocess.Popen[str]":
+        """Returns the process that makes a port of this machine lead to a pod's, once that is ready. The caller ends it."""
+        self.wait("v1", "Pod", pod, lambda found: found is not None and _ready(found), 120)
+        kubectl = shutil.which("kubectl")
+        assert kubectl, "kubectl is not in PATH"
+        process = subprocess.Popen(
+            [kubectl, "port-forward", "--namespace", self.name, f"pod/{pod}", f"{here}:{port}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # it complains whenever a client hangs up
+            text=True,
+        )
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert "Forwarding from" in line, line
+        return process
+
     def report(self) -> str:
         """Returns what a failed test's reader wants: events, pods, the end of their logs."""
         parts = [
@@ -153,3 +172,14 @@ class Namespace:
 
     def _resource(self, api_version: str, kind: str) -> Any:
         return self.dynamic.resources.get(api_version=api_version, kind=kind)
+
+
+def free_port() -> int:
+    """Returns a port of this machine that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _ready(pod: Object) -> bool:
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in pod["status"].get("conditions", ()))

@@ -1,8 +1,6 @@
 """The tests' broker in the cluster, and the account of what went in and what came out."""
 
 import json
-import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,9 +13,9 @@ from confluent_kafka.admin import AdminClient
 
 from contract import Topics
 from tests.e2e import strimzi
-from tests.e2e.cluster import Namespace
+from tests.e2e.cluster import Namespace, free_port
 
-IMAGE = "docker.io/fraud-detection/test-kafka:0.1.0"
+IMAGE = "docker.io/fraud-detection/test-servers:0.1.0"
 CLUSTER = "fraud"
 POD = "kafka-0"
 HOST_PORT = 9094
@@ -29,9 +27,7 @@ class Broker:
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self._port = int(found.getsockname()[1])
+        self._port = free_port()
         self.address = f"127.0.0.1:{self._port}"
         self._forward: subprocess.Popen[str] | None = None
         self._clients = strimzi.identity("clients-ca")
@@ -50,18 +46,7 @@ class Broker:
     def forward(self) -> None:
         """Makes `address` lead to the broker, once it is ready."""
         self.stop_forward()
-        self.namespace.wait("v1", "Pod", POD, lambda pod: pod is not None and _ready(pod), 120)
-        kubectl = shutil.which("kubectl")
-        assert kubectl, "kubectl is not in PATH"
-        self._forward = subprocess.Popen(
-            [kubectl, "port-forward", "--namespace", self.namespace.name, f"pod/{POD}", f"{self._port}:{HOST_PORT}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # it complains whenever a client hangs up
-            text=True,
-        )
-        assert self._forward.stdout is not None
-        line = self._forward.stdout.readline()
-        assert "Forwarding from" in line, line
+        self._forward = self.namespace.forward(POD, HOST_PORT, self._port)
         self.admin.list_topics(timeout=TIMEOUT_S)
 
     def stop_forward(self) -> None:
@@ -86,10 +71,6 @@ class Broker:
     def user(self, name: str) -> None:
         """Makes the Secret of a user with a certificate."""
         self.namespace.secret(name, strimzi.user_secret(name, self._clients))
-
-
-def _ready(pod: dict) -> bool:
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in pod["status"].get("conditions", ()))
 
 
 def _restarts(pod: dict) -> int:
@@ -117,8 +98,12 @@ class Account:
         wanted, deadline = set(self.sent), time.monotonic() + seconds
         while missing := self._missing(wanted):
             assert time.monotonic() < deadline, f"{len(missing)} of {len(wanted)} not within {seconds:g} s: {sorted(missing)[:5]}"
-            self._read(self.scored, self._topics.scored)
-            self._read(self.alerts, self._topics.alerts)
+            self.read()
+
+    def read(self) -> None:
+        """Takes in the scored records and alerts that Kafka has now."""
+        self._read(self.scored, self._topics.scored)
+        self._read(self.alerts, self._topics.alerts)
 
     def versions(self) -> set[str]:
         """Returns the versions of the rules that scored anything."""

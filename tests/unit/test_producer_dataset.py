@@ -1,7 +1,6 @@
 """The data set holds the stream's own records, column for column; and what the two programs say when they cannot do it."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import structlog
 
 from configuration import InvalidSettings
 from contract import Customer, Label, Merchant, Transaction
@@ -33,13 +31,6 @@ def population() -> Population:
 @pytest.fixture(autouse=True)
 def one_population(monkeypatch: pytest.MonkeyPatch, population: Population) -> None:
     monkeypatch.setattr(dataset, "populate", lambda *_: population)
-
-
-@pytest.fixture(autouse=True)
-def no_log_kept() -> Iterator[None]:
-    """The programs log to a standard error that pytest closes after the test."""
-    yield
-    structlog.reset_defaults()
 
 
 def written(out: Path, **settings: Any) -> dict[str, float]:
