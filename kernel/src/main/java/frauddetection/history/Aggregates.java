@@ -1,0 +1,224 @@
+package frauddetection.history;
+
+import frauddetection.history.LogPlan.Filter;
+import frauddetection.history.LogPlan.Last;
+import frauddetection.history.LogPlan.Slot;
+import frauddetection.history.LogPlan.Total;
+import frauddetection.history.Plan.Type;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/** The running aggregates between the edges of a log: brought up to date by every event that an edge passes. */
+final class Aggregates {
+  /** What is known of the last accepted event before an edge. */
+  private static final int NONE = 0;
+  private static final int KNOWN = 1;
+  private static final int UNKNOWN = 2;
+
+  private final LogPlan plan;
+  final long[] counts;
+  final long[] sums;
+  // Squares of twelve digits need 128 bits as soon as there are many.
+  final long[] squaresHigh;
+  final long[] squaresLow;
+  final TallyTree[] tallies;
+  private final int[] lastState;
+  private final long[] lastTime;
+  private final long[] lastValue;
+  // Per edge: the totals that an event enters when the edge passes it forward, those that it leaves, and its lasts.
+  private final int[][] entered;
+  private final int[][] left;
+  private final int[][] ending;
+
+  Aggregates(LogPlan plan, Store store) {
+    this.plan = plan;
+    int totals = plan.totals.size();
+    counts = new long[totals];
+    sums = new long[totals];
+    squaresHigh = new long[totals];
+    squaresLow = new long[totals];
+    int lasts = plan.lasts.size();
+    lastState = new int[lasts];
+    lastTime = new long[lasts];
+    lastValue = new long[lasts];
+    tallies = plan.tallies.stream()
+        .map(tally -> new TallyTree(store, tally.slots().size(), plan.types[tally.column()] == Type.FIXED))
+        .toArray(TallyTree[]::new);
+    int edges = plan.offsets.length;
+    entered = new int[edges][];
+    left = new int[edges][];
+    ending = new int[edges][];
+    for (int e = 0; e < edges; e++) {
+      int edge = e;
+      entered[e] = IntStream.range(0, totals).filter(i -> plan.totals.get(i).right() == edge).toArray();
+      left[e] = IntStream.range(0, totals).filter(i -> plan.totals.get(i).left() == edge).toArray();
+      ending[e] = IntStream.range(0, lasts).filter(i -> plan.lasts.get(i).edge() == edge).toArray();
+    }
+  }
+
+  /** The edge moves over this event, towards younger ones if forward. */
+  void pass(int edge, Chunk chunk, int i, boolean forward) {
+    count(edge, chunk, i, forward ? 1 : -1);
+    for (int last : ending[edge]) {
+      if (plan.lasts.get(last).filter().accepts(chunk.flags[i])) {
+        if (forward) {
+          know(last, chunk, i);
+        } else {
+          lastState[last] = UNKNOWN; // it was this one
+        }
+      }
+    }
+  }
+
+  /** The event is put in somewhere before the edge. */
+  void insertBefore(int edge, Chunk chunk, int i) {
+    count(edge, chunk, i, 1);
+    for (int last : ending[edge]) {
+      if (plan.lasts.get(last).filter().accepts(chunk.flags[i])) {
+        if (lastState[last] == NONE || lastState[last] == KNOWN && lastTime[last] < chunk.times[i]) {
+          know(last, chunk, i);
+        } else if (lastTime[last] == chunk.times[i]) {
+          lastState[last] = UNKNOWN; // the ids decide
+        }
+      }
+    }
+  }
+
+  private void count(int edge, Chunk chunk, int i, int sign) {
+    long flags = chunk.flags[i];
+    for (int total : entered[edge]) {
+      count(total, flags, chunk, i, sign);
+    }
+    for (int total : left[edge]) {
+      count(total, flags, chunk, i, -sign);
+    }
+    for (int t = 0; t < tallies.length; t++) {
+      long entering = 0;
+      long leaving = 0;
+      List<Slot> slots = plan.tallies.get(t).slots();
+      for (int s = 0; s < slots.size(); s++) {
+        Slot slot = slots.get(s);
+        if ((slot.right() == edge || slot.left() == edge) && slot.filter().accepts(flags)) {
+          entering |= slot.right() == edge ? 1L << s : 0;
+          leaving |= slot.left() == edge ? 1L << s : 0;
+        }
+      }
+      long key = key(t, chunk, i);
+      tallies[t].add(key, sign > 0 ? entering : leaving, sign > 0 ? leaving : entering);
+    }
+  }
+
+  private void count(int at, long flags, Chunk chunk, int i, int sign) {
+    Total total = plan.totals.get(at);
+    if (!total.filter().accepts(flags)) {
+      return;
+    }
+    counts[at] += sign;
+    if (total.column() >= 0) {
+      long value = chunk.value(i, total.column());
+      sums[at] += sign * value;
+      if (total.squares()) {
+        long low = squaresLow[at];
+        squaresLow[at] += sign * (value * value);
+        boolean carry = sign > 0
+            ? Long.compareUnsigned(squaresLow[at], low) < 0 : Long.compareUnsigned(squaresLow[at], low) > 0;
+        squaresHigh[at] += sign * (Math.multiplyHigh(value, value) + (carry ? 1 : 0));
+      }
+    }
+  }
+
+  /** The key under which a tally counts this event's value: doubles become longs of the same order. */
+  long key(int tally, Chunk chunk, int i) {
+    int column = plan.tallies.get(tally).column();
+    long value = chunk.value(i, column);
+    return plan.types[column] == Type.DOUBLE ? ordered(value) : value;
+  }
+
+  /** Maps the bits of doubles to longs in the order of {@link Double#compare}, and back. */
+  static long ordered(long bits) {
+    return bits ^ bits >> 63 & Long.MAX_VALUE;
+  }
+
+  private void know(int last, Chunk chunk, int i) {
+    int column = plan.lasts.get(last).column();
+    lastState[last] = KNOWN;
+    lastTime[last] = chunk.times[i];
+    lastValue[last] = column < 0 ? 0 : chunk.value(i, column);
+  }
+
+  /** Whether there is a last event; if so its time and value are known afterwards. */
+  boolean hasLast(int last, EventLog log) {
+    if (lastState[last] == UNKNOWN) {
+      lastState[last] = NONE;
+      Last wanted = plan.lasts.get(last);
+      Filter filter = wanted.filter();
+      log.backwardFrom(wanted.edge(), (chunk, i) -> {
+        if (filter.accepts(chunk.flags[i])) {
+          know(last, chunk, i);
+        }
+        return lastState[last] == NONE;
+      });
+    }
+    return lastState[last] == KNOWN;
+  }
+
+  long lastTime(int last) {
+    return lastTime[last];
+  }
+
+  long lastValue(int last) {
+    return lastValue[last];
+  }
+
+  void release() {
+    for (TallyTree tally : tallies) {
+      tally.release();
+    }
+  }
+
+  void write(Writer to) {
+    for (int i = 0; i < counts.length; i++) {
+      to.unsigned(counts[i]);
+      if (plan.totals.get(i).column() >= 0) {
+        to.signed(sums[i]);
+      }
+      if (plan.totals.get(i).squares()) {
+        to.signed(squaresHigh[i]);
+        to.unsigned(squaresLow[i]);
+      }
+    }
+    for (int i = 0; i < lastState.length; i++) {
+      to.unsigned(lastState[i]);
+      if (lastState[i] == KNOWN) {
+        to.signed(lastTime[i]);
+        to.signed(lastValue[i]);
+      }
+    }
+    for (TallyTree tally : tallies) {
+      tally.write(to);
+    }
+  }
+
+  void read(Reader from) {
+    for (int i = 0; i < counts.length; i++) {
+      counts[i] = from.unsigned();
+      if (plan.totals.get(i).column() >= 0) {
+        sums[i] = from.signed();
+      }
+      if (plan.totals.get(i).squares()) {
+        squaresHigh[i] = from.signed();
+        squaresLow[i] = from.unsigned();
+      }
+    }
+    for (int i = 0; i < lastState.length; i++) {
+      lastState[i] = from.number();
+      if (lastState[i] == KNOWN) {
+        lastTime[i] = from.signed();
+        lastValue[i] = from.signed();
+      }
+    }
+    for (TallyTree tally : tallies) {
+      tally.read(from);
+    }
+  }
+}
