@@ -15,6 +15,10 @@ class UnusableCheckpoint(FraudDetectionError):
     """The checkpoint cannot be read or written, or belongs to something else."""
 
 
+class InvalidFeature(FraudDetectionError):
+    """A feature's definition is wrong; found when `spark_jobs.features` is imported."""
+
+
 class RecordsExpired(FraudDetectionError):
     """Kafka no longer has records that the stream has not read."""
 
