@@ -1,12 +1,11 @@
 package frauddetection.history;
 
+import frauddetection.history.LogPlan.Edge;
 import frauddetection.history.LogPlan.Filter;
 import frauddetection.history.LogPlan.Last;
-import frauddetection.history.LogPlan.Slot;
+import frauddetection.history.LogPlan.Step;
 import frauddetection.history.LogPlan.Total;
 import frauddetection.history.Plan.Type;
-import java.util.List;
-import java.util.stream.IntStream;
 
 /** The running aggregates between the edges of a log: brought up to date by every event that an edge passes. */
 final class Aggregates {
@@ -25,42 +24,29 @@ final class Aggregates {
   private final int[] lastState;
   private final long[] lastTime;
   private final long[] lastValue;
-  // Per edge: the totals that an event enters when the edge passes it forward, those that it leaves, and its lasts.
-  private final int[][] entered;
-  private final int[][] left;
-  private final int[][] ending;
-
   Aggregates(LogPlan plan, Store store) {
     this.plan = plan;
-    int totals = plan.totals.size();
+    int totals = plan.totals.length;
     counts = new long[totals];
     sums = new long[totals];
     squaresHigh = new long[totals];
     squaresLow = new long[totals];
-    int lasts = plan.lasts.size();
+    int lasts = plan.lasts.length;
     lastState = new int[lasts];
     lastTime = new long[lasts];
     lastValue = new long[lasts];
-    tallies = plan.tallies.stream()
-        .map(tally -> new TallyTree(store, tally.slots().size(), plan.types[tally.column()] == Type.FIXED))
-        .toArray(TallyTree[]::new);
-    int edges = plan.offsets.length;
-    entered = new int[edges][];
-    left = new int[edges][];
-    ending = new int[edges][];
-    for (int e = 0; e < edges; e++) {
-      int edge = e;
-      entered[e] = IntStream.range(0, totals).filter(i -> plan.totals.get(i).right() == edge).toArray();
-      left[e] = IntStream.range(0, totals).filter(i -> plan.totals.get(i).left() == edge).toArray();
-      ending[e] = IntStream.range(0, lasts).filter(i -> plan.lasts.get(i).edge() == edge).toArray();
+    tallies = new TallyTree[plan.tallies.length];
+    for (int i = 0; i < tallies.length; i++) {
+      boolean packed = plan.types[plan.tallies[i].column()] == Type.FIXED;
+      tallies[i] = new TallyTree(store, plan.tallies[i].slots().size(), packed);
     }
   }
 
   /** The edge moves over this event, towards younger ones if forward. */
   void pass(int edge, Chunk chunk, int i, boolean forward) {
     count(edge, chunk, i, forward ? 1 : -1);
-    for (int last : ending[edge]) {
-      if (plan.lasts.get(last).filter().accepts(chunk.flags[i])) {
+    for (int last : plan.edges[edge].ending()) {
+      if (plan.lasts[last].filter().accepts(chunk.flags[i])) {
         if (forward) {
           know(last, chunk, i);
         } else {
@@ -73,8 +59,8 @@ final class Aggregates {
   /** The event is put in somewhere before the edge. */
   void insertBefore(int edge, Chunk chunk, int i) {
     count(edge, chunk, i, 1);
-    for (int last : ending[edge]) {
-      if (plan.lasts.get(last).filter().accepts(chunk.flags[i])) {
+    for (int last : plan.edges[edge].ending()) {
+      if (plan.lasts[last].filter().accepts(chunk.flags[i])) {
         if (lastState[last] == NONE || lastState[last] == KNOWN && lastTime[last] < chunk.times[i]) {
           know(last, chunk, i);
         } else if (lastTime[last] == chunk.times[i]) {
@@ -85,31 +71,25 @@ final class Aggregates {
   }
 
   private void count(int edge, Chunk chunk, int i, int sign) {
+    Edge passed = plan.edges[edge];
     long flags = chunk.flags[i];
-    for (int total : entered[edge]) {
+    for (int total : passed.entering()) {
       count(total, flags, chunk, i, sign);
     }
-    for (int total : left[edge]) {
+    for (int total : passed.leaving()) {
       count(total, flags, chunk, i, -sign);
     }
-    for (int t = 0; t < tallies.length; t++) {
-      long entering = 0;
-      long leaving = 0;
-      List<Slot> slots = plan.tallies.get(t).slots();
-      for (int s = 0; s < slots.size(); s++) {
-        Slot slot = slots.get(s);
-        if ((slot.right() == edge || slot.left() == edge) && slot.filter().accepts(flags)) {
-          entering |= slot.right() == edge ? 1L << s : 0;
-          leaving |= slot.left() == edge ? 1L << s : 0;
-        }
+    for (Step step : passed.steps()) {
+      if (step.filter().accepts(flags)) {
+        long more = sign > 0 ? step.entering() : step.leaving();
+        long less = sign > 0 ? step.leaving() : step.entering();
+        tallies[step.tally()].add(key(step.tally(), chunk, i), more, less);
       }
-      long key = key(t, chunk, i);
-      tallies[t].add(key, sign > 0 ? entering : leaving, sign > 0 ? leaving : entering);
     }
   }
 
   private void count(int at, long flags, Chunk chunk, int i, int sign) {
-    Total total = plan.totals.get(at);
+    Total total = plan.totals[at];
     if (!total.filter().accepts(flags)) {
       return;
     }
@@ -129,7 +109,7 @@ final class Aggregates {
 
   /** The key under which a tally counts this event's value: doubles become longs of the same order. */
   long key(int tally, Chunk chunk, int i) {
-    int column = plan.tallies.get(tally).column();
+    int column = plan.tallies[tally].column();
     long value = chunk.value(i, column);
     return plan.types[column] == Type.DOUBLE ? ordered(value) : value;
   }
@@ -140,7 +120,7 @@ final class Aggregates {
   }
 
   private void know(int last, Chunk chunk, int i) {
-    int column = plan.lasts.get(last).column();
+    int column = plan.lasts[last].column();
     lastState[last] = KNOWN;
     lastTime[last] = chunk.times[i];
     lastValue[last] = column < 0 ? 0 : chunk.value(i, column);
@@ -150,7 +130,7 @@ final class Aggregates {
   boolean hasLast(int last, EventLog log) {
     if (lastState[last] == UNKNOWN) {
       lastState[last] = NONE;
-      Last wanted = plan.lasts.get(last);
+      Last wanted = plan.lasts[last];
       Filter filter = wanted.filter();
       log.backwardFrom(wanted.edge(), (chunk, i) -> {
         if (filter.accepts(chunk.flags[i])) {
@@ -179,10 +159,10 @@ final class Aggregates {
   void write(Writer to) {
     for (int i = 0; i < counts.length; i++) {
       to.unsigned(counts[i]);
-      if (plan.totals.get(i).column() >= 0) {
+      if (plan.totals[i].column() >= 0) {
         to.signed(sums[i]);
       }
-      if (plan.totals.get(i).squares()) {
+      if (plan.totals[i].squares()) {
         to.signed(squaresHigh[i]);
         to.unsigned(squaresLow[i]);
       }
@@ -202,10 +182,10 @@ final class Aggregates {
   void read(Reader from) {
     for (int i = 0; i < counts.length; i++) {
       counts[i] = from.unsigned();
-      if (plan.totals.get(i).column() >= 0) {
+      if (plan.totals[i].column() >= 0) {
         sums[i] = from.signed();
       }
-      if (plan.totals.get(i).squares()) {
+      if (plan.totals[i].squares()) {
         squaresHigh[i] = from.signed();
         squaresLow[i] = from.unsigned();
       }

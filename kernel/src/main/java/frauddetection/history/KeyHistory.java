@@ -65,11 +65,13 @@ public final class KeyHistory {
     this.plan = plan;
     this.pages = pages;
     store = new Store(pages, limits);
-    LogPlan ofTransactions = LogPlan.of(plan, Source.TRANSACTION);
-    LogPlan ofLabels = LogPlan.of(plan, Source.LABEL);
-    transactions = ofTransactions == null ? null : new EventLog(ofTransactions, store);
-    labels = ofLabels == null ? null : new EventLog(ofLabels, store);
+    transactions = log(Source.TRANSACTION);
+    labels = log(Source.LABEL);
     profile = new Profile(plan);
+  }
+
+  private EventLog log(Source of) {
+    return plan.log(of) == null ? null : new EventLog(plan.log(of), store);
   }
 
   /**

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 
 /**
  * A plan's part for one log, compiled: which edges there are and what is counted up or down when an edge passes an event.
@@ -35,8 +36,14 @@ final class LogPlan {
   /** The last event before an edge that the filter accepts. */
   record Last(int edge, int column, Filter filter) {}
 
+  /** The slots of one tally and filter that an event enters, and leaves, as an edge passes it forward. */
+  record Step(int tally, Filter filter, long entering, long leaving) {}
+
+  /** What an edge that passes an event forward has to bring up to date: indices of totals and lasts, and tallies. */
+  record Edge(int[] entering, int[] leaving, int[] ending, Step[] steps) {}
+
   /** Where output number `output` comes from: a total, a last, or a slot of a tally. */
-  record Output(int output, Aggregation of, int edge, int source, int slot) {}
+  record Output(int output, Aggregation of, int source, int slot) {}
 
   final Source source;
   final long retention;
@@ -48,11 +55,12 @@ final class LogPlan {
   final Type[] types;
   final double[] powers;
   private final boolean[] squared;
-  final List<Total> totals;
-  final List<Tally> tallies;
-  final List<Last> lasts;
-  final List<Output> lastOutputs = new ArrayList<>();
-  final List<Output> outputs = new ArrayList<>();
+  final Total[] totals;
+  final Tally[] tallies;
+  final Last[] lasts;
+  final Output[] outputs;
+  final Output[] lastOutputs;
+  final Edge[] edges;
 
   /** Returns null if no aggregation is of this log. */
   static LogPlan of(Plan plan, Source source) {
@@ -90,35 +98,45 @@ final class LogPlan {
     Map<Total, Integer> totals = new LinkedHashMap<>();
     Map<Last, Integer> lasts = new LinkedHashMap<>();
     Map<Integer, Tally> tallies = new LinkedHashMap<>();
+    List<Output> all = new ArrayList<>();
     for (int i = 0; i < plan.size(); i++) {
       if (plan.aggregations().get(i).of() == source) {
-        place(i, plan.aggregations().get(i), totals, lasts, tallies);
+        all.add(place(i, plan.aggregations().get(i), totals, lasts, tallies));
       }
     }
-    this.totals = List.copyOf(totals.keySet());
-    this.lasts = List.copyOf(lasts.keySet());
-    this.tallies = List.copyOf(tallies.values());
-    this.tallies.forEach(tally -> Plan.require(tally.slots.size() < 64, "more than 63 windows count the values of one"));
+    this.totals = totals.keySet().toArray(Total[]::new);
+    this.lasts = lasts.keySet().toArray(Last[]::new);
+    this.tallies = tallies.values().toArray(Tally[]::new);
+    for (Tally tally : this.tallies) {
+      Plan.require(tally.slots.size() < 64, "more than 63 windows count the values of one column");
+    }
+    lastOutputs = all.stream().filter(output -> isLast(output.of.operation())).toArray(Output[]::new);
+    outputs = all.stream().filter(output -> !isLast(output.of.operation())).toArray(Output[]::new);
+    edges = IntStream.range(0, offsets.length).mapToObj(this::edge).toArray(Edge[]::new);
   }
 
-  private void place(int output, Aggregation a, Map<Total, Integer> totals, Map<Last, Integer> lasts,
+  private static boolean isLast(Operation operation) {
+    return operation == Operation.LAST || operation == Operation.SECONDS_SINCE_LAST;
+  }
+
+  private Output place(int output, Aggregation a, Map<Total, Integer> totals, Map<Last, Integer> lasts,
       Map<Integer, Tally> tallies) {
-    int right = edge(a.delay());
-    int left = edge(a.delay() + a.window());
+    int right = edgeAt(a.delay());
+    int left = edgeAt(a.delay() + a.window());
     int column = index(columns, a.value());
     Filter filter = filter(column, index(bits, a.where()));
-    switch (a.operation()) {
+    return switch (a.operation()) {
       case COUNT, SUM, AVERAGE, VARIANCE -> {
         // A count alone needs no sums, whatever the value.
         int summed = a.operation() == Operation.COUNT ? -1 : column;
         Total total = new Total(right, left, summed, summed >= 0 && squared[summed], filter);
         totals.putIfAbsent(total, totals.size());
-        outputs.add(new Output(output, a, right, totals.get(total), -1));
+        yield new Output(output, a, totals.get(total), -1);
       }
       case LAST, SECONDS_SINCE_LAST -> {
         Last last = new Last(right, column, filter);
         lasts.putIfAbsent(last, lasts.size());
-        lastOutputs.add(new Output(output, a, right, lasts.get(last), -1));
+        yield new Output(output, a, lasts.get(last), -1);
       }
       case MIN, MAX, UNIQUE_COUNT, COUNT_SAME -> {
         Tally tally = tallies.computeIfAbsent(column, c -> new Tally(c, new ArrayList<>()));
@@ -126,10 +144,29 @@ final class LogPlan {
         if (!tally.slots.contains(slot)) {
           tally.slots.add(slot);
         }
-        int source = new ArrayList<>(tallies.keySet()).indexOf(column);
-        outputs.add(new Output(output, a, right, source, tally.slots.indexOf(slot)));
+        yield new Output(output, a, new ArrayList<>(tallies.keySet()).indexOf(column), tally.slots.indexOf(slot));
+      }
+    };
+  }
+
+  private Edge edge(int edge) {
+    Map<List<Object>, Step> steps = new LinkedHashMap<>();
+    for (int tally = 0; tally < tallies.length; tally++) {
+      for (int i = 0; i < tallies[tally].slots.size(); i++) {
+        Slot slot = tallies[tally].slots.get(i);
+        long entering = slot.right == edge ? 1L << i : 0;
+        long leaving = slot.left == edge ? 1L << i : 0;
+        if ((entering | leaving) != 0) {
+          steps.merge(List.of(tally, slot.filter), new Step(tally, slot.filter, entering, leaving),
+              (one, other) -> new Step(one.tally, one.filter, one.entering | other.entering, one.leaving | other.leaving));
+        }
       }
     }
+    return new Edge(
+        IntStream.range(0, totals.length).filter(i -> totals[i].right == edge).toArray(),
+        IntStream.range(0, totals.length).filter(i -> totals[i].left == edge).toArray(),
+        IntStream.range(0, lasts.length).filter(i -> lasts[i].edge == edge).toArray(),
+        steps.values().toArray(Step[]::new));
   }
 
   /** An event's flags: a bit for each column that is null, then a bit for each condition that holds. */
@@ -149,7 +186,7 @@ final class LogPlan {
     return new Filter(want | (column < 0 ? 0 : 1L << column), want);
   }
 
-  private int edge(long offset) {
+  private int edgeAt(long offset) {
     int edge = source == Source.TRANSACTION ? 0 : 1;
     while (offsets[edge] != offset) {
       edge++;

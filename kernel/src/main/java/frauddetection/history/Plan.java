@@ -13,6 +13,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * What the history of one key column computes: the JSON that Python compiles from the declared features.
@@ -48,12 +49,19 @@ public final class Plan {
   private final List<Value> values;
   private final List<Aggregation> aggregations;
   private final byte[] digest;
+  // Compiled once: a history is made for every key of every batch.
+  private final LogPlan transactions;
+  private final LogPlan labels;
+  private final int[] profiles;
 
   private Plan(String key, List<Value> values, List<Aggregation> aggregations, byte[] digest) {
     this.key = key;
     this.values = List.copyOf(values);
     this.aggregations = List.copyOf(aggregations);
     this.digest = digest;
+    transactions = LogPlan.of(this, Source.TRANSACTION);
+    labels = LogPlan.of(this, Source.LABEL);
+    profiles = IntStream.range(0, size()).filter(i -> aggregations.get(i).of == Source.PROFILE).toArray();
   }
 
   /**
@@ -83,10 +91,7 @@ public final class Plan {
       require(names.add(aggregation.name), "two aggregations are called " + aggregation.name);
       aggregations.add(aggregation);
     }
-    Plan plan = new Plan(text(root, "key", "the plan"), values, aggregations, sha256(json));
-    LogPlan.of(plan, Source.TRANSACTION);
-    LogPlan.of(plan, Source.LABEL);
-    return plan;
+    return new Plan(text(root, "key", "the plan"), values, aggregations, sha256(json));
   }
 
   /** Returns the name of the key column. */
@@ -116,6 +121,16 @@ public final class Plan {
 
   byte[] digest() {
     return digest;
+  }
+
+  /** Null if no aggregation is of this log. */
+  LogPlan log(Source of) {
+    return of == Source.LABEL ? labels : transactions;
+  }
+
+  /** The outputs that are of profile. */
+  int[] profiles() {
+    return profiles;
   }
 
   /** Returns the microseconds that events of this log are remembered: its longest window + delay; 0 if it is not kept. */

@@ -1,10 +1,8 @@
 package frauddetection.history;
 
-import frauddetection.history.Plan.Source;
 import frauddetection.history.Plan.Type;
 import frauddetection.history.Plan.Value;
 import java.util.Arrays;
-import java.util.stream.IntStream;
 
 /** The newest profile of a key, with the values that some aggregation is of. */
 final class Profile {
@@ -15,10 +13,13 @@ final class Profile {
   private long time = Long.MIN_VALUE;
 
   Profile(Plan plan) {
-    outputs = IntStream.range(0, plan.size())
-        .filter(i -> plan.aggregations().get(i).of() == Source.PROFILE).toArray();
-    columns = Arrays.stream(outputs).map(i -> plan.aggregations().get(i).value()).toArray();
-    values = Arrays.stream(columns).mapToObj(plan.values()::get).toArray(Value[]::new);
+    outputs = plan.profiles();
+    columns = new int[outputs.length];
+    values = new Value[outputs.length];
+    for (int i = 0; i < outputs.length; i++) {
+      columns[i] = plan.aggregations().get(outputs[i]).value();
+      values[i] = plan.values().get(columns[i]);
+    }
     kept = new double[outputs.length];
     Arrays.fill(kept, Double.NaN);
   }

@@ -16,7 +16,7 @@ final class Results {
       int last = output.source();
       double result = Double.NaN;
       if (log.aggregates.hasLast(last, log) && log.aggregates.lastTime(last) > after) {
-        int column = log.plan.lasts.get(last).column();
+        int column = log.plan.lasts[last].column();
         result = output.of().operation() == Operation.SECONDS_SINCE_LAST
             ? (time - log.aggregates.lastTime(last)) / 1e6
             : number(log.plan.types[column], log.aggregates.lastValue(last), log.plan.powers[column]);
@@ -42,12 +42,12 @@ final class Results {
   }
 
   private static double power(EventLog log, int total) {
-    return log.plan.powers[log.plan.totals.get(total).column()];
+    return log.plan.powers[log.plan.totals[total].column()];
   }
 
   private static double ofTally(EventLog log, Output output, Chunk current, int i) {
     TallyTree tally = log.aggregates.tallies[output.source()];
-    int column = log.plan.tallies.get(output.source()).column();
+    int column = log.plan.tallies[output.source()].column();
     int slot = output.slot();
     switch (output.of().operation()) {
       case UNIQUE_COUNT:
