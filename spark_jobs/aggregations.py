@@ -129,9 +129,7 @@ class GroupBy:
     @cached_property
     def outputs(self) -> tuple[Output, ...]:
         """What the kernel computes, in its order."""
-        return tuple(
-            Output(self._name(one, window), self._meaning(one, window), one.feature) for one, window in self._windowed()
-        )
+        return tuple(Output(self._name(one, window), self._meaning(one, window), one.feature) for one, window in self._windowed())
 
     @cached_property
     def plan(self) -> str:
@@ -230,9 +228,7 @@ class GroupBy:
         where = f"{self.name}: {one.operation.name}" + (f" of {one.column}" if one.column else "")
         known = {field.name for field in fields(one.of)}
         if one.column is not None and one.column not in known:
-            raise InvalidFeature(
-                f"{where}: {one.of.__name__} has no column {one.column}", f"It has: {', '.join(sorted(known))}."
-            )
+            raise InvalidFeature(f"{where}: {one.of.__name__} has no column {one.column}", f"It has: {', '.join(sorted(known))}.")
         if one.operation in _TAKES:
             if one.column is None:
                 raise InvalidFeature(f"{where}: of which column?", "Name one.")

@@ -129,6 +129,12 @@ class DetectorSettings(Settings):
         "checkpoints/detect_fraud", description="Where the stream keeps its place, a folder or s3a:// URL; one a detector"
     )
     max_offsets: int = Field(100_000, ge=1, description="Most records a batch reads; real-time mode takes each record as it comes")
+    state_partitions: int = Field(
+        2,
+        ge=1,
+        le=1_000,
+        description="Tasks of each of the two stateful steps, history per terminal and per card; fixed for the life of a checkpoint",
+    )
     limits: Limits = Field(Limits(), description="What an input record may be before it is rejected")
     rules: dict[str, Rule] = Field({}, description="Rules by name")
     sinks: dict[str, Sink] = Field(
@@ -158,6 +164,13 @@ class DetectorSettings(Settings):
                 "sinks: a real-time query writes to Kafka alone; for a sink of type parquet set trigger.mode to microBatch"
             )
         return self
+
+    def slots(self, partitions: int) -> int:
+        """Returns how many task slots the query needs at once, where its input topics have so many partitions.
+
+        In real-time mode the tasks of all stages run at once: one a partition, then those of the two stateful steps.
+        """
+        return partitions + 2 * self.state_partitions if isinstance(self.trigger, RealTimeTrigger) else 1
 
     @property
     def s3a_paths(self) -> tuple[str, ...]:

@@ -93,8 +93,9 @@ def _card(rows: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
             yield f"card_variance_amount_{name}", keyed.back(_sum_of_squares(cents, mean, first, end) / (end - first) / 10_000)
     first, end = keyed.window(SPANS["30d"])
     yield "card_max_amount_30d", keyed.back(_largest(cents, first) / 100)
-    yield "card_fraud_count_30d_delay_7d", keyed.back(
-        _sum(keyed.sorted(rows["is_fraud"]).astype(int), *keyed.window(SPANS["30d"], 7 * DAY))
+    yield (
+        "card_fraud_count_30d_delay_7d",
+        keyed.back(_sum(keyed.sorted(rows["is_fraud"]).astype(int), *keyed.window(SPANS["30d"], 7 * DAY))),
     )
     previous = keyed.here - 1
     since = (keyed.places - keyed.places[previous]) / 1e6
