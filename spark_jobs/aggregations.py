@@ -226,18 +226,7 @@ class GroupBy:
 
     def _check(self, one: Aggregation) -> None:
         where = f"{self.name}: {one.operation.name}" + (f" of {one.column}" if one.column else "")
-        known = {field.name for field in fields(one.of)}
-        if one.column is not None and one.column not in known:
-            raise InvalidFeature(f"{where}: {one.of.__name__} has no column {one.column}", f"It has: {', '.join(sorted(known))}.")
-        if one.operation in _TAKES:
-            if one.column is None:
-                raise InvalidFeature(f"{where}: of which column?", "Name one.")
-            if self._hint(one.of, one.column) not in _TAKES[one.operation]:
-                allowed = ", ".join(kind.__name__ for kind in _TAKES[one.operation])
-                raise InvalidFeature(f"{where}: the column's type does not fit", f"It takes: {allowed}.")
-        for kind, field in re.findall(r"\b([a-z]+)\.(\w+)", one.where.sql if one.where else ""):
-            if kind != KINDS[one.of] or field not in known:
-                raise InvalidFeature(f"{where}: the condition names {kind}.{field}", f"Name fields of {KINDS[one.of]}.")
+        self._check_fields(one, where)
         if one.of in PROFILES:
             if one.operation is not Operation.LAST or one.windows or one.delay or one.where:
                 raise InvalidFeature(f"{where}: of a profile only the newest is kept", "Use LAST, without windows.")
@@ -251,6 +240,21 @@ class GroupBy:
                     f"{short(self.retention)}",
                     "Shorten it, or raise the retention; state grows with it.",
                 )
+
+    def _check_fields(self, one: Aggregation, where: str) -> None:
+        known = sorted(field.name for field in fields(one.of))
+        if one.column is None and one.operation in _TAKES:
+            raise InvalidFeature(f"{where}: of which column?", "Name one.")
+        if one.column is not None:
+            if one.column not in known:
+                raise InvalidFeature(f"{where}: {one.of.__name__} has no column {one.column}", f"It has: {', '.join(known)}.")
+            takes = _TAKES.get(one.operation)
+            if takes and self._hint(one.of, one.column) not in takes:
+                allowed = ", ".join(kind.__name__ for kind in takes)
+                raise InvalidFeature(f"{where}: the column's type does not fit", f"It takes: {allowed}.")
+        for kind, field in re.findall(r"\b([a-z]+)\.(\w+)", one.where.sql if one.where else ""):
+            if kind != KINDS[one.of] or field not in known:
+                raise InvalidFeature(f"{where}: the condition names {kind}.{field}", f"Name fields of {KINDS[one.of]}.")
 
 
 def check_row_features(features: Sequence[RowFeature], known: Collection[str]) -> None:
@@ -277,7 +281,8 @@ def distance_km(latitude: str, longitude: str, to_latitude: str, to_longitude: s
     half_latitude = f"pow(sin(radians({to_latitude} - {latitude}) / 2), 2)"
     half_longitude = f"pow(sin(radians({to_longitude} - {longitude}) / 2), 2)"
     chord = f"{half_latitude} + cos(radians({latitude})) * cos(radians({to_latitude})) * {half_longitude}"
-    return f"(2 * 6371 * asin(least(1, sqrt({chord}))))"
+    # Rounding may carry it over 1. LEAST would pass over a null, and make half the globe's girth of a place that is not known.
+    return f"(2 * 6371 * asin(sqrt(IF({chord} > 1, 1, {chord}))))"
 
 
 def _microseconds(span: timedelta) -> int:

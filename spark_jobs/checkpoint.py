@@ -24,16 +24,16 @@ def require_same_state(session: SparkSession, checkpoint: str, state_partitions:
     if plans and plans != wanted:
         raise UnusableCheckpoint(
             f"The checkpoint {checkpoint} holds the history of other feature definitions than this program's",
-            "Name a new folder under `checkpoint`: the history is then built anew from Kafka. Or go back to the program that wrote it.",
+            "Name a new folder under `checkpoint`: history is then built anew from Kafka. Or go back to the program that wrote it.",
         )
-    if steps and steps[0]["numPartitions"] != state_partitions:
+    found = steps[0]["numPartitions"] if steps else state_partitions
+    if found != state_partitions:
         raise UnusableCheckpoint(
-            f"The checkpoint {checkpoint} has its state in {steps[0]['numPartitions']} partitions; state_partitions is {state_partitions}",
-            f"Set state_partitions to {steps[0]['numPartitions']}, or name a new folder under `checkpoint`.",
+            f"The checkpoint {checkpoint} has its state in {found} partitions, and state_partitions is {state_partitions}",
+            f"Set state_partitions to {found}, or name a new folder under `checkpoint`.",
         )
 
 
 def _plan(properties: str) -> str:
-    print(properties)
     names = [variable["stateName"] for variable in json.loads(properties)["stateVariables"]]
-    return next(name for name in names if name.startswith("page_")).removeprefix("page_")
+    return str(next(name for name in names if name.startswith("page_"))).removeprefix("page_")

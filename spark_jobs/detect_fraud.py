@@ -198,8 +198,8 @@ def _check_slots(spark: SparkSession, needed: int) -> None:
     slots = spark.sparkContext.defaultParallelism
     if slots < needed:
         raise TooFewSlots(
-            f"Real-time mode runs all its tasks at once: one for each partition of the input topics and `state_partitions` for each of "
-            f"two stateful steps, together {needed}; Spark has {slots} task slots",
+            "Real-time mode runs all tasks at once, one for each partition of the input topics and `state_partitions` for each of "
+            f"two stateful steps, {needed} together; Spark has {slots} task slots",
             "Give it more cores (spark.master, executors), fewer state_partitions, or use trigger.mode microBatch.",
         )
 

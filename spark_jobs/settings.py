@@ -133,7 +133,7 @@ class DetectorSettings(Settings):
         2,
         ge=1,
         le=1_000,
-        description="Tasks of each of the two stateful steps, history per terminal and per card; fixed for the life of a checkpoint",
+        description="Tasks of each of the two stateful steps, history per terminal and card; fixed for a checkpoint's life",
     )
     limits: Limits = Field(Limits(), description="What an input record may be before it is rejected")
     rules: dict[str, Rule] = Field({}, description="Rules by name")

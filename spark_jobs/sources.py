@@ -42,9 +42,10 @@ def read_stream(
 
 
 def read_history(session: SparkSession, folder: str) -> DataFrame:
-    """Returns the records of a data set as events, the columns of `transforms.decode`: `python -m producer dataset` writes such folders.
+    """Returns the records of a data set as events, the columns of `transforms.decode`.
 
-    FOLDER/{transactions,labels,customers,merchants}/*.parquet; fields that a data set lacks are null, those of another time are left out.
+    FOLDER/{transactions,labels,customers,merchants}/*.parquet, as `python -m producer dataset` writes them. Fields that it lacks
+    are null, columns that the contract does not know are left out.
     """
     events = [_events(session, f"{folder}/{kind}s", kind, record) for kind, record in KINDS.items()]
     return reduce(DataFrame.unionByName, events)

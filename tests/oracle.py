@@ -18,7 +18,7 @@ class Keyed:
     """Transactions in the order (key, time, id), and where each one's windows begin."""
 
     def __init__(self, rows: pd.DataFrame, *key: str) -> None:
-        codes = rows.groupby(list(key), sort=False, dropna=True).ngroup().to_numpy().astype(np.int64)
+        codes = rows.groupby(list(key), sort=False, dropna=True).ngroup().fillna(-1).to_numpy(np.int64)
         times = _micros(rows["event_time"])
         times -= times.min()
         self._span = int(times.max()) + 100 * DAY
