@@ -27,8 +27,11 @@ def detect(
 ) -> DataFrame:
     """Returns one decided event for each record of `raw`, the columns of Spark's Kafka source, headers included."""
     events = decode(raw, topics, max_bytes, max_future, max_age)
-    events = history(events, TERMINAL)
-    events = history(events, CARD)
-    featured = derive(events)
+    featured = features(events)
     # The model's score goes here: one column more for `decide`.
     return decide(featured, rules)
+
+
+def features(events: DataFrame) -> DataFrame:
+    """Returns the events, a stream's or a batch's, with `features`: all that is known of a transaction when it arrives."""
+    return derive(history(history(events, TERMINAL), CARD))

@@ -19,6 +19,8 @@ CONF = {
     "spark.sql.ansi.enabled": "false",
     # Real-time mode refuses adaptive execution; streaming batches gain nothing from it.
     "spark.sql.adaptive.enabled": "false",
+    # Of a batch; a stream takes settings.state_partitions.
+    "spark.sql.shuffle.partitions": "2",
     "spark.sql.streaming.metricsEnabled": "true",
     "spark.sql.streaming.numRecentProgressUpdates": "20",
     "spark.sql.streaming.stateStore.providerClass": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
