@@ -30,6 +30,8 @@ import java.util.HexFormat;
  *       newest profile (of equal times the one that came last) that has arrived, whatever the transaction's time.
  * </ul>
  *
+ * <p>As long as a key has had no transaction it has no horizon, and every label is remembered. A NaN is a null.
+ *
  * <p>Results are doubles, NaN where there is none: AVERAGE, VARIANCE, MIN, MAX, LAST, SECONDS_SINCE_LAST of nothing, and
  * COUNT_SAME of null. Sums are kept as exact integers, so no result depends on the order in which events came or went; the
  * one rounding is in the end: SUM = sum / 10^scale, AVERAGE = sum / (n * 10^scale), VARIANCE = (n * squares - sum^2) /
@@ -80,7 +82,7 @@ public final class KeyHistory {
    * @param time event time in microseconds
    * @param id transaction_id as UTF-8; copied
    * @param mask bit n says whether condition n holds
-   * @param values one per value of the plan, encoded as its {@link Plan.Type} says; a NaN is null
+   * @param values one per value of the plan, encoded as its {@link Plan.Type} says
    * @param nulls bit n says that value n is null
    * @param out receives plan.size() values
    * @throws IllegalArgumentException if the time or a fixed value is out of range

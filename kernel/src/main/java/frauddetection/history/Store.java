@@ -162,6 +162,7 @@ final class Store {
     header.unsigned(bytes);
     header.unsigned(spilled ? 1 : 0);
     if (!spilled) {
+      header.reserve((int) bytes + 8 * nodes);
       entries.forEach((page, entry) -> {
         header.unsigned(page);
         header.unsigned(entry.length);

@@ -11,6 +11,8 @@ final class TallyNode extends Store.Node {
   final boolean packed;
   final int slots;
   int size;
+  /** The slots that count any key at or below this node. */
+  long mask;
   long[] keys;
   /** Of a leaf: size * slots counts. */
   int[] counts;
@@ -50,6 +52,7 @@ final class TallyNode extends Store.Node {
         node.masks[i] = from.unsigned();
       }
     }
+    node.refreshMask();
     return node;
   }
 
@@ -100,19 +103,15 @@ final class TallyNode extends Store.Node {
     }
   }
 
-  /** The slots that count any key at or below this node. */
-  long mask() {
-    long mask = 0;
-    if (leaf) {
-      for (int slot = 0; slot < slots; slot++) {
-        mask |= alive[slot] > 0 ? 1L << slot : 0;
-      }
-    } else {
-      for (int i = 0; i < size; i++) {
-        mask |= masks[i];
-      }
+  /** Brings the mask up to date with what the node holds. */
+  void refreshMask() {
+    mask = 0;
+    for (int slot = 0; leaf && slot < slots; slot++) {
+      mask |= alive[slot] > 0 ? 1L << slot : 0;
     }
-    return mask;
+    for (int i = 0; !leaf && i < size; i++) {
+      mask |= masks[i];
+    }
   }
 
   /** Of a leaf: the position of the key, or ~position where it would be. Of an inner node: the child to descend to. */
@@ -149,6 +148,8 @@ final class TallyNode extends Store.Node {
         alive[slot] -= one;
       }
     }
+    refreshMask();
+    upper.refreshMask();
     return upper;
   }
 

@@ -84,6 +84,7 @@ final class TallyTree {
       TallyNode top = store.create(new TallyNode(false, packed, slots, limit + 1));
       link(top, 0, root.keys[0], root);
       link(top, 1, upper.keys[0], upper);
+      top.refreshMask();
       root = top;
     }
     while (root != null && !root.leaf && root.size == 1) {
@@ -115,19 +116,19 @@ final class TallyTree {
         store.changed(node);
       }
       TallyNode upper = add(child, key, more, less);
-      long mask = child.mask();
       if (child.size == 0) {
         node.remove(i);
         store.remove(child);
-        store.changed(node);
-      } else if (node.masks[i] != mask) {
-        node.masks[i] = mask;
-        store.changed(node);
+      } else if (node.masks[i] != child.mask) {
+        node.masks[i] = child.mask;
+      } else if (upper == null) {
+        return null; // as in most cases: nothing above the leaf changes
       }
       if (upper != null) {
         link(node, i + 1, upper.keys[0], upper);
-        store.changed(node);
       }
+      node.refreshMask();
+      store.changed(node);
     }
     return node.size > limit ? store.create(node.split()) : null;
   }
@@ -140,6 +141,7 @@ final class TallyTree {
       leaf.counts[i * slots + slot] = after;
       int change = Integer.signum(after) - Integer.signum(before);
       leaf.alive[slot] += change;
+      leaf.mask = leaf.alive[slot] > 0 ? leaf.mask | 1L << slot : leaf.mask & ~(1L << slot);
       distinct[slot] += change;
     }
     for (int at = i * slots; at < (i + 1) * slots; at++) {
@@ -154,7 +156,7 @@ final class TallyTree {
     parent.insert(i, key);
     parent.children[i] = child.page;
     parent.loaded[i] = child;
-    parent.masks[i] = child.mask();
+    parent.masks[i] = child.mask;
   }
 
   private TallyNode child(TallyNode parent, int i) {

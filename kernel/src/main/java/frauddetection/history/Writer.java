@@ -48,7 +48,8 @@ final class Writer {
     size += length;
   }
 
-  private void reserve(int more) {
+  /** Makes room for this many bytes more. */
+  void reserve(int more) {
     if (size + more > bytes.length) {
       bytes = Arrays.copyOf(bytes, Math.max(size + more, bytes.length * 2));
     }

@@ -71,6 +71,7 @@ public final class HistoryBenchmarks {
     MapPages pages = new MapPages();
     KeyHistory history = new KeyHistory(plan, pages);
     long gap = MONTH / population;
+    number = 0;
     for (int i = 0; i < population * 5 / 4; i++) {
       event(history, gap, spread);
     }
