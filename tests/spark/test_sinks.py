@@ -146,8 +146,14 @@ def test_parquet_says_the_same_as_kafka(where: str, batch: Batch, s3: S3Server, 
     sent: dict[str, set[bytes]] = {TOPICS.scored: set(), TOPICS.alerts: set(), TOPICS.rejected: set()}
     for record in egress(some, TOPICS).collect():
         sent[record.topic].add(bytes(record.value))
-    assert {encode(scored_of(row)) for row in archive.rows("scored")} == sent[TOPICS.scored]
+    # Java and Python write small and large numbers differently in JSON: what they mean is compared.
+    told = [decode(Scored, value) for value in sent[TOPICS.scored]]
+    assert sorted(map(scored_of, archive.rows("scored")), key=_id) == sorted(told, key=_id)
     assert {encode(alert_of(row)) for row in archive.rows("alerts")} == sent[TOPICS.alerts]
+
+
+def _id(scored: Scored) -> str:
+    return scored.transaction.transaction_id
 
 
 def test_parquet_is_flat_typed_and_one_path_a_day_and_batch(batch: Batch, tmp_path) -> None:
