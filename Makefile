@@ -162,5 +162,6 @@ bench: setup ## Measure, and write docs/benchmarks.md; about twenty minutes, on 
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: schemas
-schemas: setup ## Write docs/reference/schemas anew from the contract
+schemas: setup ## Write docs/reference/schemas and features.md anew from the code
 	@$(BIN)/python -m contract.json_schema docs/reference/schemas
+	@$(BIN)/python -m spark_jobs.feature_reference docs/reference/features.md

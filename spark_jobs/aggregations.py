@@ -25,18 +25,18 @@ _UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(m
 
 
 class Operation(Enum):
-    """What is computed of the events in a window; the text reads `<text> of <column>`."""
+    """What is computed of the events in a window."""
 
-    COUNT = "Number"
-    SUM = "Sum"
-    AVERAGE = "Mean"
-    VARIANCE = "Population variance"
-    MIN = "Smallest"
-    MAX = "Largest"
-    LAST = "Last value before the current event"
-    UNIQUE_COUNT = "Number of different values"
-    COUNT_SAME = "Number of events with the current event's value"
-    SECONDS_SINCE_LAST = "Seconds since the last event before the current one"
+    COUNT = "number"
+    SUM = "sum"
+    AVERAGE = "mean"
+    VARIANCE = "population variance"
+    MIN = "smallest value"
+    MAX = "largest value"
+    LAST = "last value before the current event"
+    UNIQUE_COUNT = "number of different values"
+    COUNT_SAME = "number of events with the current event's value"
+    SECONDS_SINCE_LAST = "seconds since the last event before the current one"
 
 
 _TAKES: dict[Operation, tuple[Any, ...]] = {
@@ -90,20 +90,30 @@ class Aggregation:
 
 @dataclass(frozen=True)
 class Output:
-    """One value that the kernel computes for a transaction."""
+    """One value that the kernel computes for a transaction: an aggregation over one of its windows, none for a profile's."""
 
     name: str
-    meaning: str
-    feature: bool
+    aggregation: Aggregation
+    window: timedelta | None
+
+    @property
+    def feature(self) -> bool:
+        """Whether it is a feature, and not only what ROW_FEATURES are made of."""
+        return self.aggregation.feature
 
 
 @dataclass(frozen=True)
 class RowFeature:
-    """A feature of one row: a Spark SQL expression over the transaction's fields and what the kernel computed."""
+    """A feature of one row: a Spark SQL expression over the transaction's fields and what the kernel computed.
+
+    `absent` is where it has no value; never, if that is empty.
+    """
 
     name: str
     expression: str
     meaning: str
+    unit: str
+    absent: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +139,7 @@ class GroupBy:
     @cached_property
     def outputs(self) -> tuple[Output, ...]:
         """What the kernel computes, in its order."""
-        return tuple(Output(self._name(one, window), self._meaning(one, window), one.feature) for one, window in self._windowed())
+        return tuple(Output(self._name(one, window), one, window) for one, window in self._windowed())
 
     @cached_property
     def plan(self) -> str:
@@ -211,19 +221,6 @@ class GroupBy:
         parts += [short(window) if window else "", f"delay_{short(one.delay)}" if one.delay else ""]
         return "_".join(filter(None, parts))
 
-    def _meaning(self, one: Aggregation, window: timedelta | None) -> str:
-        what = one.operation.value + (f": {one.column}" if one.column else "")
-        kind = KINDS[one.of]
-        which = f"{one.where.name} " if one.where else ""
-        if window is None:
-            return f"{what} of the {self.name}'s newest {kind} that has arrived"
-        events = "labels known by then, of transactions" if one.of is Label else f"{which}transactions"
-        if one.of is Label and one.where:
-            events = f"labels known by then that say {one.where.name}, of transactions"
-        start = f"t - {short(one.delay)} - {short(window)}" if one.delay else f"t - {short(window)}"
-        end = f"t - {short(one.delay)}" if one.delay else "t"
-        return f"{what}; the {self.name}'s {events} in ({start}, {end}]"
-
     def _check(self, one: Aggregation) -> None:
         where = f"{self.name}: {one.operation.name}" + (f" of {one.column}" if one.column else "")
         self._check_fields(one, where)
@@ -274,6 +271,14 @@ def short(span: timedelta) -> str:
         if span % length == timedelta(0) and span:
             return f"{span // length}{unit}"
     return f"{span // timedelta(microseconds=1)}us" if span else "0s"
+
+
+def spoken(span: timedelta) -> str:
+    """Returns a span as sentences have it after "the last": 10 minutes, hour, 30 days."""
+    for word, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
+        if span % length == timedelta(0):
+            return word if span == length else f"{span // length} {word}s"
+    return f"{span.total_seconds():g} seconds"
 
 
 def distance_km(latitude: str, longitude: str, to_latitude: str, to_longitude: str) -> str:

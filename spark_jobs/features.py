@@ -1,8 +1,14 @@
 """What the model and the rules know about a transaction besides its own fields: one definition, read by stream and training.
 
-The vocabulary is Chronon's: a GroupBy keeps the events of one key and aggregates them over windows. Windows are exact, per event,
-trailing, in event time: (t - w, t], the current event included; with a delay: (t - d - w, t - d]. An event sees what had arrived
-before it and is not younger than itself; ties at one instant are ordered by transaction_id. docs/reference/features.md lists all.
+docs/reference/features.md lists all.
+
+The vocabulary is Chronon's: a GroupBy keeps the events of one key and aggregates them over windows.
+
+- Windows are exact, per event, trailing, in event time: (t - w, t], the current event included; with a delay: (t - d - w, t - d].
+- An event sees what had arrived before it and is not younger than itself. In batch the order of arrival is event_time for
+  transactions and labelled_at for labels; in the stream it is the order of processing. A late event is inserted at its own time.
+- Ties at one instant are ordered by transaction_id. A repeat, of the same event_time and transaction_id, changes nothing.
+- A key's events are forgotten once its newest transaction is the longest window and its delay ahead of them; a profile stays.
 """
 
 import hashlib
@@ -20,6 +26,8 @@ from spark_jobs.aggregations import (
     distance_km,
     hours,
     minutes,
+    short,
+    spoken,
 )
 
 COUNT, SUM, AVERAGE, VARIANCE, MAX = Operation.COUNT, Operation.SUM, Operation.AVERAGE, Operation.VARIANCE, Operation.MAX
@@ -93,68 +101,87 @@ def _past_mean(window: str) -> str:
 _SINCE_LAST_H = "nullif(card_seconds_since_last_30d, 0) / 3600"
 _JOURNEY_KM = distance_km("card_last_latitude_30d", "card_last_longitude_30d", "latitude", "longitude")
 
+YES_OR_NO = "1 or 0"
+
 ROW_FEATURES = (
     RowFeature(
         "is_weekend",
         "weekday(event_time) >= 5",
-        "Saturday or Sunday, UTC (Fraud Detection Handbook, TX_DURING_WEEKEND)",
+        "Whether it is Saturday or Sunday, UTC (Fraud Detection Handbook, TX_DURING_WEEKEND)",
+        YES_OR_NO,
     ),
     RowFeature(
         "is_night",
         "hour(event_time) <= 6",
-        "Hour 0 to 6, UTC (Fraud Detection Handbook, TX_DURING_NIGHT, as its code has it)",
+        "Whether the hour is 0 to 6, UTC (Fraud Detection Handbook, TX_DURING_NIGHT, as its code has it)",
+        YES_OR_NO,
     ),
     *(
         RowFeature(
-            f"terminal_risk_{window}",
-            _risk(window),
-            f"Share of frauds among the terminal's transactions of {window} that are 7 days old or older; 0 where there are none"
-            + (f" (Fraud Detection Handbook, TERMINAL_ID_RISK_{window[:-1]}DAY_WINDOW)" if window in ("1d", "7d", "30d") else ""),
+            f"terminal_risk_{short(window)}",
+            _risk(short(window)),
+            f"Share known to be fraud of the terminal's transactions in the {spoken(window)} that ended 7 days before; 0 if none"
+            + (f" (Fraud Detection Handbook, TERMINAL_ID_RISK_{window.days}DAY_WINDOW)" if window.days in (1, 7, 30) else ""),
+            "0 to 1",
         )
-        for window in ("1d", "7d", "14d", "28d", "30d")
+        for window in (days(1), days(7), days(14), days(28), days(30))
     ),
     *(
         RowFeature(
-            f"amount_to_past_mean_{window}",
-            f"amount / nullif({_past_mean(window)}, 0)",
-            f"Amount divided by the mean of the card's earlier amounts of {window}; absent where there are none",
+            f"amount_to_past_mean_{short(window)}",
+            f"amount / nullif({_past_mean(short(window))}, 0)",
+            f"The amount divided by the mean of the card's earlier amounts in the last {spoken(window)}",
+            "ratio",
+            "there are none, or all are 0",
         )
-        for window in ("7d", "30d")
+        for window in (days(7), days(30))
     ),
     *(
         RowFeature(
-            f"amount_z_score_{window}",
-            f"(amount - card_average_amount_{window}) / nullif(sqrt(card_variance_amount_{window}), 0)",
-            f"Standard deviations between amount and the card's mean of {window}, itself included; absent where all are equal",
+            f"amount_z_score_{short(window)}",
+            f"(amount - card_average_amount_{short(window)}) / nullif(sqrt(card_variance_amount_{short(window)}), 0)",
+            f"How far the amount lies above the mean of the card's amounts in the last {spoken(window)}, this one included",
+            "standard deviations",
+            "all amounts are equal",
         )
-        for window in ("7d", "30d")
+        for window in (days(7), days(30))
     ),
     RowFeature(
         "amount_to_terminal_mean_30d",
         "amount / nullif(terminal_average_amount_30d, 0)",
-        "Amount divided by the mean amount at the terminal in 30d, itself included",
+        "The amount divided by the mean amount at the terminal in the last 30 days, this one included",
+        "ratio",
+        "all amounts are 0",
     ),
     RowFeature(
         "speed_kmh",
         f"{_JOURNEY_KM} / ({_SINCE_LAST_H})",
-        "Speed of a journey from the card's last purchase with a place to this one; absent where there is no time between them",
+        "Speed of a journey from the card's last purchase with a place to this one",
+        "km/h",
+        "one of the places is not known, or no time lies between them",
     ),
     RowFeature(
         "home_distance_km",
         distance_km("card_last_home_latitude", "card_last_home_longitude", "latitude", "longitude"),
-        "Distance from the holder's home, along a great circle; absent where one of the places is not known",
+        "Distance from the holder's home, along a great circle",
+        "km",
+        "one of the places is not known",
     ),
     RowFeature(
         "account_age_days",
         "unix_date(date(event_time)) - card_last_signup_date",
-        "Days since the holder's first day as a customer; absent before the profile has arrived",
+        "Days since the holder's first day as a customer",
+        "days",
+        "the profile has not arrived",
     ),
     RowFeature(
         "terminal_age_days",
         "unix_date(date(event_time)) - terminal_last_onboarding_date",
-        "Days since the terminal's first day of acceptance; absent before the profile has arrived",
+        "Days since the terminal's first day of acceptance",
+        "days",
+        "the profile has not arrived",
     ),
-    RowFeature("is_vpn", "vpn", "Whether the address belongs to a VPN or proxy; absent where there is no address"),
+    RowFeature("is_vpn", "vpn", "Whether the address belongs to a VPN or proxy", YES_OR_NO, "there is no address"),
 )
 """Spark SQL over the transaction's fields and all aggregations."""
 

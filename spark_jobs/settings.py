@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
 
@@ -177,3 +177,17 @@ class DetectorSettings(Settings):
         """The s3a:// URLs that the detector writes to."""
         places = (self.checkpoint, *(sink.path for sink in self.sinks.values() if isinstance(sink, ParquetSink)))
         return tuple(place for place in places if place.startswith("s3a://"))
+
+
+class ExplainSettings(DetectorSettings):
+    """Shows what a checkpoint holds of one card or terminal.
+
+    It takes the detector's settings, so that the detector's own file can be given, and uses checkpoint, s3 and spark.conf.
+    """
+
+    key: str = Field(min_length=1, description="The card or terminal, as card_id or terminal_id has it in transactions")
+    group: Literal["card", "terminal"] = Field("card", description="What the key is")
+    at: AwareDatetime | None = Field(
+        None, description="Where the windows end, such as 2026-11-24T10:00:00Z; null: the newest event of the key"
+    )
+    output: Literal["table", "json"] = Field("table", description="For people, or for scripts")

@@ -46,7 +46,7 @@ def test_names_are_unique() -> None:
     with pytest.raises(InvalidFeature, match="card_count_1h"):
         group(COUNT, COUNT)
     with pytest.raises(InvalidFeature, match="amount"):
-        check_row_features([RowFeature("amount", "1", "One")], Transaction.__slots__)
+        check_row_features([RowFeature("amount", "1", "One", "ratio")], Transaction.__slots__)
 
 
 def test_names_say_what_is_computed() -> None:
