@@ -75,6 +75,7 @@ CARD = GroupBy(
         Aggregation(COUNT_SAME, "device_id", windows=(days(30),)),
         Aggregation(COUNT_SAME, "terminal_id", windows=(days(30),)),
         Aggregation(SECONDS_SINCE_LAST, windows=(days(30),)),
+        Aggregation(SECONDS_SINCE_LAST, "latitude", windows=(days(30),), feature=False),
         Aggregation(LAST, "latitude", windows=(days(30),), feature=False),
         Aggregation(LAST, "longitude", windows=(days(30),), feature=False),
         Aggregation(LAST, "home_latitude", of=Customer, feature=False),
@@ -98,7 +99,7 @@ def _past_mean(window: str) -> str:
     return f"((card_average_amount_{window} * {count} - amount) / nullif({count} - 1, 0))"
 
 
-_SINCE_LAST_H = "nullif(card_seconds_since_last_30d, 0) / 3600"
+_SINCE_LAST_H = "nullif(card_seconds_since_last_latitude_30d, 0) / 3600"
 _JOURNEY_KM = distance_km("card_last_latitude_30d", "card_last_longitude_30d", "latitude", "longitude")
 
 YES_OR_NO = "1 or 0"

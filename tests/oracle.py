@@ -102,6 +102,10 @@ def _card(rows: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
     yield "card_seconds_since_last_30d", keyed.back(np.where(previous >= first, since, np.nan))
     located = keyed.sorted(rows["latitude"].notna())
     last = _last(located, keyed.here)
+    yield (
+        "card_seconds_since_last_latitude_30d",
+        keyed.back(np.where(last >= first, (keyed.places - keyed.places[last]) / 1e6, np.nan)),
+    )
     for name in ("latitude", "longitude"):
         values = keyed.sorted(rows[name])[last]
         yield f"card_last_{name}_30d", keyed.back(np.where(last >= first, values, np.nan))
@@ -128,7 +132,7 @@ def _by_row(
         yield f"amount_z_score_{name}", (amount - mean) / np.where(deviation == 0, np.nan, deviation)
     yield "amount_to_terminal_mean_30d", amount / found["terminal_average_amount_30d"]
     place = (rows["latitude"].to_numpy(float), rows["longitude"].to_numpy(float))
-    hours = found["card_seconds_since_last_30d"] / 3600
+    hours = found["card_seconds_since_last_latitude_30d"] / 3600
     journey = _distance(found["card_last_latitude_30d"], found["card_last_longitude_30d"], *place)
     yield "speed_kmh", journey / np.where(hours == 0, np.nan, hours)
     holder = rows[["card_id"]].merge(customers, on="card_id", how="left")

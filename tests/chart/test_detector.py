@@ -100,7 +100,9 @@ def test_rocksdb_has_half_of_what_is_not_heap(runtime: str, memory: str, overhea
     assert overhead // 2 == limit
     if runtime != "kubeflow":
         assert settings["spark.executor.memoryOverhead"] == f"{overhead}m"
-    assert conf(console(runtime, values=f"detector: {{sparkConf: {{{MAX_STATE_MEMORY}: '64'}}}}"), runtime)[MAX_STATE_MEMORY] == "64"
+    assert (
+        conf(console(runtime, values=f"detector: {{sparkConf: {{{MAX_STATE_MEMORY}: '64'}}}}"), runtime)[MAX_STATE_MEMORY] == "64"
+    )
 
 
 @pytest.mark.parametrize("runtime", SUBMITTED)
@@ -109,7 +111,9 @@ def test_local_state_has_a_disk_of_a_size(runtime: str) -> None:
     # Spark takes a volume of such a name for its local folders, and mounts none of its own (its LocalDirsFeatureStep).
     assert settings[f"{STATE_DISK}.options.sizeLimit"] == "7Gi"
     mounted = settings[f"{STATE_DISK}.mount.path"]
-    assert mounted not in [one["mountPath"] for one in spark_pod(console(runtime), "executor").spec["containers"][0]["volumeMounts"]]
+    assert mounted not in [
+        one["mountPath"] for one in spark_pod(console(runtime), "executor").spec["containers"][0]["volumeMounts"]
+    ]
 
 
 def test_executors_and_slots_are_those_of_the_values() -> None:

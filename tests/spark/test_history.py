@@ -77,6 +77,7 @@ def test_profiles_a_journey_and_a_device(raw: Callable[..., DataFrame]) -> None:
         paid("a", **place, device_id="mine"),
         paid("b", timedelta(hours=1), latitude=49.0, longitude=2.0, device_id="new"),
         paid("c", timedelta(hours=2), latitude=None, longitude=None, device_id="mine"),
+        paid("d", timedelta(hours=3), latitude=48.0, longitude=2.0),
     )
     assert found["a"]["account_age_days"] == 100
     assert found["a"]["terminal_age_days"] == 5
@@ -84,6 +85,7 @@ def test_profiles_a_journey_and_a_device(raw: Callable[..., DataFrame]) -> None:
     assert "speed_kmh" not in found["a"]
     assert found["b"]["home_distance_km"] == pytest.approx(111.2, abs=0.1)
     assert found["b"]["speed_kmh"] == pytest.approx(111.2, abs=0.1)
+    assert found["d"]["speed_kmh"] == pytest.approx(111.2 / 2, abs=0.1), "since the last purchase with a place, two hours ago"
     assert (found["b"]["card_count_same_device_id_30d"], found["c"]["card_count_same_device_id_30d"]) == (1, 2)
     assert not {"speed_kmh", "home_distance_km"} & found["c"].keys(), "no place, no distance"
 
