@@ -51,7 +51,7 @@ def test_a_label_counts_from_when_it_was_known(raw: Callable[..., DataFrame]) ->
         )
         return TOPICS.labels, encode(one)
 
-    now = days(8)
+    now = days(7) + timedelta(hours=12)
     found = featured(raw, paid("old"), paid("now", now), label(now))
     assert found["now"]["terminal_fraud_count_1d_delay_7d"] == 1
     assert found["now"]["terminal_risk_1d"] == 1
