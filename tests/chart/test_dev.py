@@ -104,6 +104,7 @@ echo "{name} $*" >>"$CALLS"
 case "{name} $*" in
 *" info"*) exit {works} ;;
 *crictl*) exit 1 ;;
+*" /dev/stdin "*) while read -r line; do :; done ;; # whoever writes to it must not be cut off
 "cluster env") echo "export KUBECONFIG=of-the-cluster" ;;
 helm* | "kind create"* | "kind export"*) echo "KUBECONFIG $KUBECONFIG" >>"$CALLS" ;;
 esac
