@@ -42,16 +42,15 @@ SASL = "kafka: {securityProtocol: SASL_SSL}"
         ),
         (
             "{topics: {partitions: 3}, detector: {config: {trigger: {mode: realTime}}, executor: {instances: 1, slots: 11}}}",
-            "detector.config.state_partitions (2) for each of the two stateful steps: 12. detector.executor has instances x slots = 11",
+            "state_partitions (2) for each of the two stateful steps: 12. detector.executor has instances x slots = 11",
         ),
         (
             "detector: {config: {trigger: {mode: realTime}, state_partitions: 3}, executor: {instances: 1, slots: 11}}",
-            "detector.config.state_partitions (3) for each of the two stateful steps: 12. detector.executor has instances x slots = 11",
+            "state_partitions (3) for each of the two stateful steps: 12. detector.executor has instances x slots = 11",
         ),
         (
             "detector: {config: {state_partitions: 7}, executor: {memory: 1Gi}}",
-            "Each executor has 14 state stores (2 x detector.config.state_partitions / detector.executor.instances), and for all of them"
-            " 205 MiB",
+            "(2 x detector.config.state_partitions / detector.executor.instances), and for all of them 205 MiB, a fifth",
         ),
         (
             "detector: {sparkConf: {spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB: '500'}, executor: {memory: 1Gi}}",
