@@ -8,7 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-COPY_JARS := mvn --quiet --batch-mode --no-transfer-progress --strict-checksums -Dstyle.color=never \
+MVN := mvn --quiet --batch-mode --no-transfer-progress --strict-checksums -Dstyle.color=never
+COPY_JARS := $(MVN) \
 	org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url
@@ -18,6 +19,10 @@ KAFKA_STAMP := .runtime/kafka/.installed
 S3_STAMP := .runtime/s3/.installed
 CONNECTOR_STAMP := .runtime/spark-connector/.installed
 SPARK_S3_STAMP := .runtime/spark-s3/.installed
+KERNEL_STAMP := .runtime/kernel/.installed
+# The folders too: their time tells that a file has gone.
+KERNEL_SOURCES := kernel/pom.xml $(shell find kernel/src/main)
+PYSPARK_JARS := "$$($(BIN)/python -c 'import pyspark, os; print(os.path.dirname(pyspark.__file__))')/jars"
 CHART_TOOLS := $(CURDIR)/.runtime/chart-tools
 export PATH := $(CHART_TOOLS):$(PATH)
 
@@ -45,7 +50,7 @@ cluster: chart-tools ## The same without Docker, by the script that CLUSTER name
 
 ##@ Set up
 .PHONY: setup
-setup: .runtime/.programs $(PYTHON_STAMP) $(KAFKA_STAMP) $(S3_STAMP) $(CONNECTOR_STAMP) $(SPARK_S3_STAMP) ## Install what is missing; does nothing the second time
+setup: .runtime/.programs $(PYTHON_STAMP) $(KAFKA_STAMP) $(S3_STAMP) $(CONNECTOR_STAMP) $(SPARK_S3_STAMP) $(KERNEL_STAMP) ## Install what is missing; does nothing the second time
 
 .runtime/.programs: local/programs.sh
 	@PYTHON=$(PYTHON) bash local/programs.sh
@@ -72,7 +77,21 @@ $(CONNECTOR_STAMP) $(SPARK_S3_STAMP): .runtime/spark-%/.installed: spark_jobs/%/
 	@rm -rf .runtime/spark-$*
 	@$(COPY_JARS) -f spark_jobs/$*/pom.xml -DoutputDirectory=$(CURDIR)/.runtime/spark-$*
 	@cd .runtime/spark-$* && sha256sum --check --quiet $(CURDIR)/spark_jobs/$*/jars.sha256
-	@cp .runtime/spark-$*/*.jar "$$($(BIN)/python -c 'import pyspark, os; print(os.path.dirname(pyspark.__file__))')/jars/"
+	@cp .runtime/spark-$*/*.jar $(PYSPARK_JARS)
+	@touch $@
+
+.PHONY: kernel
+kernel: $(KERNEL_STAMP) ## Build the kernel's jar, where kernel/ has changed; a part of setup
+
+# The old jar is removed, not written over: a Spark that runs keeps the file it has opened.
+$(KERNEL_STAMP): $(KERNEL_SOURCES) $(PYTHON_STAMP)
+	@echo "The kernel's jar into PySpark's"
+	@rm -rf .runtime/kernel kernel/target/fraud-kernel-*.jar
+	@$(MVN) -f kernel/pom.xml -Dmaven.test.skip=true package
+	@mkdir -p .runtime/kernel
+	@cp kernel/target/fraud-kernel-*.jar .runtime/kernel/
+	@rm -f $(PYSPARK_JARS)/fraud-kernel-*.jar
+	@cp .runtime/kernel/*.jar $(PYSPARK_JARS)
 	@touch $@
 
 .PHONY: lock
@@ -84,7 +103,7 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 
 ##@ Check it
 .PHONY: test
-test: lint chart-tools ## All that needs no cluster: lint, then every test
+test: lint test-kernel chart-tools ## All that needs no cluster: lint, then every test
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: lint
@@ -102,6 +121,10 @@ format: setup ## Format the code
 .PHONY: test-unit
 test-unit: setup ## Contract, settings, traffic: nothing is started
 	@$(BIN)/pytest tests/unit $(ARGS)
+
+.PHONY: test-kernel
+test-kernel: .runtime/.programs ## The kernel, in Java, against a brute-force oracle; prints what fails
+	@$(MVN) -f kernel/pom.xml test
 
 .PHONY: test-spark
 test-spark: setup ## Detector on a local Spark and a real Kafka
@@ -139,5 +162,6 @@ bench: setup ## Measure, and write docs/benchmarks.md; about twenty minutes, on 
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: schemas
-schemas: setup ## Write docs/reference/schemas anew from the contract
+schemas: setup ## Write docs/reference/schemas and features.md anew from the code
 	@$(BIN)/python -m contract.json_schema docs/reference/schemas
+	@$(BIN)/python -m spark_jobs.feature_reference docs/reference/features.md

@@ -66,6 +66,7 @@ LIMITS: dict[str, Json] = {
     "detector.driver.memory": MEMORY,
     "detector.executor.cpu": CPU,
     "detector.executor.memory": MEMORY,
+    "detector.executor.stateDisk": VOLUME,
     "detector.checkpoint.url": {"pattern": "^(s3a://.+)?$"},
     "detector.checkpoint.size": VOLUME,
     "detector.checkpoint.accessMode": {"enum": ["ReadWriteOnce", "ReadWriteMany"]},

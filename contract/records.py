@@ -91,7 +91,7 @@ class Scored:
     """What the detector thought of one transaction. Kafka key: card_id. A repeat is byte-identical."""
 
     transaction: Annotated[Transaction, "The transaction as it was read"]
-    features: Annotated[Mapping[str, float], "Every feature by name, as the model and the rules saw it"]
+    features: Annotated[Mapping[str, float], "Every feature by name, as the model and the rules saw it; absent ones are left out"]
     decision: Annotated[Decision, "approve, review or decline"]
     rules: Annotated[tuple[str, ...], "Names of the rules that fired"]
     ruleset_version: Annotated[str, "Hash of the rules in force"]

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-hash=$(find contract configuration producer spark_jobs requirements images -type f -not -path '*/__pycache__/*' -print0 |
+hash=$(find contract configuration kernel/pom.xml kernel/src/main producer spark_jobs requirements images -type f -not -path '*/__pycache__/*' -print0 |
     sort -z | xargs -0 sha256sum | sha256sum)
 tag=${1:-dev-${hash:0:12}}
 folders=("${@:2}")

@@ -23,6 +23,8 @@ from local.s3 import BUCKET
 from local.state import broker, home, s3
 from producer.topics import create_topics
 from producer.traffic import Kind
+from spark_jobs.feature_reference import described
+from spark_jobs.features import FEATURE_SET
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Real-time card-fraud detection on this machine.")
 app.add_typer(ilum.app, name="ilum")
@@ -120,17 +122,39 @@ def demo(
 @app.command(context_settings=PASS_ON)
 def produce(context: typer.Context) -> None:
     """Send traffic to the broker: `fraud produce --rate 100 --backfill 14d`. All options: `fraud produce --help`."""
-    _become("producer", "run", context.args)
+    _know_broker(context.args)
+    _become("producer", "run", *context.args)
 
 
 @app.command(context_settings=PASS_ON)
 def detect(context: typer.Context) -> None:
     """Run the detector on the broker: `fraud detect --trigger.mode realTime`. All options: `fraud detect --help`."""
-    store = s3()
-    if store.running:
-        for name, value in store.settings.items():
-            os.environ.setdefault(f"FRAUD_S3__{name.upper()}", str(value))
-    _become("spark_jobs.detect_fraud", None, context.args)
+    _know_s3()
+    _know_broker(context.args)
+    _become("spark_jobs.detect_fraud", *context.args)
+
+
+@app.command()
+def features(
+    explain: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Show what a checkpoint holds of this card or terminal.")
+    ] = None,
+    group: Annotated[Literal["card", "terminal"], typer.Option(help="What KEY is.")] = "card",
+    checkpoint: Annotated[str | None, typer.Option(help="The detector's checkpoint: a folder, or s3a:// URL.")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Where windows end: 2026-11-24T10:00:00Z; else KEY's newest event.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List all features; or, with --explain, what a checkpoint holds of one card or terminal, for support."""
+    if explain is None:
+        if checkpoint or at:
+            raise typer.BadParameter("--checkpoint and --at go with --explain KEY")
+        _list_features(as_json)
+        return
+    _know_s3()
+    options = {"key": explain, "group": group, "checkpoint": checkpoint, "at": at, "output": "json" if as_json else "table"}
+    _become("spark_jobs.explain_history", *(f"--{name}={value}" for name, value in options.items() if value is not None))
 
 
 @app.command()
@@ -160,13 +184,35 @@ def _place(endpoint: str, credentials: Path) -> str:
     return f"S3 runs at {endpoint}, bucket {BUCKET}, keys in {credentials}"
 
 
-def _become(module: str, program: str | None, arguments: list[str]) -> None:
-    """Replaces this process, so that signals reach the program itself. The laptop's broker is its default, a settings file wins."""
-    command = [sys.executable, "-m", module, *([program] if program else [])]
+def _list_features(as_json: bool) -> None:
+    found = [one for one in described() if one.feature]
+    if as_json:
+        out.print_json(data={"feature_set": FEATURE_SET, "features": [one.json() for one in found]})
+        return
+    table = Table("feature", "meaning", "unit", "absent where", title=f"Feature set {FEATURE_SET}")
+    for one in found:
+        table.add_row(one.name, one.sentence, one.unit, one.absent or "-")
+    out.print(table)
+
+
+def _know_broker(arguments: list[str]) -> None:
+    """Makes the laptop's broker the default of a program that is started from here; a settings file wins."""
     chosen = any(one.startswith(("--config", "--kafka", "--help", "-h")) for one in arguments)
     if not chosen and "FRAUD_CONFIG" not in os.environ:
         os.environ.setdefault("FRAUD_KAFKA__BOOTSTRAP_SERVERS", _address())
-    os.execv(sys.executable, [*command, *arguments])  # noqa: S606 no shell is wanted
+
+
+def _know_s3() -> None:
+    """Makes the laptop's S3 server, where it runs, the default of a program that is started from here."""
+    store = s3()
+    if store.running:
+        for name, value in store.settings.items():
+            os.environ.setdefault(f"FRAUD_S3__{name.upper()}", str(value))
+
+
+def _become(module: str, *arguments: str) -> None:
+    """Replaces this process, so that signals reach the program itself."""
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 no shell is wanted
 
 
 def _topic(connection: KafkaConnection, name: str) -> dict[str, Any]:

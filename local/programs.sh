@@ -7,7 +7,8 @@ missing=()
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || missing+=(python3)
 "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 java_major=$( { java -version 2>&1 || true; } | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)
-[ "${java_major:-0}" -ge 17 ] || missing+=(openjdk-17-jdk-headless)
+# The kernel is compiled: a JRE is not enough. Maven asks JAVA_HOME first.
+[ "${java_major:-0}" -ge 17 ] && command -v "${JAVA_HOME:+$JAVA_HOME/bin/}javac" >/dev/null || missing+=(openjdk-17-jdk-headless)
 command -v mvn >/dev/null || missing+=(maven)
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from configuration import FraudDetectionError, report, stop_signals
-from spark_jobs import failures, session, sources
+from spark_jobs import checkpoint, failures, session, sources
 from spark_jobs.errors import TooFewSlots, UnusableCheckpoint, UnusableFolder
 from spark_jobs.metrics import StreamMetrics, observed, serve
 from spark_jobs.pipeline import detect
@@ -69,7 +69,7 @@ def run(settings: DetectorSettings) -> None:
     registry = CollectorRegistry()
     if settings.metrics.port:
         serve(registry, settings.metrics.host, settings.metrics.port)
-    slots = partitions + 1 if isinstance(settings.trigger, RealTimeTrigger) else 1
+    slots = settings.slots(partitions)
     spark = session.build("detect_fraud", settings.spark, settings.s3, slots, settings.log_dir)
     metrics = StreamMetrics(registry)
     spark.streams.addListener(metrics)
@@ -77,7 +77,7 @@ def run(settings: DetectorSettings) -> None:
         session.require_storage(spark, settings.s3a_paths)
         with stop_signals() as stop_asked:  # after Spark's start, which sets a SIGINT handler of PySpark's own
             if isinstance(settings.trigger, RealTimeTrigger):
-                _check_slots(spark, partitions)
+                _check_slots(spark, slots)
             stream(spark, settings, stop_asked, metrics.progressed)
         log.info("detector stopped")
     finally:
@@ -90,6 +90,8 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
+    checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
+    spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
     decided = observed(_decided(spark, settings))
     with _console(settings):
         query = _start(decided, settings)
@@ -192,12 +194,13 @@ def _check_checkpoint(checkpoint: str) -> None:
     raise UnusableCheckpoint(f"The checkpoint {checkpoint} is a file, not a folder", "Name a folder under `checkpoint`.")
 
 
-def _check_slots(spark: SparkSession, partitions: int) -> None:
+def _check_slots(spark: SparkSession, needed: int) -> None:
     slots = spark.sparkContext.defaultParallelism
-    if slots < partitions:
+    if slots < needed:
         raise TooFewSlots(
-            f"Real-time mode reads {partitions} partitions with one task each, all at once; Spark has {slots} task slots",
-            "Give it more cores (spark.master, executors), or use trigger.mode microBatch.",
+            "Real-time mode runs all tasks at once, one for each partition of the input topics and `state_partitions` for each of "
+            f"two stateful steps, {needed} together; Spark has {slots} task slots",
+            "Give it more cores (spark.master, executors), fewer state_partitions, or use trigger.mode microBatch.",
         )
 
 

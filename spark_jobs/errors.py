@@ -15,6 +15,14 @@ class UnusableCheckpoint(FraudDetectionError):
     """The checkpoint cannot be read or written, or belongs to something else."""
 
 
+class NoHistory(FraudDetectionError):
+    """The checkpoint's state has nothing of a key, or nothing at all."""
+
+
+class InvalidFeature(FraudDetectionError):
+    """A feature's definition is wrong; found when `spark_jobs.features` is imported."""
+
+
 class RecordsExpired(FraudDetectionError):
     """Kafka no longer has records that the stream has not read."""
 

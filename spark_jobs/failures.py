@@ -26,13 +26,13 @@ def explain(error: Exception, checkpoint: str, log_dir: Path | None) -> FraudDet
         )
     if checkpoint.rpartition("://")[2] in _message(error):
         return unusable_checkpoint(error, checkpoint, log_dir)
-    return QueryFailed(f"Spark ended: {_cause(error)}", f"Nothing is lost: the next start goes on from the checkpoint. {trace}")
+    return QueryFailed(f"Spark ended: {cause(error)}", f"Nothing is lost: the next start goes on from the checkpoint. {trace}")
 
 
 def unusable_checkpoint(error: Exception, checkpoint: str, log_dir: Path | None) -> UnusableCheckpoint:
     """Returns the error to report where Spark could not begin to use the checkpoint."""
     return UnusableCheckpoint(
-        f"The checkpoint {checkpoint} cannot be used: {_cause(error)}",
+        f"The checkpoint {checkpoint} cannot be used: {cause(error)}",
         f"Restore it, or name a new folder: the detector then reads all topics from the beginning again. {trace_advice(log_dir)}",
     )
 
@@ -56,8 +56,8 @@ def _message(error: Exception) -> str:
     return str(error).partition("=== Streaming Query ===")[0].partition("\n\tat ")[0]
 
 
-def _cause(error: Exception) -> str:
-    """Returns the innermost cause in one line."""
+def cause(error: Exception) -> str:
+    """Returns the innermost cause of what Spark raised, in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     java = [line.removeprefix(": ") for line in lines if line.startswith(": ")]  # py4j puts what Java says on its second line

@@ -1,7 +1,7 @@
 """The product on one page: what happens to a Kafka record on its way to a decision.
 
-    decode ──► features ──────────────────────────► score ──► decide ──► egress
-               row-wise │ per terminal │ per card
+    decode ──► history ───────────────► derive ──► score ──► decide ──► egress
+               per terminal │ per card  features
 
 Every step is a DataFrame function, the same in real-time mode, in micro-batches and in the trainer's batch. Labels, customers and
 merchants travel the same way as transactions: they change the history that later transactions see, and give no record of their
@@ -15,9 +15,11 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 
 from contract import Topics
+from spark_jobs.features import CARD, TERMINAL
 from spark_jobs.transforms.decide import Rule, decide
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.derive import derive
+from spark_jobs.transforms.history import history
 
 
 def detect(
@@ -25,7 +27,11 @@ def detect(
 ) -> DataFrame:
     """Returns one decided event for each record of `raw`, the columns of Spark's Kafka source, headers included."""
     events = decode(raw, topics, max_bytes, max_future, max_age)
-    # History per terminal, then per card, goes here: two stateful steps that add to what `derive` sees.
-    featured = derive(events)
+    featured = features(events)
     # The model's score goes here: one column more for `decide`.
     return decide(featured, rules)
+
+
+def features(events: DataFrame) -> DataFrame:
+    """Returns the events, a stream's or a batch's, with `features`: all that is known of a transaction when it arrives."""
+    return derive(history(history(events, TERMINAL), CARD))

@@ -19,6 +19,7 @@ CONF = {
     "spark.sql.ansi.enabled": "false",
     # Real-time mode refuses adaptive execution; streaming batches gain nothing from it.
     "spark.sql.adaptive.enabled": "false",
+    # Of a batch; a stream takes settings.state_partitions.
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.streaming.metricsEnabled": "true",
     "spark.sql.streaming.numRecentProgressUpdates": "20",
@@ -38,6 +39,7 @@ CONF = {
     "spark.sql.streaming.ui.retainedQueries": "5",
 }
 
+KERNEL = "frauddetection.spark.History"
 KAFKA_SOURCE = "org.apache.spark.sql.kafka010.KafkaSourceProvider"
 S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 SDK_CHAIN = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
@@ -74,7 +76,10 @@ def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None) -> 
     for key, value in conf.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
-    _require_class(session, KAFKA_SOURCE, "Spark's Kafka connector", "connector")
+    _require_class(
+        session, KAFKA_SOURCE, "Spark's Kafka connector", "it puts the jars of spark_jobs/connector/pom.xml beside PySpark's own"
+    )
+    _require_class(session, KERNEL, "The kernel", "it builds kernel/ and puts its jar beside PySpark's own")
     return session
 
 
@@ -87,7 +92,7 @@ def require_storage(session: SparkSession, urls: Sequence[str]) -> None:
     """
     jvm: Any = session.sparkContext._jvm
     if urls:
-        _require_class(session, S3A, "Spark's S3 client", "s3")
+        _require_class(session, S3A, "Spark's S3 client", "it puts the jars of spark_jobs/s3/pom.xml beside PySpark's own")
     for url in urls:
         path = jvm.org.apache.hadoop.fs.Path(url)
         try:
@@ -123,13 +128,10 @@ def _submitted() -> bool:
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
-def _require_class(session: SparkSession, name: str, what: str, folder: str) -> None:
+def _require_class(session: SparkSession, name: str, what: str, setup: str) -> None:
     jvm: Any = session.sparkContext._jvm
     try:
         jvm.org.apache.spark.util.Utils.classForName(name, True, False)
     except Exception:  # py4j wraps what Java throws
         session.stop()
-        raise MissingConnector(
-            f"{what} is not on the class path",
-            f"Run `make setup`: it puts the jars of spark_jobs/{folder}/pom.xml beside PySpark's own.",
-        ) from None
+        raise MissingConnector(f"{what} is not on the class path", f"Run `make setup`: {setup}.") from None

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
 
@@ -129,6 +129,12 @@ class DetectorSettings(Settings):
         "checkpoints/detect_fraud", description="Where the stream keeps its place, a folder or s3a:// URL; one a detector"
     )
     max_offsets: int = Field(100_000, ge=1, description="Most records a batch reads; real-time mode takes each record as it comes")
+    state_partitions: int = Field(
+        2,
+        ge=1,
+        le=1_000,
+        description="Tasks of each of the two stateful steps, history per terminal and card; fixed for a checkpoint's life",
+    )
     limits: Limits = Field(Limits(), description="What an input record may be before it is rejected")
     rules: dict[str, Rule] = Field({}, description="Rules by name")
     sinks: dict[str, Sink] = Field(
@@ -159,8 +165,29 @@ class DetectorSettings(Settings):
             )
         return self
 
+    def slots(self, partitions: int) -> int:
+        """Returns how many task slots the query needs at once, where its input topics have so many partitions.
+
+        In real-time mode the tasks of all stages run at once: one a partition, then those of the two stateful steps.
+        """
+        return partitions + 2 * self.state_partitions if isinstance(self.trigger, RealTimeTrigger) else 1
+
     @property
     def s3a_paths(self) -> tuple[str, ...]:
         """The s3a:// URLs that the detector writes to."""
         places = (self.checkpoint, *(sink.path for sink in self.sinks.values() if isinstance(sink, ParquetSink)))
         return tuple(place for place in places if place.startswith("s3a://"))
+
+
+class ExplainSettings(DetectorSettings):
+    """Shows what a checkpoint holds of one card or terminal.
+
+    It takes the detector's settings, so that the detector's own file can be given, and uses checkpoint, s3 and spark.conf.
+    """
+
+    key: str = Field(min_length=1, description="The card or terminal, as card_id or terminal_id has it in transactions")
+    group: Literal["card", "terminal"] = Field("card", description="What the key is")
+    at: AwareDatetime | None = Field(
+        None, description="Where the windows end, such as 2026-11-24T10:00:00Z; null: the newest event of the key"
+    )
+    output: Literal["table", "json"] = Field("table", description="For people, or for scripts")

@@ -1,10 +1,15 @@
-"""Kafka as the detector reads it: one source for all topics, checked before Spark is started."""
+"""What the jobs read: Kafka, one source for all topics and checked before Spark is started; and folders of Parquet."""
+
+from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from configuration import KafkaConnection, require_topics
 from contract import Topics
+from spark_jobs.schema import schema
 from spark_jobs.settings import RealTimeTrigger, Trigger
+from spark_jobs.transforms.decode import KINDS, SOURCE
 
 
 def count_partitions(connection: KafkaConnection, topics: Topics) -> int:
@@ -34,3 +39,28 @@ def read_stream(
     if not isinstance(trigger, RealTimeTrigger):  # which takes each record as it comes, and refuses the option
         reader = reader.option("maxOffsetsPerTrigger", max_offsets)
     return reader.load()
+
+
+def read_history(session: SparkSession, folder: str) -> DataFrame:
+    """Returns the records of a data set as events, the columns of `transforms.decode`.
+
+    FOLDER/{transactions,labels,customers,merchants}/*.parquet, as `python -m producer dataset` writes them. Fields that it lacks
+    are null, columns that the contract does not know are left out.
+    """
+    events = [_events(session, f"{folder}/{kind}s", kind, record) for kind, record in KINDS.items()]
+    return reduce(DataFrame.unionByName, events)
+
+
+def _events(session: SparkSession, folder: str, kind: str, record: type) -> DataFrame:
+    rows = session.read.schema(schema(record)).parquet(folder)
+    structs = (
+        F.struct("*").alias(name) if name == kind else F.lit(None).cast(schema(other)).alias(name) for name, other in KINDS.items()
+    )
+    time = "updated_at" if kind in ("customer", "merchant") else "labelled_at" if kind == "label" else "event_time"
+    return rows.select(
+        F.lit(kind).alias("kind"),
+        F.col(time).alias("ingest_time"),
+        *structs,
+        F.lit(None).cast("array<string>").alias("reasons"),
+        F.lit(None).cast(SOURCE).alias("source"),
+    )

@@ -36,6 +36,12 @@ REASON_CODES: Mapping[str, str] = {
 }
 """Every reason code that a rejected record can bear, up to the colon, with its meaning."""
 
+SOURCE = (
+    "struct<topic:string,partition:int,offset:bigint,timestamp:timestamp,key:binary,value:binary,"
+    "headers:array<struct<key:string,value:binary>>>"
+)
+"""Type of an event's `source`."""
+
 _JSON_OPTIONS = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 _END = "_end"
 

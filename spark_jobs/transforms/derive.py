@@ -1,13 +1,18 @@
-"""Row-wise features: what a transaction tells by itself."""
+"""Features: what the transaction tells by itself and together with its history."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.features import ROW_FEATURES
+from spark_jobs.features import GROUPS, ROW_FEATURES
 
 
 def derive(events: DataFrame) -> DataFrame:
-    """Returns the events with `features`, a struct of doubles in the order of ROW_FEATURES; null where there is no transaction."""
-    flat = events.select(F.struct("*").alias("_event"), "transaction.*")
-    features = F.struct(*(F.expr(feature.expression).cast("double").alias(feature.name) for feature in ROW_FEATURES))
-    return flat.select("_event.*", features.alias("features"))
+    """Returns the events with `features`, a struct of doubles in the order of FEATURE_COLUMNS; null where there is no transaction.
+
+    The groups' own columns are gone: what of them is a feature stands in `features`.
+    """
+    groups = [group.name for group in GROUPS]
+    flat = events.select(F.struct("*").alias("_event"), "transaction.*", *(f"{name}.*" for name in groups))
+    by_row = (F.expr(feature.expression).cast("double").alias(feature.name) for feature in ROW_FEATURES)
+    kept = (one.name for group in GROUPS for one in group.outputs if one.feature)
+    return flat.select("_event.*", F.struct(*by_row, *kept).alias("features")).drop(*groups)

@@ -15,6 +15,10 @@ DENIED = re.compile(
 """What Kubeflow's webhook (2.5.2) refuses in sparkConf."""
 
 
+MAX_STATE_MEMORY = "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB"
+STATE_DISK = "spark.kubernetes.executor.volumes.emptyDir.spark-local-dir-1"
+
+
 def console(runtime: str, *arguments: str, values: str | None = None) -> tuple[Object, ...]:
     return objects("--values", "values-console.yaml", "--set", f"runtime={runtime}", *arguments, values=values)
 
@@ -86,6 +90,30 @@ def test_heap_and_overhead_are_the_pods_memory(values: str, total: int) -> None:
     assert conf(found, "none")["spark.driver.memory"] == f"{heap}m"
     resources = spark_pod(found, "driver").spec["containers"][0]["resources"]
     assert resources["limits"]["memory"] == resources["requests"]["memory"] == f"{total}Mi"
+
+
+@pytest.mark.parametrize("runtime", SUBMITTED)
+@pytest.mark.parametrize(("memory", "overhead"), [("1Gi", 410), ("1280Mi", 512), ("2Gi", 820), ("8Gi", 3277)])
+def test_rocksdb_has_half_of_what_is_not_heap(runtime: str, memory: str, overhead: int) -> None:
+    settings = conf(console(runtime, "--set", f"detector.executor.memory={memory}"), runtime)
+    limit = int(settings[MAX_STATE_MEMORY])
+    assert overhead // 2 == limit
+    if runtime != "kubeflow":
+        assert settings["spark.executor.memoryOverhead"] == f"{overhead}m"
+    assert (
+        conf(console(runtime, values=f"detector: {{sparkConf: {{{MAX_STATE_MEMORY}: '64'}}}}"), runtime)[MAX_STATE_MEMORY] == "64"
+    )
+
+
+@pytest.mark.parametrize("runtime", SUBMITTED)
+def test_local_state_has_a_disk_of_a_size(runtime: str) -> None:
+    settings = conf(console(runtime, "--set", "detector.executor.stateDisk=7Gi"), runtime)
+    # Spark takes a volume of such a name for its local folders, and mounts none of its own (its LocalDirsFeatureStep).
+    assert settings[f"{STATE_DISK}.options.sizeLimit"] == "7Gi"
+    mounted = settings[f"{STATE_DISK}.mount.path"]
+    assert mounted not in [
+        one["mountPath"] for one in spark_pod(console(runtime), "executor").spec["containers"][0]["volumeMounts"]
+    ]
 
 
 def test_executors_and_slots_are_those_of_the_values() -> None:
@@ -166,4 +194,6 @@ def test_ilum_is_told_all_and_can_split_it() -> None:
     for role in ("driver", "executor"):
         assert settings[f"spark.kubernetes.{role}.secrets.fraud-detector"] == "/etc/kafka/user"
         assert settings[f"spark.kubernetes.{role}.volumes.persistentVolumeClaim.checkpoints.mount.path"] == "/checkpoints"
+    assert settings[f"{STATE_DISK}.options.sizeLimit"] == "20Gi"
+    assert settings[MAX_STATE_MEMORY] == "410"
     assert told["args"].split(";") == ["--config", "detector.yaml"]

@@ -104,6 +104,7 @@ echo "{name} $*" >>"$CALLS"
 case "{name} $*" in
 *" info"*) exit {works} ;;
 *crictl*) exit 1 ;;
+*" /dev/stdin "*) while read -r line; do :; done ;; # whoever writes to it must not be cut off
 "cluster env") echo "export KUBECONFIG=of-the-cluster" ;;
 helm* | "kind create"* | "kind export"*) echo "KUBECONFIG $KUBECONFIG" >>"$CALLS" ;;
 esac
@@ -160,6 +161,48 @@ def test_images_are_built_by_what_is_there(machine: Machine, works: str) -> None
         for name in ("version", "revision"):
             assert f"ARG {name.upper()}=" in dockerfile
             assert f'org.opencontainers.image.{name}="${name.upper()}"' in dockerfile
+
+
+def copied(dockerfile: Path) -> list[str]:
+    """What a Dockerfile takes from the project."""
+    lines = re.findall(r"^COPY (?!--from)(?:--\S+ )*(.+)$", dockerfile.read_text(), re.MULTILINE)
+    return [source for line in lines for source in line.split()[:-1]]
+
+
+@pytest.mark.parametrize("name", [one["image"].partition("/")[2] for one in ARTIFACTS])
+def test_what_an_image_takes_is_let_in_and_changes_its_tag(name: str) -> None:
+    let_in = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    hashed = re.search(r"find (.+?) -type f", (ROOT / "images" / "build.sh").read_text())
+    assert hashed
+    for source in copied(ROOT / "images" / name / "Dockerfile"):
+        assert (ROOT / source).exists(), source
+        for places in (let_in, hashed[1].split()):
+            assert any(source == place or source.startswith(f"{place}/") for place in places), source
+
+
+def test_a_tag_is_that_of_the_sources_and_not_of_what_was_built(machine: Machine, tmp_path: Path) -> None:
+    machine.has("docker", works="docker")
+    project = tmp_path / "project"
+    for folder in ("contract", "configuration", "images", "producer", "requirements", "spark_jobs", "kernel/src/main"):
+        shutil.copytree(ROOT / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "kernel/pom.xml"):
+        shutil.copy(ROOT / file, project / file)
+
+    def tag() -> str:
+        done = machine.run(str(project / "images" / "build.sh"))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    before = tag()
+    (project / "kernel" / "target").mkdir()
+    (project / "kernel" / "target" / "fraud-kernel-0.1.0.jar").write_text("built")
+    assert tag() == before
+    tags = {before}
+    for file in ("kernel/pom.xml", "kernel/src/main/java/frauddetection/history/Plan.java"):
+        with (project / file).open("a") as changed:
+            changed.write("\n")
+        tags.add(tag())
+    assert len(tags) == 3
 
 
 def test_a_machine_that_cannot_build_is_told(machine: Machine) -> None:

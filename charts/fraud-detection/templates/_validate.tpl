@@ -15,9 +15,9 @@
 {{- end -}}
 {{- end -}}
 {{- $slots := mul $detector.executor.instances $detector.executor.slots | int -}}
-{{- $needed := add (mul 2 .Values.topics.partitions) 2 | int -}}
+{{- $needed := include "fraud.realTimeSlots" . | int -}}
 {{- if lt $slots $needed -}}
-{{- fail (printf "Real-time mode holds one task slot for each partition of transactions and labels (topics.partitions, %d each), customers and merchants (1 each): %d. detector.executor has instances x slots = %d." (int .Values.topics.partitions) $needed $slots) -}}
+{{- fail (printf "Real-time mode runs all tasks at once, each in a slot: one for each partition of transactions and labels (topics.partitions, %d each), customers and merchants (1 each), and detector.config.state_partitions (%d) for each of the two stateful steps: %d. detector.executor has instances x slots = %d." (int .Values.topics.partitions) (dig "state_partitions" 2 $detector.config | int) $needed $slots) -}}
 {{- end -}}
 {{- end -}}
 
@@ -35,6 +35,18 @@
 {{- if lt (include "fraud.mebibytes" $memory | int) 1024 -}}
 {{- fail (printf "detector.%s.memory is %s: Spark needs at least 1Gi, of which 60 %% is heap." $pod $memory) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* Whatever their number, each state store has memory of its own that no limit takes away: the buffers into which it writes. */}}
+{{- $limit := "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB" -}}
+{{- $overhead := mul 2 (include "fraud.stateMemory" .) | int -}}
+{{- $memory := dig $limit (include "fraud.stateMemory" .) $detector.sparkConf | int -}}
+{{- $stores := include "fraud.stateStores" . | int -}}
+{{- if ge $memory $overhead -}}
+{{- fail (printf "detector.sparkConf: %s is %d, and of detector.executor.memory (%s) only %d MiB are not heap: the JVM itself needs half of them. Raise the memory, or leave the setting out." $limit $memory $detector.executor.memory $overhead) -}}
+{{- end -}}
+{{- if lt $memory (mul 16 $stores | int) -}}
+{{- fail (printf "Each executor has %d state stores (2 x detector.config.state_partitions / detector.executor.instances), and for all of them %d MiB, a fifth of detector.executor.memory unless detector.sparkConf says otherwise: each needs 16. Raise the memory or the instances, or lower state_partitions before there is a checkpoint." $stores $memory) -}}
 {{- end -}}
 
 {{- if and (or $kafka.strimzi.createCluster $kafka.strimzi.createUsers) (not $kafka.strimzi.cluster) -}}

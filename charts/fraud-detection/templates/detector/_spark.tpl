@@ -43,6 +43,22 @@ heap: {{ $heap }}m
 overhead: {{ sub $total $heap }}m
 {{- end }}
 
+{{/* MiB for RocksDB in each executor, by a soft limit that all its state stores share: half of the overhead. The other half is the
+     JVM's own: code, classes, thread stacks, the buffers of Kafka's and Spark's network. */}}
+{{- define "fraud.stateMemory" -}}
+{{- div (trimSuffix "m" (include "fraud.memory" .Values.detector.executor.memory | fromYaml).overhead | int) 2 -}}
+{{- end }}
+
+{{/* State stores in each executor: two stateful steps, each in so many partitions, spread evenly. */}}
+{{- define "fraud.stateStores" -}}
+{{- divf (mul 2 (dig "state_partitions" 2 .Values.detector.config)) .Values.detector.executor.instances | ceil | int -}}
+{{- end }}
+
+{{/* Task slots that real-time mode holds: DetectorSettings.slots, of all partitions of the input topics. */}}
+{{- define "fraud.realTimeSlots" -}}
+{{- add (mul 2 .Values.topics.partitions) 2 (mul 2 (dig "state_partitions" 2 .Values.detector.config)) -}}
+{{- end }}
+
 {{/* preStop waits for as long as the detector may take to stop, Spark's own end included; the grace period is longer still. */}}
 {{- define "fraud.drainSeconds" -}}
 {{- add 15 (include "fraud.seconds" (.Values.detector.config.stop_timeout | default "30s")) -}}
@@ -56,9 +72,15 @@ overhead: {{ sub $total $heap }}m
   "spark.kubernetes.driver.service.deleteOnTermination" "false"
   "spark.kubernetes.driver.ownPersistentVolumeClaim" "false"
   "spark.kubernetes.driver.reusePersistentVolumeClaim" "false"
+  "spark.kubernetes.executor.volumes.emptyDir.spark-local-dir-1.mount.path" "/var/data/spark"
+  "spark.kubernetes.executor.volumes.emptyDir.spark-local-dir-1.options.sizeLimit" .Values.detector.executor.stateDisk
+  "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB" (include "fraud.stateMemory" .)
 -}}
 {{/* failuresValidityInterval: executors that are lost over months must not add up to the number that ends the stream.
-     The last three: what they stand for would need rights on services and claims. */}}
+     deleteOnTermination to reusePersistentVolumeClaim: what they stand for would need rights on services and claims.
+     spark-local-dir-: by this name Spark knows where RocksDB's files and shuffles go (SPARK_LOCAL_DIRS). Without one it mounts an
+     emptyDir of its own, without a limit. By settings, not in the pod template, because these reach Ilum too.
+     maxMemoryUsageMB: session.py bounds RocksDB's memory; Spark's default of 500 MB is more than a small pod has. */}}
 {{- if eq (dig "trigger" "mode" "" .Values.detector.config) "realTime" -}}
 {{/* Every slot is needed from the start. By default Spark waits half a minute for four executors in five: too short for an image to be
      pulled or a node to be added, and the detector would end on too few slots. */}}

@@ -1,0 +1,125 @@
+package frauddetection.history;
+
+import java.util.Arrays;
+
+/** A run of events in their order, (time, id), and a link of the list that is a log. */
+final class Chunk extends Store.Node {
+  private final LogPlan plan;
+  private final int columns;
+  int previous;
+  int next;
+  int size;
+  long[] times;
+  long[] flags;
+  long[] values;
+  // Ids stay where they were read: most are never looked at.
+  private byte[][] idSource;
+  private int[] idFrom;
+  private int[] idLength;
+
+  Chunk(LogPlan plan, int room) {
+    this.plan = plan;
+    columns = plan.columns.length;
+    times = new long[room];
+    flags = new long[room];
+    values = new long[room * columns];
+    idSource = new byte[room][];
+    idFrom = new int[room];
+    idLength = new int[room];
+  }
+
+  static Chunk read(Reader from, LogPlan plan, int room) {
+    int size = from.number();
+    Chunk chunk = new Chunk(plan, Math.max(size, room));
+    chunk.size = size;
+    chunk.previous = from.number();
+    chunk.next = from.number();
+    long time = 0;
+    for (int i = 0, value = 0; i < size; i++) {
+      time += i == 0 ? from.signed() : from.unsigned();
+      chunk.times[i] = time;
+      chunk.idLength[i] = from.number();
+      chunk.idSource[i] = from.bytes;
+      chunk.idFrom[i] = from.at;
+      from.at += chunk.idLength[i];
+      chunk.flags[i] = from.unsigned();
+      for (int column = 0; column < chunk.columns; column++, value++) {
+        if (!chunk.isNull(i, column)) {
+          chunk.values[value] = plan.types[column] == Plan.Type.FIXED ? from.signed() : from.fixed();
+        }
+      }
+    }
+    return chunk;
+  }
+
+  @Override
+  void write(Writer to) {
+    to.unsigned(size);
+    to.unsigned(previous);
+    to.unsigned(next);
+    for (int i = 0, value = 0; i < size; i++) {
+      if (i == 0) {
+        to.signed(times[0]);
+      } else {
+        to.unsigned(times[i] - times[i - 1]);
+      }
+      to.unsigned(idLength[i]);
+      to.raw(idSource[i], idFrom[i], idLength[i]);
+      to.unsigned(flags[i]);
+      for (int column = 0; column < columns; column++, value++) {
+        if (isNull(i, column)) {
+          continue;
+        }
+        if (plan.types[column] == Plan.Type.FIXED) {
+          to.signed(values[value]);
+        } else {
+          to.fixed(values[value]);
+        }
+      }
+    }
+  }
+
+  boolean isNull(int i, int column) {
+    return (flags[i] >>> column & 1) != 0;
+  }
+
+  long value(int i, int column) {
+    return values[i * columns + column];
+  }
+
+  /** Compares event i with (time, id); a null id stands after all ids of its time. */
+  int compare(int i, long time, byte[] id) {
+    if (times[i] != time) {
+      return times[i] < time ? -1 : 1;
+    }
+    return id == null ? -1
+        : Arrays.compareUnsigned(idSource[i], idFrom[i], idFrom[i] + idLength[i], id, 0, id.length);
+  }
+
+  void insert(int i, long time, byte[] id, long eventFlags, long[] eventValues) {
+    move(i, this, i + 1, size - i);
+    size++;
+    times[i] = time;
+    flags[i] = eventFlags;
+    idSource[i] = id.clone();
+    idFrom[i] = 0;
+    idLength[i] = id.length;
+    System.arraycopy(eventValues, 0, values, i * columns, columns);
+  }
+
+  /** Moves the events from here on to the front of an empty chunk. */
+  void moveTail(int from, Chunk to) {
+    move(from, to, 0, size - from);
+    to.size = size - from;
+    size = from;
+  }
+
+  private void move(int from, Chunk to, int at, int count) {
+    System.arraycopy(times, from, to.times, at, count);
+    System.arraycopy(flags, from, to.flags, at, count);
+    System.arraycopy(values, from * columns, to.values, at * columns, count * columns);
+    System.arraycopy(idSource, from, to.idSource, at, count);
+    System.arraycopy(idFrom, from, to.idFrom, at, count);
+    System.arraycopy(idLength, from, to.idLength, at, count);
+  }
+}

@@ -1,0 +1,287 @@
+package frauddetection.history;
+
+import frauddetection.history.Plan.Source;
+import java.util.Arrays;
+
+/**
+ * The events of one log in their order, as a linked list of chunks, and the edges of all windows in it.
+ *
+ * <p>An edge stands between two events. It is never behind the last event of a chunk that has a next one. Moving it costs
+ * in proportion to the events that it passes.
+ */
+final class EventLog {
+  /** Takes an event; returns whether it wants the one before. */
+  interface Visitor {
+    boolean visit(Chunk chunk, int i);
+  }
+
+  final LogPlan plan;
+  final Aggregates aggregates;
+  private final Store store;
+  private int head;
+  private int tail;
+  private long events;
+  /** The edges stand as the last transaction saw them: at this time less their offset, but not before the horizon. */
+  private long asOf = Long.MIN_VALUE;
+  private long horizon = Long.MIN_VALUE;
+  private final Chunk[] chunks;
+  private final int[] pages;
+  private final int[] indices;
+
+  EventLog(LogPlan plan, Store store) {
+    this.plan = plan;
+    this.store = store;
+    aggregates = new Aggregates(plan, store);
+    chunks = new Chunk[plan.offsets.length];
+    pages = new int[chunks.length];
+    indices = new int[chunks.length];
+  }
+
+  /** Moves the horizon, which does not move back, to this long before the key's newest transaction. */
+  void forgetUntil(long newest) {
+    horizon = newest - plan.retention;
+  }
+
+  long horizon() {
+    return horizon;
+  }
+
+  /** Puts all edges where an event (time, id) sees them; edge 0 of transactions stands just before that event. */
+  void seek(long time, byte[] id) {
+    // Forward, an event enters a window before it leaves it; backward the other way round: no count is ever negative.
+    boolean forward = time >= asOf;
+    asOf = time;
+    for (int i = 0; i < chunks.length; i++) {
+      int edge = forward ? i : chunks.length - 1 - i;
+      if (edge > 0) {
+        move(edge, reach(edge), null);
+      } else if (plan.source == Source.TRANSACTION) {
+        move(0, reach(0), time > horizon ? id : null);
+      }
+    }
+  }
+
+  /** The time up to which events are before this edge. */
+  private long reach(int edge) {
+    return asOf == Long.MIN_VALUE ? asOf : Math.max(asOf - plan.offsets[edge], horizon);
+  }
+
+  private void move(int edge, long time, byte[] id) {
+    Chunk chunk = chunk(edge);
+    if (chunk == null) {
+      return;
+    }
+    int i = indices[edge];
+    if (i < chunk.size && chunk.compare(i, time, id) < 0) {
+      do {
+        step(edge);
+        chunk = chunks[edge];
+        i = indices[edge];
+      } while (i < chunk.size && chunk.compare(i, time, id) < 0);
+    } else {
+      retreat(edge, chunk, i, time, id);
+    }
+  }
+
+  /** The edge passes the event after it. */
+  private void step(int edge) {
+    Chunk chunk = chunks[edge];
+    int i = indices[edge];
+    aggregates.pass(edge, chunk, i, true);
+    if (i + 1 == chunk.size && chunk.next != 0) {
+      place(edge, open(chunk.next), 0);
+    } else {
+      indices[edge] = i + 1;
+    }
+  }
+
+  private void retreat(int edge, Chunk from, int at, long time, byte[] id) {
+    Chunk chunk = from;
+    int i = at;
+    while (i > 0 || chunk.page != head) {
+      Chunk before = i > 0 ? chunk : open(chunk.previous);
+      int last = i > 0 ? i - 1 : before.size - 1;
+      if (before.compare(last, time, id) < 0) {
+        break;
+      }
+      chunk = before;
+      i = last;
+      aggregates.pass(edge, chunk, i, false);
+    }
+    place(edge, chunk, i);
+  }
+
+  /** Whether the event after edge 0 is this one. */
+  boolean isNext(long time, byte[] id) {
+    Chunk chunk = chunk(0);
+    return chunk != null && indices[0] < chunk.size && chunk.compare(indices[0], time, id) == 0;
+  }
+
+  /** Passes the event after edge 0 to the visitor, and edge 0 over it. */
+  void next(Visitor visitor) {
+    Chunk chunk = chunks[0];
+    int i = indices[0];
+    step(0);
+    visitor.visit(chunk, i);
+  }
+
+  /** Puts an event where edge 0 stands, before the edge. For transactions this is after all other edges. */
+  void insert(long time, byte[] id, long flags, long[] values) {
+    Chunk chunk = chunk(0);
+    if (chunk == null) {
+      chunk = store.create(new Chunk(plan, store.limits.chunkEvents()));
+      head = chunk.page;
+      tail = chunk.page;
+      for (int edge = 0; edge < chunks.length; edge++) {
+        place(edge, chunk, 0);
+      }
+    } else if (chunk.size >= store.limits.chunkEvents()) {
+      split(chunk, indices[0] == chunk.size ? chunk.size : chunk.size / 2);
+      chunk = chunks[0];
+    }
+    int i = indices[0];
+    chunk.insert(i, time, id, flags, values);
+    store.changed(chunk);
+    events++;
+    for (int edge = 1; edge < chunks.length; edge++) {
+      boolean before = time <= reach(edge);
+      if (pages[edge] == chunk.page && (indices[edge] > i || indices[edge] == i && before)) {
+        indices[edge]++;
+      }
+      if (before) {
+        aggregates.insertBefore(edge, chunk, i);
+      }
+    }
+  }
+
+  /** Inserts a label unless it is remembered already or would be forgotten at once. */
+  void insertAnywhere(long time, byte[] id, long flags, long[] values) {
+    if (time > horizon) {
+      move(0, time, id);
+      if (!isNext(time, id)) {
+        insert(time, id, flags, values);
+      }
+    }
+  }
+
+  private void split(Chunk chunk, int from) {
+    Chunk upper = store.create(new Chunk(plan, store.limits.chunkEvents()));
+    chunk.moveTail(from, upper);
+    upper.previous = chunk.page;
+    upper.next = chunk.next;
+    chunk.next = upper.page;
+    store.changed(chunk);
+    if (upper.next == 0) {
+      tail = upper.page;
+    } else {
+      Chunk after = open(upper.next);
+      after.previous = upper.page;
+      store.changed(after);
+    }
+    for (int edge = 0; edge < chunks.length; edge++) {
+      if (pages[edge] == chunk.page && indices[edge] >= from) {
+        place(edge, upper, indices[edge] - from);
+      }
+    }
+  }
+
+  /** Lets go of chunks of which all events are forgotten. No edge of a window is in one after a seek. */
+  void forget() {
+    while (head != 0) {
+      Chunk first = open(head);
+      if (first.times[first.size - 1] > horizon) {
+        return;
+      }
+      events -= first.size;
+      Chunk second = first.next == 0 ? null : open(first.next);
+      for (int edge = 0; edge < chunks.length; edge++) {
+        if (pages[edge] == head) {
+          place(edge, second, 0);
+        }
+      }
+      head = first.next;
+      tail = head == 0 ? 0 : tail;
+      store.remove(first);
+    }
+  }
+
+  /** Shows the events before this edge, youngest first, as long as they are remembered and wanted. */
+  void backwardFrom(int edge, Visitor visitor) {
+    Chunk chunk = chunk(edge);
+    int i = indices[edge];
+    while (chunk != null) {
+      while (--i >= 0) {
+        if (chunk.times[i] <= horizon || !visitor.visit(chunk, i)) {
+          return;
+        }
+      }
+      chunk = chunk.page == head ? null : open(chunk.previous);
+      i = chunk == null ? 0 : chunk.size;
+    }
+  }
+
+  /** Remembered events, and the times of the first and the last of them; {0, 0, 0} if there are none. */
+  long[] extent() {
+    long forgotten = 0;
+    for (Chunk chunk = head == 0 ? null : open(head); chunk != null;
+        chunk = chunk.next == 0 ? null : open(chunk.next)) {
+      for (int i = 0; i < chunk.size; i++) {
+        if (chunk.times[i] > horizon) {
+          Chunk last = open(tail);
+          return new long[] {events - forgotten, chunk.times[i], last.times[last.size - 1]};
+        }
+        forgotten++;
+      }
+    }
+    return new long[3];
+  }
+
+  private Chunk chunk(int edge) {
+    if (chunks[edge] == null && pages[edge] != 0) {
+      chunks[edge] = open(pages[edge]);
+    }
+    return chunks[edge];
+  }
+
+  private void place(int edge, Chunk chunk, int i) {
+    chunks[edge] = chunk;
+    pages[edge] = chunk == null ? 0 : chunk.page;
+    indices[edge] = i;
+  }
+
+  private Chunk open(int page) {
+    Store.Node loaded = store.loaded(page);
+    return loaded != null ? (Chunk) loaded
+        : store.adopt(page, Chunk.read(store.open(page), plan, store.limits.chunkEvents()));
+  }
+
+  /** Lets go of all decoded nodes; none may have changed since the last flush. */
+  void release() {
+    Arrays.fill(chunks, null);
+    aggregates.release();
+  }
+
+  void write(Writer to) {
+    to.unsigned(head);
+    to.unsigned(tail);
+    to.unsigned(events);
+    to.signed(asOf);
+    for (int edge = 0; edge < chunks.length; edge++) {
+      to.unsigned(pages[edge]);
+      to.unsigned(indices[edge]);
+    }
+    aggregates.write(to);
+  }
+
+  void read(Reader from) {
+    head = from.number();
+    tail = from.number();
+    events = from.unsigned();
+    asOf = from.signed();
+    for (int edge = 0; edge < chunks.length; edge++) {
+      pages[edge] = from.number();
+      indices[edge] = from.number();
+    }
+    aggregates.read(from);
+  }
+}

@@ -1,0 +1,54 @@
+"""What a key has seen before: the one place where Python calls the kernel (kernel/, Java)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.aggregations import GroupBy
+
+_EVENTS = {
+    "customer": {"operation": 1, "arrival": "updated_at", "time": "updated_at", "id": "customer_id"},
+    "merchant": {"operation": 1, "arrival": "updated_at", "time": "updated_at", "id": "merchant_id"},
+    "label": {"operation": 2, "arrival": "labelled_at", "time": "event_time", "id": "transaction_id"},
+    "transaction": {"operation": 3, "arrival": "event_time", "time": "event_time", "id": "transaction_id"},
+}
+"""How the kernel reads each kind of event (kernel: Input.java)."""
+
+
+def history(events: DataFrame, group: GroupBy) -> DataFrame:
+    """Returns the events with a column named as the group: a struct of its outputs, null where there is no transaction.
+
+    Transactions, labels and profiles that the group's plan asks for change its state, each a key's; all others pass untouched.
+    The same for a stream, with state in its checkpoint, and for a batch, where all events of a key are taken in the order of their
+    arrival. The column `event` of the pair that goes to the kernel passes through it unread.
+    """
+    framed = events.select(_key(group).alias("key"), _input(group).alias("input"), F.struct("*").alias("event"))
+    session = events.sparkSession
+    jvm: Any = session.sparkContext._jvm
+    featured = DataFrame(jvm.frauddetection.spark.History.apply(framed._jdf, group.plan), session)
+    return featured.select("event.*", F.col("history").alias(group.name))
+
+
+def _key(group: GroupBy) -> Column:
+    """Returns the key; for an event that passes, one of its own, so that these do not all go to one task."""
+    keys = [F.expr(f"{kind}.{group.key}") for kind in group.kinds]
+    others = [F.expr(f"{kind}.{one['id']}") for kind, one in _EVENTS.items() if kind not in group.kinds]
+    return F.coalesce(*keys, *others, F.expr("concat(source.partition, '-', source.offset)"), F.lit(""))
+
+
+def _input(group: GroupBy) -> Column:
+    return F.struct(
+        F.expr(_by_kind(group, lambda kind: str(_EVENTS[kind]["operation"]), "0")).cast("tinyint").alias("operation"),
+        F.expr(_by_kind(group, lambda kind: f"unix_micros({kind}.{_EVENTS[kind]['arrival']})", "0")).alias("arrival"),
+        F.expr(_by_kind(group, lambda kind: f"unix_micros({kind}.{_EVENTS[kind]['time']})", "0")).alias("time"),
+        F.expr(_by_kind(group, lambda kind: f"{kind}.{_EVENTS[kind]['id']}", "''")).alias("id"),
+        F.expr(group.mask_expression).alias("mask"),
+        *(F.expr(value).alias(f"value_{number}") for number, value in enumerate(group.value_expressions)),
+    )
+
+
+def _by_kind(group: GroupBy, text: Callable[[str], str], otherwise: str) -> str:
+    cases = " ".join(f"WHEN kind = '{kind}' THEN {text(kind)}" for kind in group.kinds)
+    return f"CASE {cases} ELSE {otherwise} END"

@@ -1,0 +1,67 @@
+"""Features of a data set, by the same code as the stream's: `python -m spark_jobs.write_features --data DIR --out DIR`."""
+
+import sys
+import time
+from collections.abc import Sequence
+
+import structlog
+from pydantic import Field
+
+from configuration import FraudDetectionError, Settings, report
+from spark_jobs import failures, session, sources
+from spark_jobs.errors import UnusableFolder
+from spark_jobs.features import FEATURE_SET
+from spark_jobs.pipeline import features
+from spark_jobs.settings import S3, Place, Spark
+
+PROGRAM = "python -m spark_jobs.write_features"
+
+log = structlog.get_logger()
+
+
+class WriteFeaturesSettings(Settings):
+    """Computes the features of every transaction of a data set, each as it was when the transaction arrived."""
+
+    data: Place = Field(
+        description="Folder with {transactions,labels,customers,merchants}/*.parquet; `producer dataset` writes one"
+    )
+    out: Place = Field(description="Folder for Parquet files: the transactions' fields and their features; must not exist")
+    s3: S3 = Field(S3(), description="How s3a:// paths are reached")
+    spark: Spark = Field(Spark(conf={"spark.driver.memory": "4g"}), description="Spark itself")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code."""
+    try:
+        settings = WriteFeaturesSettings.load(sys.argv[1:] if arguments is None else arguments, PROGRAM)
+        try:
+            run(settings)
+        except failures.SparkFailure as error:
+            failures.keep_trace(None)
+            message = str(error).splitlines()[0]
+            raise UnusableFolder(
+                f"The features cannot be written: {message}", "Check `data` and `out`; the full trace is above."
+            ) from None
+    except FraudDetectionError as error:
+        return report(error)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def run(settings: WriteFeaturesSettings) -> None:
+    """Writes the features; on return they are complete."""
+    began = time.monotonic()
+    spark = session.build("write_features", settings.spark, settings.s3, 1, None)
+    try:
+        session.require_storage(spark, [place for place in (settings.data, settings.out) if place.startswith("s3a://")])
+        rows = features(sources.read_history(spark, settings.data)).where("kind = 'transaction'")
+        rows.select("transaction.*", "features.*").write.parquet(settings.out)
+    finally:
+        spark.stop()
+    log.info("features written", out=settings.out, feature_set=FEATURE_SET, seconds=round(time.monotonic() - began, 1))
+
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""One world through Kafka, chunk after chunk, into a running detector."""
+
+import json
+
+import pandas as pd
+from confluent_kafka import Consumer, TopicPartition
+
+from configuration import KafkaConnection, TopicNames
+from spark_jobs.features import FEATURE_COLUMNS
+from tests.detector import Detector
+from tests.worlds import World, send_chunk, send_profiles
+
+MICRO_BATCH = {"mode": "microBatch", "interval": "0s"}
+
+
+def streamed(
+    detector: Detector, kafka: KafkaConnection, topics: TopicNames, world: World, chunks: int, kill_in: int | None = None
+) -> pd.DataFrame:
+    """Returns the features that the stream gave. Topics have one partition: events are read in the order of their arrival.
+
+    A chunk is sent when the one before is scored. In chunk `kill_in` the detector is killed amid the work, and started again.
+    """
+    scored = ScoredFeatures(kafka, topics, detector)
+    mode = detector.settings["trigger"]["mode"]
+    send_profiles(kafka, topics, world)
+    detector.start(mode, trigger=detector.settings["trigger"])
+    sent = 0
+    for number, chunk in enumerate(world.chunks(chunks)):
+        count = send_chunk(kafka, topics, chunk)
+        if number == kill_in:
+            scored.until(sent + 1)
+            detector.kill()
+            detector.start(mode, trigger=detector.settings["trigger"])
+        sent += count
+        scored.until(sent)
+    assert detector.stop() == 0, detector.errors
+    assert sent == world.rows
+    return scored.frame()
+
+
+class ScoredFeatures:
+    """The scored topic, read as it grows; a repeat must be the same bytes."""
+
+    def __init__(self, kafka: KafkaConnection, topics: TopicNames, detector: Detector) -> None:
+        self._detector = detector
+        self._hashes: dict[str, int] = {}
+        self._rows: list[tuple[float, ...]] = []
+        self._consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": "parity", "enable.auto.commit": False})
+        partitions = self._consumer.list_topics(topics.scored, timeout=30).topics[topics.scored].partitions
+        self._consumer.assign([TopicPartition(topics.scored, number, 0) for number in partitions])
+
+    def until(self, count: int) -> None:
+        """Returns once so many transactions are scored."""
+        while len(self._rows) < count:
+            messages = self._consumer.consume(10_000, timeout=1.0)
+            assert messages or self._detector.alive, f"{len(self._rows)} of {count} scored, and the detector has ended"
+            for message in messages:
+                self._add(message.value() or b"")
+
+    def frame(self) -> pd.DataFrame:
+        """Returns the features, indexed by transaction_id; absent is NaN."""
+        self._consumer.close()
+        index = pd.Index(self._hashes, name="transaction_id")
+        return pd.DataFrame(self._rows, columns=list(FEATURE_COLUMNS), index=index, dtype=float)
+
+    def _add(self, value: bytes) -> None:
+        scored = json.loads(value)
+        name = scored["transaction"]["transaction_id"]
+        if name in self._hashes:
+            assert self._hashes[name] == hash(value), f"{name} came twice and differs"
+            return
+        self._hashes[name] = hash(value)
+        self._rows.append(tuple(scored["features"].get(feature) for feature in FEATURE_COLUMNS))

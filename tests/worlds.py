@@ -1,0 +1,99 @@
+"""Data sets of the producer, their features by the batch job, and the same events in the order in which they become known."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from configuration import KafkaConnection, TopicNames
+from contract import Customer, Label, Merchant, Transaction, encode
+from spark_jobs.features import FEATURE_COLUMNS
+from tests.kafka import send
+
+
+def data_set(folder: Path, *options: str) -> Path:
+    """Writes a data set and returns its folder."""
+    _run("producer", "dataset", "--out", str(folder), "--json", *options)
+    return folder
+
+
+def batch_features(data: Path, out: Path) -> pd.DataFrame:
+    """Returns the features that the batch job computes, indexed by transaction_id; absent is NaN."""
+    _run("spark_jobs.write_features", "--data", str(data), "--out", str(out))
+    return pd.read_parquet(out, columns=["transaction_id", *FEATURE_COLUMNS]).set_index("transaction_id")
+
+
+def _run(module: str, *arguments: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+class Chunk(NamedTuple):
+    """What becomes known in one span of time."""
+
+    labels: list[tuple[str, bytes]]
+    transactions: list[tuple[str, bytes]]
+
+
+class World:
+    """A data set's events as Kafka records (key, value)."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._times = pq.read_table(data / "transactions", columns=["event_time"])["event_time"].sort()
+        self.rows = len(self._times)
+
+    def profiles(self) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+        """Returns all customers and all merchants."""
+        customers = [Customer(**row) for row in pq.read_table(self._data / "customers").to_pylist()]
+        merchants = [Merchant(**row) for row in pq.read_table(self._data / "merchants").to_pylist()]
+        return [(one.card_id, encode(one)) for one in customers], [(one.terminal_id, encode(one)) for one in merchants]
+
+    def chunks(self, number: int) -> Iterator[Chunk]:
+        """Yields the labels and transactions of spans of time with about equally many transactions, in order of arrival."""
+        ends = [self._times[place].as_py() for place in np.linspace(0, self.rows - 1, number + 1).astype(int)[1:]]
+        begin: datetime | None = None
+        for end in ends:
+            labels = (Label(**row) for row in self._between("labels", "labelled_at", begin, end))
+            paid = (Transaction(**row) for row in self._between("transactions", "event_time", begin, end))
+            yield Chunk([(one.card_id, encode(one)) for one in labels], [(one.card_id, encode(one)) for one in paid])
+            begin = end
+
+    def _between(self, name: str, time: str, begin: datetime | None, end: datetime) -> list[dict[str, Any]]:
+        filters = pc.field(time) <= end
+        if begin is not None:
+            filters &= pc.field(time) > begin
+        rows: list[dict[str, Any]] = pq.read_table(self._data / name, filters=filters).sort_by(time).to_pylist()
+        return rows
+
+
+def send_profiles(kafka: KafkaConnection, topics: TopicNames, world: World) -> None:
+    """Sends all customers and merchants."""
+    customers, merchants = world.profiles()
+    send(kafka.bootstrap_servers, topics.customers, customers)
+    send(kafka.bootstrap_servers, topics.merchants, merchants)
+
+
+def send_chunk(kafka: KafkaConnection, topics: TopicNames, chunk: Chunk) -> int:
+    """Sends the labels, then the transactions, so that no transaction is read before a label that was known; returns how many."""
+    send(kafka.bootstrap_servers, topics.labels, chunk.labels)
+    return send(kafka.bootstrap_servers, topics.transactions, chunk.transactions)
+
+
+def assert_same(found: pd.DataFrame, expected: pd.DataFrame, tolerance: float = 0.0) -> None:
+    """Fails where a feature of any row differs by more than the tolerance, relative to values above 1."""
+    assert set(found.index) == set(expected.index)
+    found = found.reindex(expected.index)
+    for name in FEATURE_COLUMNS:
+        ours, theirs = found[name].to_numpy(float), expected[name].to_numpy(float)
+        absent = np.isnan(theirs)
+        differs = (np.isnan(ours) != absent) | (np.abs(ours - theirs) > tolerance * np.maximum(1, np.abs(theirs)))
+        examples = [(expected.index[place], ours[place], theirs[place]) for place in np.flatnonzero(differs)[:3]]
+        assert not differs.any(), f"{name}: {differs.sum()} of {len(ours)} rows differ, such as {examples}"
