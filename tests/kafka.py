@@ -1,9 +1,10 @@
 """Talking to the test session's broker: send all, read all."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 TIMEOUT_S = 30.0
 
@@ -52,7 +53,7 @@ def read_all(address: str, topic: str) -> list[Record]:
     found: list[Record] = []
     try:
         for number in consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=TIMEOUT_S, cached=False)
+            low, high = _watermarks(consumer, TopicPartition(topic, number))
             if low == high:
                 continue
             consumer.assign([TopicPartition(topic, number, low)])
@@ -69,6 +70,18 @@ def read_all(address: str, topic: str) -> list[Record]:
     finally:
         consumer.close()
     return found
+
+
+def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """Returns the first offset and the one behind the last; asks again where a new topic has no leader yet."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            return consumer.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+                raise
+            consumer.list_topics(place.topic, timeout=TIMEOUT_S)
 
 
 def wait_for(address: str, topic: str, count: int, alive: Callable[[], bool]) -> None:

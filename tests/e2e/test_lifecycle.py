@@ -120,7 +120,7 @@ def test_a_broken_rule_is_seen_and_its_repair_loses_nothing(life: Life, namespac
     assert "no alert for it" in printed or "does not run" in printed, printed
     if life.release.runtime == "kubeflow":
         namespace.wait("sparkoperator.k8s.io/v1beta2", "SparkApplication", life.release.application, failing, START_S)
-        # A repair that comes while the operator submits the next attempt gets lost in the operator: docs/how-to/troubleshoot-kubernetes.md.
+        # The operator loses a repair that comes while it submits the next attempt: docs/how-to/troubleshoot-kubernetes.md.
         life.release.until_running(life.release.driver, START_S, other_than=life.release.incarnation())
     life.restarted(lambda: life.apply(detector=rules("amount > 100")))
     life.account.settle()
