@@ -147,6 +147,10 @@ chart-docs: setup chart-tools ## Write the chart's schema, topics and README ane
 chart-examples: setup chart-tools ## Write the chart's golden renders anew
 	@$(BIN)/python -m charts.render
 
+.PHONY: parity
+parity: setup ## Every feature of every row of the Handbook's world, stream against batch
+	@$(BIN)/pytest tests/parity $(ARGS)
+
 .PHONY: test-local
 test-local: setup ## Broker, command line and demo, as a person uses them
 	@$(BIN)/pytest tests/local $(ARGS)

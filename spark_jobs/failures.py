@@ -58,7 +58,8 @@ def _message(error: Exception) -> str:
 
 def cause(error: Exception) -> str:
     """Returns the innermost cause of what Spark raised, in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    text, _, rest = str(error).partition("=== Streaming Query ===")  # the plan behind it has lines of any form
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    causes = [line.removeprefix("Caused by: ") for line in [*lines, *rest.splitlines()] if line.startswith("Caused by: ")]
     java = [line.removeprefix(": ") for line in lines if line.startswith(": ")]  # py4j puts what Java says on its second line
     return (causes or java or lines or [type(error).__name__])[-1 if causes else 0][:500]
