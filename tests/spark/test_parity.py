@@ -40,7 +40,7 @@ def test_a_stream_of_many_batches_with_a_kill_equals_the_batch(
     detector = Detector(kafka, topics, tmp_path)
     detector.settings |= {"max_offsets": 1_000_000, "trigger": MICRO_BATCH}
     try:
-        found = streamed(detector, kafka, topics, World(data), chunks=15, kill_in=7)
+        found = streamed(detector, kafka, topics, World(data), chunks=10, kill_in=5)
     finally:
         detector.kill()
     assert_same(found, batch_features(data, tmp_path / "features"))
