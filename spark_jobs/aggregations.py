@@ -15,11 +15,10 @@ from enum import Enum
 from functools import cached_property
 from typing import Any, get_type_hints
 
-from contract import Customer, Label, Merchant, Transaction
+from contract import Customer, Merchant, Transaction
 from spark_jobs.errors import InvalidFeature
-from spark_jobs.schema import AMOUNT, plain
+from spark_jobs.schema import AMOUNT, KIND_OF, plain
 
-KINDS: dict[type, str] = {Transaction: "transaction", Label: "label", Customer: "customer", Merchant: "merchant"}
 PROFILES = (Customer, Merchant)
 _UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)), ("s", timedelta(seconds=1)))
 
@@ -132,9 +131,8 @@ class GroupBy:
     def __post_init__(self) -> None:
         for one in self.aggregations:
             self._check(one)
-        names = [output.name for output in self.outputs]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise InvalidFeature(f"{self.name}: two aggregations are called {', '.join(twice)}", "Remove one.")
+        if twice := _twice([output.name for output in self.outputs]):
+            raise InvalidFeature(f"{self.name}: two aggregations are called {twice}", "Remove one.")
 
     @cached_property
     def outputs(self) -> tuple[Output, ...]:
@@ -149,14 +147,14 @@ class GroupBy:
             {
                 "key": self.key,
                 "values": [
-                    {"name": f"{KINDS[of]}.{column}", "type": kind, **({"scale": AMOUNT.scale} if kind == "fixed" else {})}
+                    {"name": f"{KIND_OF[of]}.{column}", "type": kind, **({"scale": AMOUNT.scale} if kind == "fixed" else {})}
                     for (of, column), kind in zip(self._values, types, strict=True)
                 ],
                 "aggregations": [
                     {
                         "name": self._name(one, window),
                         "operation": one.operation.name,
-                        "of": "profile" if one.of in PROFILES else KINDS[one.of],
+                        "of": "profile" if one.of in PROFILES else KIND_OF[one.of],
                         "value": None if one.column is None else self._values.index((one.of, one.column)),
                         "where": None if one.where is None else self._conditions.index(one.where),
                         "window": None if window is None else _microseconds(window),
@@ -178,13 +176,13 @@ class GroupBy:
     def kinds(self) -> tuple[str, ...]:
         """The kinds of events that are kept: transactions first."""
         used = {one.of for one in self.aggregations} | {Transaction}
-        return tuple(name for kind, name in KINDS.items() if kind in used)
+        return tuple(name for kind, name in KIND_OF.items() if kind in used)
 
     @property
     def value_expressions(self) -> Iterator[str]:
         """The kernel's values of an event, in the plan's order, as SQL; null where the event is of another kind."""
         for of, column in self._values:
-            value = f"{KINDS[of]}.{column}"
+            value = f"{KIND_OF[of]}.{column}"
             yield {
                 "fixed": value,
                 "double": f"double(unix_date({value}))" if self._hint(of, column) is date else value,
@@ -250,8 +248,8 @@ class GroupBy:
                 allowed = ", ".join(kind.__name__ for kind in takes)
                 raise InvalidFeature(f"{where}: the column's type does not fit", f"It takes: {allowed}.")
         for kind, field in re.findall(r"\b([a-z]+)\.(\w+)", one.where.sql if one.where else ""):
-            if kind != KINDS[one.of] or field not in known:
-                raise InvalidFeature(f"{where}: the condition names {kind}.{field}", f"Name fields of {KINDS[one.of]}.")
+            if kind != KIND_OF[one.of] or field not in known:
+                raise InvalidFeature(f"{where}: the condition names {kind}.{field}", f"Name fields of {KIND_OF[one.of]}.")
 
 
 def check_row_features(features: Sequence[RowFeature], known: Collection[str]) -> None:
@@ -260,9 +258,8 @@ def check_row_features(features: Sequence[RowFeature], known: Collection[str]) -
     Raises:
         InvalidFeature: a name is taken already.
     """
-    names = [*known, *(one.name for one in features)]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InvalidFeature(f"Two features or fields are called {', '.join(twice)}", "Rename one.")
+    if twice := _twice([*known, *(one.name for one in features)]):
+        raise InvalidFeature(f"Two features or fields are called {twice}", "Rename one.")
 
 
 def short(span: timedelta) -> str:
@@ -288,6 +285,11 @@ def distance_km(latitude: str, longitude: str, to_latitude: str, to_longitude: s
     chord = f"{half_latitude} + cos(radians({latitude})) * cos(radians({to_latitude})) * {half_longitude}"
     # Rounding may carry it over 1. LEAST would pass over a null, and make half the globe's girth of a place that is not known.
     return f"(2 * 6371 * asin(sqrt(IF({chord} > 1, 1, {chord}))))"
+
+
+def _twice(names: Sequence[str]) -> str:
+    """Returns the names that are there more than once, with commas between; empty where there are none."""
+    return ", ".join(sorted({name for name in names if names.count(name) > 1}))
 
 
 def _microseconds(span: timedelta) -> int:

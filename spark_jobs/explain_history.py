@@ -16,12 +16,13 @@ from pyspark.sql import SparkSession
 from configuration import FraudDetectionError, report
 from contract import Label, Transaction
 from spark_jobs import failures, session
-from spark_jobs.aggregations import KINDS, GroupBy
+from spark_jobs.aggregations import GroupBy
 from spark_jobs.checkpoint import Pages, read_pages
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.feature_reference import of_group
 from spark_jobs.features import GROUPS
-from spark_jobs.settings import ExplainSettings, Spark
+from spark_jobs.schema import KIND_OF
+from spark_jobs.settings import ExplainSettings, Spark, on_s3
 
 PROGRAM = "python -m spark_jobs.explain_history"
 MEMORY = "512m"
@@ -56,7 +57,7 @@ def run(settings: ExplainSettings) -> Explanation:
     with TemporaryDirectory() as folder:  # for Spark's log: this is no part of the detector's
         spark = session.build("explain_history", own, settings.s3, 1, Path(folder))
         try:
-            session.require_storage(spark, [path for path in [settings.checkpoint] if path.startswith("s3a://")])
+            session.require_storage(spark, on_s3(settings.checkpoint))
             return explain(spark, settings)
         except failures.SparkFailure as error:
             raise UnusableCheckpoint(
@@ -142,7 +143,7 @@ def _incomplete(group: GroupBy, held: dict[str, Any], at: int) -> list[str]:
         spans = {
             one.name: _span(one.window, one.aggregation.delay) for one in group.outputs if one.window and one.aggregation.of is kind
         }
-        if newest is not None and held[f"{KINDS[kind]}s"] is not None:
+        if newest is not None and held[f"{KIND_OF[kind]}s"] is not None:
             names += [name for name, span in spans.items() if at - span < newest - max(spans.values())]
     return names
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from contract import Label, Transaction
 from spark_jobs import features
-from spark_jobs.aggregations import KINDS, PROFILES, Aggregation, GroupBy, Operation, Output, RowFeature, short, spoken
+from spark_jobs.aggregations import PROFILES, Aggregation, GroupBy, Operation, Output, RowFeature, short, spoken
 from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET, GROUPS, ROW_FEATURES
+from spark_jobs.schema import KIND_OF
 
 MONEY = "currency"
 DATE = "days since 1970-01-01"
@@ -143,7 +144,7 @@ def _of_output(group: GroupBy, output: Output) -> Described:
         group=group.name,
         window=short(window) if window else None,
         delay=short(one.delay) if one.delay else None,
-        of=(f"{KINDS[one.of]} {one.where.name}" if one.where else KINDS[one.of],),
+        of=(f"{KIND_OF[one.of]} {one.where.name}" if one.where else KIND_OF[one.of],),
         feature=output.feature,
     )
 

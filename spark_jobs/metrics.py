@@ -19,7 +19,8 @@ from pyspark.sql.streaming.listener import (
 )
 
 from spark_jobs.errors import PortInUse
-from spark_jobs.transforms.decode import KINDS, REASON_CODES, REJECTED
+from spark_jobs.schema import KINDS
+from spark_jobs.transforms.decode import REASON_CODES, REJECTED
 
 OBSERVATION = "detector"
 KIND_NAMES = (*KINDS, REJECTED)

@@ -1,6 +1,7 @@
 """The contract as Spark schemas, derived from the record classes; nothing is written twice."""
 
 import types
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,7 +9,12 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pyspark.sql import types as T
 
-from contract import Transaction
+from contract import Customer, Label, Merchant, Transaction
+
+KINDS: Mapping[str, type] = {"transaction": Transaction, "label": Label, "customer": Customer, "merchant": Merchant}
+"""The input records by the name that `kind` has for them; an event has a column of each name."""
+
+KIND_OF: Mapping[type, str] = {record: kind for kind, record in KINDS.items()}
 
 AMOUNT = T.DecimalType(12, 2)
 """Ten digits before the point, two after: what `contract.codec.AMOUNT` admits."""

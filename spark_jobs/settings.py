@@ -81,6 +81,11 @@ Place = Annotated[str, Field(min_length=1), AfterValidator(_s3a)]
 """A folder, or s3a://bucket/folder."""
 
 
+def on_s3(*places: str) -> tuple[str, ...]:
+    """Returns those of the places that are s3a:// URLs."""
+    return tuple(place for place in places if place.startswith("s3a://"))
+
+
 class ParquetSink(Part):
     """Scored transactions and alerts to Parquet files, each exactly once. Not in real-time mode."""
 
@@ -175,8 +180,7 @@ class DetectorSettings(Settings):
     @property
     def s3a_paths(self) -> tuple[str, ...]:
         """The s3a:// URLs that the detector writes to."""
-        places = (self.checkpoint, *(sink.path for sink in self.sinks.values() if isinstance(sink, ParquetSink)))
-        return tuple(place for place in places if place.startswith("s3a://"))
+        return on_s3(self.checkpoint, *(sink.path for sink in self.sinks.values() if isinstance(sink, ParquetSink)))
 
 
 class ExplainSettings(DetectorSettings):

@@ -7,9 +7,10 @@ from pyspark.sql import functions as F
 
 from configuration import KafkaConnection, require_topics
 from contract import Topics
-from spark_jobs.schema import schema
+from spark_jobs.schema import KINDS, schema
 from spark_jobs.settings import RealTimeTrigger, Trigger
-from spark_jobs.transforms.decode import KINDS, SOURCE
+from spark_jobs.transforms.decode import SOURCE
+from spark_jobs.transforms.history import READINGS
 
 
 def count_partitions(connection: KafkaConnection, topics: Topics) -> int:
@@ -56,10 +57,9 @@ def _events(session: SparkSession, folder: str, kind: str, record: type) -> Data
     structs = (
         F.struct("*").alias(name) if name == kind else F.lit(None).cast(schema(other)).alias(name) for name, other in KINDS.items()
     )
-    time = "updated_at" if kind in ("customer", "merchant") else "labelled_at" if kind == "label" else "event_time"
     return rows.select(
         F.lit(kind).alias("kind"),
-        F.col(time).alias("ingest_time"),
+        F.col(READINGS[kind].arrival).alias("ingest_time"),
         *structs,
         F.lit(None).cast("array<string>").alias("reasons"),
         F.lit(None).cast(SOURCE).alias("source"),

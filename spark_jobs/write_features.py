@@ -12,7 +12,7 @@ from spark_jobs import failures, session, sources
 from spark_jobs.errors import UnusableFolder
 from spark_jobs.features import FEATURE_SET
 from spark_jobs.pipeline import features
-from spark_jobs.settings import S3, Place, Spark
+from spark_jobs.settings import S3, Place, Spark, on_s3
 
 PROGRAM = "python -m spark_jobs.write_features"
 
@@ -54,7 +54,7 @@ def run(settings: WriteFeaturesSettings) -> None:
     began = time.monotonic()
     spark = session.build("write_features", settings.spark, settings.s3, 1, None)
     try:
-        session.require_storage(spark, [place for place in (settings.data, settings.out) if place.startswith("s3a://")])
+        session.require_storage(spark, on_s3(settings.data, settings.out))
         rows = features(sources.read_history(spark, settings.data)).where("kind = 'transaction'")
         rows.select("transaction.*", "features.*").write.parquet(settings.out)
     finally:

@@ -14,13 +14,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from contract import Customer, Label, Merchant, Topics, Transaction
+from contract import Topics
 from contract.codec import AMOUNT, DATE, INTEGER, NUMBER, TIME
 from spark_jobs.schema import AMOUNT as AMOUNT_TYPE
-from spark_jobs.schema import plain, wire_schema
+from spark_jobs.schema import KINDS, plain, wire_schema
 
 REJECTED = "rejected"
-KINDS: Mapping[str, type] = {"transaction": Transaction, "label": Label, "customer": Customer, "merchant": Merchant}
 
 REASON_CODES: Mapping[str, str] = {
     "tombstone": "The record has a key and no value",

@@ -1,20 +1,29 @@
 """What a key has seen before: the one place where Python calls the kernel (kernel/, Java)."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.aggregations import GroupBy
 
-_EVENTS = {
-    "customer": {"operation": 1, "arrival": "updated_at", "time": "updated_at", "id": "customer_id"},
-    "merchant": {"operation": 1, "arrival": "updated_at", "time": "updated_at", "id": "merchant_id"},
-    "label": {"operation": 2, "arrival": "labelled_at", "time": "event_time", "id": "transaction_id"},
-    "transaction": {"operation": 3, "arrival": "event_time", "time": "event_time", "id": "transaction_id"},
+
+class Reading(NamedTuple):
+    """How the kernel reads a kind of event (kernel: Input.java): what it does with it, and the names of the fields."""
+
+    operation: int
+    arrival: str
+    time: str
+    id: str
+
+
+READINGS = {
+    "customer": Reading(1, "updated_at", "updated_at", "customer_id"),
+    "merchant": Reading(1, "updated_at", "updated_at", "merchant_id"),
+    "label": Reading(2, "labelled_at", "event_time", "transaction_id"),
+    "transaction": Reading(3, "event_time", "event_time", "transaction_id"),
 }
-"""How the kernel reads each kind of event (kernel: Input.java)."""
 
 
 def history(events: DataFrame, group: GroupBy) -> DataFrame:
@@ -34,16 +43,16 @@ def history(events: DataFrame, group: GroupBy) -> DataFrame:
 def _key(group: GroupBy) -> Column:
     """Returns the key; for an event that passes, one of its own, so that these do not all go to one task."""
     keys = [F.expr(f"{kind}.{group.key}") for kind in group.kinds]
-    others = [F.expr(f"{kind}.{one['id']}") for kind, one in _EVENTS.items() if kind not in group.kinds]
+    others = [F.expr(f"{kind}.{one.id}") for kind, one in READINGS.items() if kind not in group.kinds]
     return F.coalesce(*keys, *others, F.expr("concat(source.partition, '-', source.offset)"), F.lit(""))
 
 
 def _input(group: GroupBy) -> Column:
     return F.struct(
-        F.expr(_by_kind(group, lambda kind: str(_EVENTS[kind]["operation"]), "0")).cast("tinyint").alias("operation"),
-        F.expr(_by_kind(group, lambda kind: f"unix_micros({kind}.{_EVENTS[kind]['arrival']})", "0")).alias("arrival"),
-        F.expr(_by_kind(group, lambda kind: f"unix_micros({kind}.{_EVENTS[kind]['time']})", "0")).alias("time"),
-        F.expr(_by_kind(group, lambda kind: f"{kind}.{_EVENTS[kind]['id']}", "''")).alias("id"),
+        F.expr(_by_kind(group, lambda kind: str(READINGS[kind].operation), "0")).cast("tinyint").alias("operation"),
+        F.expr(_by_kind(group, lambda kind: f"unix_micros({kind}.{READINGS[kind].arrival})", "0")).alias("arrival"),
+        F.expr(_by_kind(group, lambda kind: f"unix_micros({kind}.{READINGS[kind].time})", "0")).alias("time"),
+        F.expr(_by_kind(group, lambda kind: f"{kind}.{READINGS[kind].id}", "''")).alias("id"),
         F.expr(group.mask_expression).alias("mask"),
         *(F.expr(value).alias(f"value_{number}") for number, value in enumerate(group.value_expressions)),
     )

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, Row
 
 from contract import ContractError, Customer, Label, Merchant, Topics, Transaction, decode, encode
+from spark_jobs.schema import KINDS
 from spark_jobs.transforms import decode as spark_decode
-from spark_jobs.transforms.decode import KINDS, REASON_CODES
+from spark_jobs.transforms.decode import REASON_CODES
 from tests.hostile import WIRE, hostile
 from tests.records import AT, record, transaction
 
