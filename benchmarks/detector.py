@@ -34,8 +34,12 @@ DEMO_RULES = yaml.safe_load((Path(local.__file__).parent / "demo.yaml").read_tex
 MANY_ALERTS = {"over_50": {"when": "amount > 50", "action": "review", "reason": "Amount over 50"}}
 """About two payments in five become alerts: enough of them for a 99th percentile."""
 STEP_S = 0.2
-MODES: dict[str, dict[str, Any]] = {"realTime": {"mode": "realTime"}, "microBatch": {"mode": "microBatch", "interval": "0s"}}
-"""Micro-batch with no pause between batches is its fastest; the default interval is one second."""
+MICRO_BATCH = {"mode": "microBatch", "interval": "0s"}
+"""With no pause between batches is its fastest; the default interval is one second."""
+TRIGGERS: dict[str, dict[str, Any]] = {
+    **{f"realTime, checkpoint every {every}": {"mode": "realTime", "duration": every} for every in ("10s", "30s", "1m")},
+    "microBatch": MICRO_BATCH,
+}
 
 
 def catch_up(kafka: KafkaConnection, folder: Path, rows: int) -> dict[str, Any]:
@@ -47,7 +51,7 @@ def catch_up(kafka: KafkaConnection, folder: Path, rows: int) -> dict[str, Any]:
     # No label falls due: every record but the profiles is a transaction.
     _produce(kafka, topics, folder, clock="replay", count=rows, inline_labels=True, label_delay="3650d")
     consumer = Consumer({**kafka.librdkafka(), "group.id": "benchmark"})
-    with _detector(kafka, topics, folder, "microBatch", DEMO_RULES) as detector:
+    with _detector(kafka, topics, folder, MICRO_BATCH, DEMO_RULES) as detector:
 
         def until(count: int) -> tuple[int, float, float]:
             while (scored := _records(consumer, topics.scored)) < count:
@@ -65,23 +69,17 @@ def catch_up(kafka: KafkaConnection, folder: Path, rows: int) -> dict[str, Any]:
     }
 
 
-def latencies(
-    kafka: KafkaConnection, folder: Path, mode: str, rates: list[int], warm_up: int, measured: int
-) -> list[dict[str, Any]]:
-    """Returns one dict a rate: `mode`, `rate`, `alerts`, and `p50`, `p99`, `p999`, `max` in milliseconds. One detector serves all.
+def latencies(kafka: KafkaConnection, folder: Path, name: str, rate: int, warm_up: int, measured: int) -> dict[str, Any]:
+    """Returns `mode` (a name of TRIGGERS), `rate`, `alerts`, and `p50`, `p99`, `p999`, `max` in milliseconds.
 
-    `warm_up` and `measured` are seconds; the detector warms up before the first rate, and again for a tenth of that before others.
+    `warm_up` and `measured` are seconds: alerts of the last `measured` seconds count.
     """
-    topics = _topics(kafka, mode)
-    found, sent = [], 0
-    with _detector(kafka, topics, folder, mode, MANY_ALERTS) as detector:
-        for number, rate in enumerate(rates):
-            warm = warm_up if number == 0 else warm_up // 10
-            began = datetime.now(UTC)
-            sent += _produce(kafka, topics, folder, rate=rate, duration=f"{warm + measured}s")
-            detector.until_scored(sent)
-            found.append({"mode": mode, "rate": rate, **_summary(kafka, topics, began, timedelta(seconds=measured))})
-    return found
+    topics = _topics(kafka, "latency")
+    with _detector(kafka, topics, folder, TRIGGERS[name], MANY_ALERTS) as detector:
+        began = datetime.now(UTC)
+        sent = _produce(kafka, topics, folder, rate=rate, duration=f"{warm_up + measured}s")
+        detector.until_scored(sent)
+        return {"mode": name, "rate": rate, **_summary(kafka, topics, began, timedelta(seconds=measured))}
 
 
 def _summary(kafka: KafkaConnection, topics: TopicNames, began: datetime, measured: timedelta) -> dict[str, Any]:
@@ -116,12 +114,14 @@ def _topics(kafka: KafkaConnection, name: str) -> TopicNames:
 
 
 @contextmanager
-def _detector(kafka: KafkaConnection, topics: TopicNames, folder: Path, mode: str, rules: dict[str, Any]) -> Iterator[Detector]:
+def _detector(
+    kafka: KafkaConnection, topics: TopicNames, folder: Path, trigger: dict[str, Any], rules: dict[str, Any]
+) -> Iterator[Detector]:
     home = folder / topics.transactions
     home.mkdir()
     detector = Detector(kafka, topics, home)
     detector.settings |= {"rules": rules, "stop_timeout": "5s"}
-    detector.start(mode, trigger=MODES[mode])
+    detector.start(trigger["mode"], trigger=trigger)
     try:
         yield detector
     finally:

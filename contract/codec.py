@@ -71,9 +71,9 @@ def decode(kind: type[Record], data: bytes | None) -> Record:
     except UnicodeDecodeError:
         raise ContractError("invalid_utf8") from None
     try:
-        # Numbers are text until the field's type is known: a quoted number is as good as a bare one.
+        # Numbers are their text until the field's type is known: a quoted number is as good as a bare one.
         found = json.loads(
-            text, parse_float=_double_text, parse_int=str, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats
+            text, parse_float=str, parse_int=str, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats
         )
     except ContractError:
         raise
@@ -90,19 +90,6 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ContractError("unknown_field")
     return found
-
-
-def _double_text(text: str) -> str:
-    """Returns a bare number with a fraction or an exponent as Java writes the double, `1.25E7`: that is what Spark reads.
-
-    So a bare amount has the precision of a double and must be below ten million; as a string, as the contract has it, it is exact.
-    """
-    number = float(text)
-    if number == 0 or 1e-3 <= abs(number) < 1e7 or not math.isfinite(number):
-        return repr(number)
-    sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
-    first, *rest = map(str, digits)
-    return f"{'-' * sign}{first}.{''.join(rest) or '0'}E{len(rest) + int(exponent)}"
 
 
 def _refuse_constant(name: str) -> None:

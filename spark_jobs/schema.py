@@ -19,7 +19,7 @@ KIND_OF: Mapping[type, str] = {record: kind for kind, record in KINDS.items()}
 AMOUNT = T.DecimalType(12, 2)
 """Ten digits before the point, two after: what `contract.codec.AMOUNT` admits."""
 
-_SPARK_TYPES: dict[Any, T.DataType] = {
+SPARK_TYPES: Mapping[Any, T.DataType] = {
     str: T.StringType(),
     bool: T.BooleanType(),
     int: T.LongType(),
@@ -33,15 +33,7 @@ _SPARK_TYPES: dict[Any, T.DataType] = {
 def schema(kind: type) -> T.StructType:
     """Returns the typed schema of an input record class, every column nullable."""
     hints = get_type_hints(kind)
-    return T.StructType([T.StructField(field.name, _SPARK_TYPES[plain(hints[field.name])]) for field in fields(kind)])
-
-
-def wire_schema(kind: type) -> T.StructType:
-    """Returns the schema for reading the record's JSON: every field as its text.
-
-    `decode` checks the text, since Spark converts loosely: 1.239 becomes 1.24 in a DECIMAL(12,2), 2018 becomes a timestamp.
-    """
-    return T.StructType([T.StructField(field.name, T.StringType()) for field in fields(kind)])
+    return T.StructType([T.StructField(field.name, SPARK_TYPES[plain(hints[field.name])]) for field in fields(kind)])
 
 
 def plain(hint: Any) -> Any:

@@ -1,15 +1,11 @@
 """What leaves a decided event: a scored transaction, perhaps an alert, or a dead letter; as the contract's JSON or as columns."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
-from typing import get_type_hints
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from contract import SCHEMA_VERSION, Alert, Topics, Transaction
-from spark_jobs.schema import TRANSACTION_COLUMNS, plain
+from contract import SCHEMA_VERSION, Topics
 from spark_jobs.transforms.decode import REJECTED
 
 ALERT_DOMAIN = "fraud-alert:"
@@ -38,7 +34,6 @@ _ALERT = {
 
 _IS_TRANSACTION = "kind = 'transaction'"
 _IS_ALERT = f"{_IS_TRANSACTION} AND decision <> 'approve'"
-_TIME_FORMAT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'"
 _RECORD = "struct<topic:string,key:binary,value:binary>"
 
 
@@ -48,18 +43,20 @@ def egress(decided: DataFrame, topics: Topics) -> DataFrame:
     A value holds no clock reading and nothing of the run: the same input gives the same bytes. Labels, customers and merchants give
     none.
     """
+    scored, alert, rejected = _json(decided, _scored(), _alert(), _rejected())
     card = F.col("transaction.card_id").cast("binary")
     records = F.array(
-        F.when(F.expr(_IS_TRANSACTION), _record(topics.scored, card, _scored())),
-        F.when(F.expr(_IS_ALERT), _record(topics.alerts, card, _alert())),
-        F.when(F.col("kind") == REJECTED, _record(topics.rejected, F.substring("source.key", 1, MAX_KEY), _rejected())),
+        F.when(F.expr(_IS_TRANSACTION), _record(topics.scored, card, scored)),
+        F.when(F.expr(_IS_ALERT), _record(topics.alerts, card, alert)),
+        F.when(F.col("kind") == REJECTED, _record(topics.rejected, F.substring("source.key", 1, MAX_KEY), rejected)),
     )
     return decided.select(F.explode(F.array_compact(records)).alias("record")).select("record.*")
 
 
 def alerts(decided: DataFrame) -> DataFrame:
     """Returns the alerts alone, column `value`: the contract's JSON as text."""
-    return decided.where(_IS_ALERT).select(F.to_json(_alert()).alias("value"))
+    (alert,) = _json(decided, _alert())
+    return decided.where(_IS_ALERT).select(alert.cast("string").alias("value"))
 
 
 def scored_rows(decided: DataFrame) -> DataFrame:
@@ -73,31 +70,25 @@ def alert_rows(decided: DataFrame) -> DataFrame:
 
 
 def _record(topic: str, key: Column, value: Column) -> Column:
-    return F.struct(F.lit(topic).alias("topic"), key.alias("key"), F.to_json(value).cast("binary").alias("value")).cast(_RECORD)
+    return F.struct(F.lit(topic).alias("topic"), key.alias("key"), value.alias("value")).cast(_RECORD)
 
 
-def _transaction() -> Column:
-    return _wire(Transaction, {name: f"transaction.{name}" for name in TRANSACTION_COLUMNS})
+def _json(decided: DataFrame, *structs: Column) -> list[Column]:
+    """Returns each struct as the contract's JSON, binary (kernel: Encoder.java)."""
+    jvm: Any = decided.sparkSession.sparkContext._jvm
+    types = decided.select(*(struct.alias(str(number)) for number, struct in enumerate(structs))).schema
+    return [
+        Column(jvm.frauddetection.wire.Encoder.apply(struct._jc, field.dataType.json()))
+        for struct, field in zip(structs, types, strict=True)
+    ]
 
 
 def _scored() -> Column:
-    return F.struct(_transaction().alias("transaction"), "features", *_DECISION)
+    return F.struct("transaction", "features", *_DECISION)
 
 
 def _alert() -> Column:
-    return _wire(Alert, _ALERT)
-
-
-def _wire(record: type, sources: Mapping[str, str]) -> Column:
-    """Returns the fields in the form in which JSON has them: times and amounts as text."""
-    hints = get_type_hints(record)
-    return F.struct(*(_on_wire(F.expr(source), plain(hints[name])).alias(name) for name, source in sources.items()))
-
-
-def _on_wire(value: Column, kind: type) -> Column:
-    if kind is datetime:
-        return F.date_format(value, _TIME_FORMAT)
-    return value.cast("string") if kind is Decimal else value
+    return F.struct(*(F.expr(source).alias(name) for name, source in _ALERT.items()))
 
 
 def _rejected() -> Column:
@@ -113,7 +104,7 @@ def _rejected() -> Column:
         "source.topic",
         "source.partition",
         "source.offset",
-        F.date_format("source.timestamp", _TIME_FORMAT).alias("timestamp"),
+        "source.timestamp",
         "reasons",
         F.lit(SCHEMA_VERSION).alias("schema_version"),
         F.substring(key, 1, MAX_KEY).alias("key"),

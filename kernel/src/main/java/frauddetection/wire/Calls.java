@@ -1,0 +1,28 @@
+package frauddetection.wire;
+
+import java.util.List;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.Literal;
+import org.apache.spark.sql.catalyst.expressions.objects.Invoke;
+import org.apache.spark.sql.classic.ExpressionUtils;
+import org.apache.spark.sql.types.AbstractDataType;
+import org.apache.spark.sql.types.DataType;
+import scala.collection.immutable.Seq;
+import scala.jdk.javaapi.CollectionConverters;
+
+/** Columns that call a Java object, with values as Spark has them in memory: a UDF would make a Java object of each and back again. */
+final class Calls {
+  private Calls() {}
+
+  /** Returns a column of what {@code method} of the serializable {@code target} returns; nulls are handed to it too. */
+  static Column column(Object target, String method, DataType type, List<Column> arguments) {
+    Seq<Expression> expressions = seq(arguments.stream().map(ExpressionUtils::expression).toList());
+    Seq<AbstractDataType> unchecked = seq(List.of());
+    return ExpressionUtils.column(new Invoke(Literal.fromObject(target), method, type, expressions, unchecked, false, true, true));
+  }
+
+  private static <E> Seq<E> seq(List<E> elements) {
+    return CollectionConverters.asScala(elements).toSeq();
+  }
+}
