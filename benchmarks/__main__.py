@@ -21,6 +21,7 @@ from configuration import KafkaConnection
 from local.broker import Broker
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+KERNEL = Path(__file__).parent.parent / "kernel" / "pom.xml"
 RATE = 1_000
 KEYS = [10_000, 100_000, 1_000_000]
 
@@ -39,6 +40,8 @@ def main(
     with _broker() as (kafka, folder):
         err.print("producer")
         made = producer.measure(kafka.bootstrap_servers, rows // 2)
+        err.print("kernel alone")
+        alone = _kernel()
         err.print("history")
         remembered = _history(folder, rows)
         err.print("detector, catching up")
@@ -49,8 +52,13 @@ def main(
                 err.print(f"detector, {mode}, run {run}")
                 alerted.append({"run": run, **detector.latencies(kafka, folder, mode, RATE, warm_up, measured)})
     options = f"--rows {rows} --warm-up {warm_up} --measured {measured} --runs {runs}"
-    PAGE.write_text(_page(options, load, made, remembered, caught, alerted))
+    PAGE.write_text(_page(options, load, made, alone, remembered, caught, alerted))
     sys.stdout.write(PAGE.read_text())
+
+
+def _kernel() -> str:
+    command = ["mvn", "--quiet", "--file", str(KERNEL), "test-compile", "exec:java"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
 
 
 def _history(folder: Path, rows: int) -> tuple[list[Row], list[Row], float]:
@@ -76,6 +84,7 @@ def _page(
     options: str,
     load: float,
     made: list[Row],
+    alone: str,
     remembered: tuple[list[Row], list[Row], float],
     caught: Row,
     alerted: list[Row],
@@ -100,6 +109,12 @@ Broker, producer and detector share the machine. Compare figures of one page, no
 Time is CPU time of the process. The data set is the Handbook's world; goals: 20,000 made whole, 50,000 encoded and sent.
 
 {_table(("what", "rows", "rows/s/core"), [(row["what"], row["rows"], row["rows_per_second_per_core"]) for row in made])}
+
+## The kernel alone
+
+Without Spark: processor time of one thread, the median of five rounds (kernel/README.md explains the table).
+
+{alone}
 
 ## History
 

@@ -120,7 +120,7 @@ def _detector(
     home = folder / topics.transactions
     home.mkdir()
     detector = Detector(kafka, topics, home)
-    detector.settings |= {"rules": rules, "stop_timeout": "5s"}
+    detector.settings |= {"rules": rules, "stop_timeout": "5s", "spark": {}}
     detector.start(trigger["mode"], trigger=trigger)
     try:
         yield detector

@@ -25,6 +25,9 @@ RULES: dict[str, Any] = {
     },
 }
 
+QUICK_START = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"}
+"""Java's first compiler alone: in a test's few minutes the second costs more time than it saves, half of all that the JVM has."""
+
 
 class Detector:
     """Starts, kills and stops one detector again and again, with one checkpoint."""
@@ -37,6 +40,7 @@ class Detector:
             "checkpoint": str(folder / "checkpoint"),
             "log_dir": str(folder / "logs"),
             "rules": RULES,
+            "spark": {"conf": QUICK_START},
         }
         self._process: subprocess.Popen[str] | None = None
         self._errors: list[str] = []

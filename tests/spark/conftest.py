@@ -11,12 +11,12 @@ from configuration import KafkaConnection, TopicNames
 from local.s3 import S3Server
 from spark_jobs import session
 from spark_jobs.settings import S3, Spark
-from tests.detector import Detector
+from tests.detector import QUICK_START, Detector
 
 
 @pytest.fixture(scope="session")
 def spark(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    one = session.build("tests", Spark(), S3.model_validate(s3.settings), 1, tmp_path_factory.mktemp("spark"))
+    one = session.build("tests", Spark(conf=QUICK_START), S3.model_validate(s3.settings), 1, tmp_path_factory.mktemp("spark"))
     yield one
     one.stop()
 
