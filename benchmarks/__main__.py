@@ -58,7 +58,7 @@ def main(
 
 def _kernel() -> str:
     command = ["mvn", "--quiet", "--file", str(KERNEL), "test-compile", "exec:java"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _history(folder: Path, rows: int) -> tuple[list[Row], list[Row], float]:
