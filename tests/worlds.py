@@ -12,10 +12,8 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from configuration import KafkaConnection, TopicNames
 from contract import Customer, Label, Merchant, Transaction, encode
 from spark_jobs.features import FEATURE_COLUMNS
-from tests.kafka import send
 
 
 def data_set(folder: Path, *options: str) -> Path:
@@ -72,19 +70,6 @@ class World:
             filters &= pc.field(time) > begin
         rows: list[dict[str, Any]] = pq.read_table(self._data / name, filters=filters).sort_by(time).to_pylist()
         return rows
-
-
-def send_profiles(kafka: KafkaConnection, topics: TopicNames, world: World) -> None:
-    """Sends all customers and merchants."""
-    customers, merchants = world.profiles()
-    send(kafka.bootstrap_servers, topics.customers, customers)
-    send(kafka.bootstrap_servers, topics.merchants, merchants)
-
-
-def send_chunk(kafka: KafkaConnection, topics: TopicNames, chunk: Chunk) -> int:
-    """Sends the labels, then the transactions, so that no transaction is read before a label that was known; returns how many."""
-    send(kafka.bootstrap_servers, topics.labels, chunk.labels)
-    return send(kafka.bootstrap_servers, topics.transactions, chunk.transactions)
 
 
 def assert_same(found: pd.DataFrame, expected: pd.DataFrame, tolerance: float = 0.0) -> None:

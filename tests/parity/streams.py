@@ -1,6 +1,8 @@
 """One world through Kafka, chunk after chunk, into a running detector."""
 
 import json
+import time
+from pathlib import Path
 
 import pandas as pd
 from confluent_kafka import Consumer, TopicPartition
@@ -8,9 +10,11 @@ from confluent_kafka import Consumer, TopicPartition
 from configuration import KafkaConnection, TopicNames
 from spark_jobs.features import FEATURE_COLUMNS
 from tests.detector import Detector
-from tests.worlds import World, send_chunk, send_profiles
+from tests.kafka import send
+from tests.worlds import World
 
 MICRO_BATCH = {"mode": "microBatch", "interval": "0s"}
+POLL_S = 0.1
 
 
 def streamed(
@@ -18,24 +22,50 @@ def streamed(
 ) -> pd.DataFrame:
     """Returns the features that the stream gave. Topics have one partition: events are read in the order of their arrival.
 
-    A chunk is sent when the one before is scored. In chunk `kill_in` the detector is killed amid the work, and started again.
+    A chunk is sent when the one before is scored: its labels, then its transactions, so that no transaction is handled before a
+    label that was known. In chunk `kill_in` the detector is killed amid the work, and started again.
     """
     scored = ScoredFeatures(kafka, topics, detector)
-    mode = detector.settings["trigger"]["mode"]
-    send_profiles(kafka, topics, world)
-    detector.start(mode, trigger=detector.settings["trigger"])
-    sent = 0
-    for number, chunk in enumerate(world.chunks(chunks)):
-        count = send_chunk(kafka, topics, chunk)
+    trigger = detector.settings["trigger"]
+    told: dict[str, int] = {}
+
+    def tell(topic: str, records: list[tuple[str, bytes]]) -> None:
+        told[topic] = told.get(topic, 0) + send(kafka.bootstrap_servers, topic, records)
+        if trigger["mode"] == "realTime":  # in which each topic has tasks of its own; a micro-batch sorts what it holds
+            _until_checkpointed(detector, topic, told[topic])
+
+    detector.start(trigger["mode"], trigger=trigger)
+    customers, merchants = world.profiles()
+    tell(topics.customers, customers)
+    tell(topics.merchants, merchants)
+    prepared = world.chunks(chunks)
+    chunk, number, sent = next(prepared, None), 0, 0
+    while chunk is not None:
+        tell(topics.labels, chunk.labels)
+        count = send(kafka.bootstrap_servers, topics.transactions, chunk.transactions)
         if number == kill_in:
             scored.until(sent + 1)
             detector.kill()
-            detector.start(mode, trigger=detector.settings["trigger"])
+            detector.start(trigger["mode"], trigger=trigger)
         sent += count
+        chunk, number = next(prepared, None), number + 1  # made while the detector works
         scored.until(sent)
     assert detector.stop() == 0, detector.errors
     assert sent == world.rows
     return scored.frame()
+
+
+def _until_checkpointed(detector: Detector, topic: str, count: int) -> None:
+    """Returns once a checkpoint says that so many records of the topic have been handled."""
+    checkpoint = Path(detector.settings["checkpoint"])
+    while detector.alive:
+        done = [file.name for file in (checkpoint / "commits").glob("*") if file.name.isdecimal()]
+        if done:
+            offsets = json.loads((checkpoint / "offsets" / max(done, key=int)).read_text().splitlines()[-1])
+            if sum(offsets[topic].values()) >= count:
+                return
+        time.sleep(POLL_S)
+    raise AssertionError(f"the detector has ended: {detector.errors}")
 
 
 class ScoredFeatures:

@@ -31,7 +31,7 @@ def detect(kafka: KafkaConnection, new_topics: Callable[[int], TopicNames], tmp_
 @pytest.mark.timeout(1_500)
 def test_micro_batches_with_a_kill_equal_the_batch_on_all_rows(detect: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
     data = data_set(tmp_path / "world", "--days", "183")
-    found = detect(data, 40, 20, trigger=MICRO_BATCH)
+    found = detect(data, 20, 10, trigger=MICRO_BATCH)
     assert len(found) == 1_754_155
     assert_same(found, batch_features(data, tmp_path / "features"))
 
@@ -40,5 +40,5 @@ def test_micro_batches_with_a_kill_equal_the_batch_on_all_rows(detect: Callable[
 def test_real_time_mode_equals_the_batch(detect: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
     """One task a step: with several, two payments of a card within milliseconds may overtake each other on the way."""
     data = data_set(tmp_path / "world", "--traffic", "all", "--rows", str(REAL_TIME_ROWS))
-    found = detect(data, 20, None, trigger={"mode": "realTime", "duration": "1m"}, state_partitions=1)
+    found = detect(data, 10, None, trigger={"mode": "realTime", "duration": "5s"}, state_partitions=1)
     assert_same(found, batch_features(data, tmp_path / "features"))
