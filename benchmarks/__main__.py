@@ -26,6 +26,7 @@ RATE = 1_000
 KEYS = [10_000, 100_000, 1_000_000]
 
 Row = dict[str, Any]
+Remembered = tuple[list[Row], list[Row], float, Row]
 err = Console(stderr=True)
 
 
@@ -61,13 +62,13 @@ def _kernel() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _history(folder: Path, rows: int) -> tuple[list[Row], list[Row], float]:
+def _history(folder: Path, rows: int) -> Remembered:
     spark = history.session_of_two()
     try:
         found = history.versus_python(spark, folder, rows // 2), history.by_keys(spark, folder, KEYS, 2 * rows)
     finally:
         spark.stop()
-    return *found, history.restart(folder, KEYS[-1])
+    return *found, history.restart(folder, KEYS[-1]), history.features_for_training(folder)
 
 
 @contextmanager
@@ -85,14 +86,14 @@ def _page(
     load: float,
     made: list[Row],
     alone: str,
-    remembered: tuple[list[Row], list[Row], float],
+    remembered: Remembered,
     caught: Row,
     alerted: list[Row],
 ) -> str:
     gib = psutil.virtual_memory().total / 1024**3
     machine = f"{_processor()}, {os.cpu_count()} cores, {gib:.0f} GiB, {platform.system()}"
     software = f"Python {platform.python_version()}, PySpark {version('pyspark')}"
-    versus, by_keys, restarted = remembered
+    versus, by_keys, restarted, trained = remembered
     throughput = [(caught["rows"], caught["rows_per_second"], caught["cores"], caught["rows_per_second_per_core"])]
     return f"""\
 # Benchmarks
@@ -129,6 +130,9 @@ Then all of a card's aggregations, against the number of cards. From a process's
 {KEYS[-1]:,} cards: {restarted:.1f} s.
 
 {_table(("cards", "rows", "rows/s/core", "state, bytes a card"), [_keys(row) for row in by_keys])}
+
+All features of the Handbook's world for training, {trained["rows"]:,} rows, by `write_features` and read back:
+{trained["seconds"]} s.
 
 ## Detector, catching up
 

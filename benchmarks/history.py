@@ -26,6 +26,7 @@ from spark_jobs.schema import KINDS, schema
 from spark_jobs.settings import S3, Spark
 from spark_jobs.transforms.decode import SOURCE
 from spark_jobs.transforms.history import history
+from tests.worlds import batch_features, data_set
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 SPAN_S = 10 * 86_400
@@ -199,6 +200,14 @@ def restart(folder: Path, keys: int) -> float:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return float(done.stdout) - began
+
+
+def features_for_training(folder: Path) -> dict[str, Any]:
+    """Returns `rows` and `seconds` of a whole run of write_features, start included, over the Handbook's world."""
+    data = data_set(folder / "world", "--days", "183")
+    began = time.monotonic()
+    rows = len(batch_features(data, folder / "features"))
+    return {"rows": rows, "seconds": round(time.monotonic() - began, 1)}
 
 
 def _go_on(folder: Path, keys: int) -> None:
