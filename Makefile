@@ -165,6 +165,10 @@ test-e2e: setup chart-tools ## Images, install, alert, upgrade, crashes, uninsta
 bench: setup ## Measure, and write docs/benchmarks.md; about twenty minutes, on a machine with nothing else to do
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: handbook
+handbook: setup ## The Fraud Detection Handbook's published results beside ours; five minutes, then seconds
+	@$(BIN)/python -m training.handbook $(ARGS)
+
 .PHONY: schemas
 schemas: setup ## Write docs/reference/schemas and features.md anew from the code
 	@$(BIN)/python -m contract.json_schema docs/reference/schemas

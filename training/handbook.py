@@ -1,0 +1,144 @@
+"""The Fraud Detection Handbook's published results beside ours, from its world and our features: `make handbook`."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import structlog
+from pydantic import Field
+from rich.console import Console
+from rich.table import Table
+from sklearn.pipeline import Pipeline
+
+from configuration import FraudDetectionError, Settings, report
+from producer import dataset
+from producer.settings import DatasetSettings
+from spark_jobs import write_features
+from spark_jobs.features import FEATURE_SET
+from training.families import decision_tree, logistic_regression, random_forest, xgboost
+from training.metrics import Metrics, measure
+from training.splits import BASELINE, TEST_FOLDS, split
+
+NAMES = ("AUC", "AP", "CP@100")
+PROGRAM = "python -m training.handbook"
+FEATURES = (
+    "amount",
+    "is_weekend",
+    "is_night",
+    *(f"card_{what}_{window}" for window in ("1d", "7d", "30d") for what in ("count", "average_amount")),
+    *(f"terminal_{what}" for window in ("1d", "7d", "30d") for what in (f"count_{window}_delay_7d", f"risk_{window}")),
+)
+"""The Handbook's fifteen inputs, by our names."""
+
+
+class Result(NamedTuple):
+    """A row of one of the Handbook's tables. `tolerance` is how far ours may lie from it, for each metric."""
+
+    table: str
+    model: str
+    make: Callable[[], Pipeline]
+    published: Metrics
+    tolerance: float
+
+
+RESULTS = (
+    Result("A", "logistic regression", logistic_regression, Metrics(0.871, 0.606, 0.291), 0.002),
+    Result("A", "decision tree, depth 2", lambda: decision_tree(max_depth=2), Metrics(0.763, 0.496, 0.241), 0.001),
+    Result("A", "random forest", random_forest, Metrics(0.867, 0.658, 0.287), 0.006),
+    Result("A", "XGBoost", xgboost, Metrics(0.862, 0.639, 0.273), 0.003),
+    Result("B", "logistic regression, C 100", lambda: logistic_regression(C=100), Metrics(0.868, 0.623, 0.297), 0.005),
+    Result(
+        "B",
+        "XGBoost, 50 trees of depth 3",
+        lambda: xgboost(n_estimators=50, learning_rate=0.3, max_depth=3),
+        Metrics(0.869, 0.687, 0.303),
+        0.005,
+    ),
+    Result(
+        "B",
+        "XGBoost, 100 trees of depth 3, eta 0.1",
+        lambda: xgboost(n_estimators=100, learning_rate=0.1, max_depth=3),
+        Metrics(0.872, 0.694, 0.304),
+        0.005,
+    ),
+)
+"""A: chapter 3, baseline models, one week judged. B: chapter 5, model selection, the mean of four weeks (prequential)."""
+
+
+class HandbookSettings(Settings):
+    """Prints the Handbook's published results beside ours; exits with 1 where one is further away than it may be."""
+
+    data: Path = Field(Path(".runtime/handbook"), description="Folder for its world and the features of it; made where missing")
+    json_summary: bool = Field(False, alias="json", description="Print JSON on standard output")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code."""
+    try:
+        settings = HandbookSettings.load(sys.argv[1:] if arguments is None else arguments, PROGRAM)
+        rows = [_row(one, found) for one, found in results(load(settings.data))]
+    except FraudDetectionError as error:
+        return report(error)
+    except KeyboardInterrupt:
+        return 130
+    if settings.json_summary:
+        sys.stdout.write(json.dumps(rows) + "\n")
+    else:
+        Console().print(_table(rows))
+    return 0 if all(row["within_tolerance"] for row in rows) else 1
+
+
+def load(folder: Path) -> pd.DataFrame:
+    """Returns the world's transactions with FEATURES, by event_time; makes world and features where they are missing."""
+    world, features = folder / "world", folder / f"features-{FEATURE_SET}"
+    if not (world / "transactions").exists():
+        dataset.write(DatasetSettings(out=world))
+    if not (features / "_SUCCESS").exists():
+        write_features.run(write_features.WriteFeaturesSettings(data=str(world), out=str(features)))
+    # Its customers have one card each, and equal scores are ranked in the customers' order.
+    rows = pd.read_parquet(features, columns=["transaction_id", "event_time", "customer_id", *FEATURES])
+    rows = rows.rename(columns={"customer_id": "card_id"})
+    labels = pd.read_parquet(world / "labels", columns=["transaction_id", "is_fraud"])
+    rows = rows.merge(labels, on="transaction_id", validate="one_to_one")
+    rows["amount"] = rows["amount"].astype(float)
+    return rows.sort_values(["event_time", "transaction_id"], ignore_index=True)
+
+
+def results(transactions: pd.DataFrame) -> Iterator[tuple[Result, Metrics]]:
+    """Yields each of RESULTS with our metrics, the mean of its folds."""
+    folds = {"A": [split(transactions, BASELINE)], "B": [split(transactions, begin) for begin in TEST_FOLDS]}
+    for one in RESULTS:
+        found = []
+        for train, test in folds[one.table]:
+            model = one.make().fit(train[list(FEATURES)], train["is_fraud"])
+            found.append(measure(test, model.predict_proba(test[list(FEATURES)])[:, 1]))
+        yield one, Metrics(*np.mean(found, axis=0).tolist())
+
+
+def _row(one: Result, found: Metrics) -> dict[str, Any]:
+    differences = np.abs(np.subtract(np.round(found, 3), one.published))
+    return {
+        "table": one.table,
+        "model": one.model,
+        "published": one.published._asdict(),
+        "ours": {name: round(value, 4) for name, value in found._asdict().items()},
+        "tolerance": one.tolerance,
+        "within_tolerance": bool((differences <= one.tolerance + 1e-9).all()),
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table("table", "model", *(f"{name}\n{whose}" for name in NAMES for whose in ("published", "ours")), "within")
+    for row in rows:
+        pairs = (f"{row[whose][name]:.3f}" for name in Metrics._fields for whose in ("published", "ours"))
+        table.add_row(row["table"], row["model"], *pairs, f"{row['tolerance']}" if row["within_tolerance"] else "[red]no")
+    return table
+
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    sys.exit(main())
