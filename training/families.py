@@ -32,7 +32,7 @@ def random_forest(**settings: Any) -> Pipeline:
 
 def xgboost(**settings: Any) -> Pipeline:
     """Returns an untrained XGBoost classifier."""
-    return make_pipeline(XGBClassifier(random_state=SEED, n_jobs=-1, **XGBOOST, **settings))
+    return make_pipeline(XGBClassifier(random_state=SEED, n_jobs=-1, **{**XGBOOST, **settings}))
 
 
 FAMILIES: Mapping[str, Callable[..., Pipeline]] = {

@@ -1,8 +1,10 @@
 """The Fraud Detection Handbook's published results beside ours, from its world and our features: `make handbook`."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,11 +20,12 @@ from configuration import FraudDetectionError, Settings, report
 from producer import dataset
 from producer.settings import DatasetSettings
 from spark_jobs import write_features
-from spark_jobs.features import FEATURE_SET
+from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET
 from training.families import decision_tree, logistic_regression, random_forest, xgboost
-from training.metrics import Metrics, measure
-from training.splits import BASELINE, TEST_FOLDS, split
+from training.metrics import Metrics, measure, refuse_leak
+from training.splits import BASELINE, NO_TIME, TEST_FOLDS, split
 
+ROUNDING = 1e-9
 NAMES = ("AUC", "AP", "CP@100")
 PROGRAM = "python -m training.handbook"
 FEATURES = (
@@ -33,16 +36,24 @@ FEATURES = (
     *(f"terminal_{what}" for window in ("1d", "7d", "30d") for what in (f"count_{window}_delay_7d", f"risk_{window}")),
 )
 """The Handbook's fifteen inputs, by our names."""
+NOT_GENERIC = re.compile(r"_(14|28)d(_|$)|speed|distance|age_days|vpn|declined|device")
+GENERIC = ("amount", *(name for name in FEATURE_COLUMNS if not NOT_GENERIC.search(name)))
+"""What the book could have had: all features of its own fields, but those shaped like its attacks, which last 14 and 28 days."""
+HISTORY = timedelta(days=70)
+"""How much more than the Handbook's week our own model learns from, in the last fold from 2018-05-16 on."""
+
+log = structlog.get_logger()
 
 
 class Result(NamedTuple):
-    """A row of one of the Handbook's tables. `tolerance` is how far ours may lie from it, for each metric."""
+    """A row of one of the tables. `tolerance` is how far each metric may lie from what is published; None: ours must reach it."""
 
     table: str
     model: str
     make: Callable[[], Pipeline]
     published: Metrics
-    tolerance: float
+    tolerance: float | None
+    features: tuple[str, ...] = FEATURES
 
 
 RESULTS = (
@@ -65,8 +76,17 @@ RESULTS = (
         Metrics(0.872, 0.694, 0.304),
         0.005,
     ),
+    Result(
+        "C",
+        "XGBoost, all generic features",
+        lambda: xgboost(tree_method="hist", max_bin=2_048, n_estimators=300, learning_rate=0.05, max_depth=4),
+        Metrics(0.88, 0.73, 0.305),
+        None,
+        GENERIC,
+    ),
 )
-"""A: chapter 3, baseline models, one week judged. B: chapter 5, model selection, the mean of four weeks (prequential)."""
+"""A: chapter 3, baseline models, one week judged. B: chapter 5, model selection, the mean of four weeks (prequential). C: our own
+goal, judged as B; the book's best of any model is .879 / .694 / .305."""
 
 
 class HandbookSettings(Settings):
@@ -89,18 +109,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(json.dumps(rows) + "\n")
     else:
         Console().print(_table(rows))
-    return 0 if all(row["within_tolerance"] for row in rows) else 1
+    return 0 if all(row["holds"] for row in rows) else 1
 
 
 def load(folder: Path) -> pd.DataFrame:
-    """Returns the world's transactions with FEATURES, by event_time; makes world and features where they are missing."""
+    """Returns the world's transactions with FEATURES and GENERIC, by event_time; makes what is missing."""
     world, features = folder / "world", folder / f"features-{FEATURE_SET}"
     if not (world / "transactions").exists():
         dataset.write(DatasetSettings(out=world))
     if not (features / "_SUCCESS").exists():
         write_features.run(write_features.WriteFeaturesSettings(data=str(world), out=str(features)))
     # Its customers have one card each, and equal scores are ranked in the customers' order.
-    rows = pd.read_parquet(features, columns=["transaction_id", "event_time", "customer_id", *FEATURES])
+    rows = pd.read_parquet(features, columns=["transaction_id", "event_time", "customer_id", *dict.fromkeys((*FEATURES, *GENERIC))])
     rows = rows.rename(columns={"customer_id": "card_id"})
     labels = pd.read_parquet(world / "labels", columns=["transaction_id", "is_fraud"])
     rows = rows.merge(labels, on="transaction_id", validate="one_to_one")
@@ -109,25 +129,33 @@ def load(folder: Path) -> pd.DataFrame:
 
 
 def results(transactions: pd.DataFrame) -> Iterator[tuple[Result, Metrics]]:
-    """Yields each of RESULTS with our metrics, the mean of its folds."""
-    folds = {"A": [split(transactions, BASELINE)], "B": [split(transactions, begin) for begin in TEST_FOLDS]}
+    """Yields each of RESULTS with our metrics, the mean of its folds.
+
+    Raises:
+        LeakSuspected: they are better than can be.
+    """
     for one in RESULTS:
         found = []
-        for train, test in folds[one.table]:
-            model = one.make().fit(train[list(FEATURES)], train["is_fraud"])
-            found.append(measure(test, model.predict_proba(test[list(FEATURES)])[:, 1]))
-        yield one, Metrics(*np.mean(found, axis=0).tolist())
+        for begin in (BASELINE,) if one.table == "A" else TEST_FOLDS:
+            train, test = split(transactions, begin, history=HISTORY if one.table == "C" else NO_TIME)
+            model = one.make().fit(train[list(one.features)], train["is_fraud"])
+            found.append(measure(test, model.predict_proba(test[list(one.features)])[:, 1]))
+            log.info("judged", table=one.table, model=one.model, learnt_from=len(train), judged_on=len(test))
+        mean = Metrics(*np.mean(found, axis=0).tolist())
+        refuse_leak(one.model, mean)
+        yield one, mean
 
 
 def _row(one: Result, found: Metrics) -> dict[str, Any]:
-    differences = np.abs(np.subtract(np.round(found, 3), one.published))
+    differences = np.subtract(np.round(found, 3), one.published)
+    within = differences >= 0 if one.tolerance is None else np.abs(differences) <= one.tolerance + ROUNDING
     return {
         "table": one.table,
         "model": one.model,
         "published": one.published._asdict(),
         "ours": {name: round(value, 4) for name, value in found._asdict().items()},
         "tolerance": one.tolerance,
-        "within_tolerance": bool((differences <= one.tolerance + 1e-9).all()),
+        "holds": bool(within.all()),
     }
 
 
@@ -135,7 +163,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table("table", "model", *(f"{name}\n{whose}" for name in NAMES for whose in ("published", "ours")), "within")
     for row in rows:
         pairs = (f"{row[whose][name]:.3f}" for name in Metrics._fields for whose in ("published", "ours"))
-        table.add_row(row["table"], row["model"], *pairs, f"{row['tolerance']}" if row["within_tolerance"] else "[red]no")
+        table.add_row(row["table"], row["model"], *pairs, str(row["tolerance"] or "reached") if row["holds"] else "[red]no")
     return table
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
+NO_TIME = timedelta(0)
 BASELINE = datetime(2018, 7, 25, tzinfo=UTC)
 """First day of training of the Handbook's baseline (chapter 3)."""
 TEST_FOLDS = tuple(datetime(2018, month, day, tzinfo=UTC) for month, day in ((8, 15), (8, 8), (8, 1), (7, 25)))
@@ -24,11 +25,14 @@ class Split(NamedTuple):
     test: pd.DataFrame
 
 
-def split(transactions: pd.DataFrame, begin: datetime, train: timedelta = WEEK, delay: timedelta = WEEK) -> Split:
+def split(
+    transactions: pd.DataFrame, begin: datetime, train: timedelta = WEEK, delay: timedelta = WEEK, history: timedelta = NO_TIME
+) -> Split:
     """Returns the rows of `train` from `begin` on, and of the week that begins `delay` after them.
 
-    `transactions` has event_time (UTC), card_id and is_fraud. A row to be judged is left out if its card's fraud is known by then:
-    one in the training span, or on any day up to a delay and a day before (the Handbook's get_test_set).
+    `history` adds what came before `begin` to what is learnt, and changes nothing of what is judged. `transactions` has event_time
+    (UTC), card_id and is_fraud. A row to be judged is left out if its card's fraud is known by then: one in the training span, or
+    on any day up to a delay and a day before (the Handbook's get_test_set).
     """
     at = transactions["event_time"]
     end = begin + train
@@ -37,7 +41,7 @@ def split(transactions: pd.DataFrame, begin: datetime, train: timedelta = WEEK, 
         known = transactions.loc[(at >= begin) & (at < day - delay) & transactions["is_fraud"], "card_id"]
         today = transactions[(at >= day) & (at < day + DAY)]
         days.append(today[~today["card_id"].isin(set(known))])
-    return Split(transactions[(at >= begin) & (at < end)], pd.concat(days))
+    return Split(transactions[(at >= begin - history) & (at < end)], pd.concat(days))
 
 
 def _days(begin: datetime, span: timedelta) -> Iterator[datetime]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.metrics import card_precision, measure
+from training.metrics import LeakSuspected, card_precision, measure, refuse_leak
 from training.splits import BASELINE, DAY, WEEK, split
 
 
@@ -52,3 +52,18 @@ def test_a_perfect_score_and_a_constant_one() -> None:
     perfect = measure(rows, rows["is_fraud"].to_numpy(float))
     assert perfect == (1.0, 1.0, 0.1)
     assert measure(rows, np.zeros(1_000))[:2] == (0.5, 0.01)
+
+
+def test_more_history_is_learnt_from_and_changes_nothing_of_what_is_judged() -> None:
+    rows = paid((-3, "old", True), (1, "new", False), (14, "old", False))
+    train, test = split(rows, BASELINE, history=timedelta(days=3))
+    assert list(train["card_id"]) == ["old", "new"]
+    assert list(test["card_id"]) == ["old"]
+
+
+def test_a_score_that_knows_the_label_raises_the_alarm() -> None:
+    rows = paid(*((0.001 * number, f"card-{number}", number % 50 == 0) for number in range(1_000)))
+    blind = np.random.default_rng(0).random(1_000)
+    refuse_leak("blind", measure(rows, blind))
+    with pytest.raises(LeakSuspected, match=r"leaky: auc_roc .*average_precision"):
+        refuse_leak("leaky", measure(rows, blind + rows["is_fraud"]))
