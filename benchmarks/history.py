@@ -4,9 +4,11 @@ The stream reads Parquet, a file a batch, and counts what comes out: neither Kaf
 core: the CPU time of Python, its workers and the JVM together; the first half of the files warms up and does not count.
 """
 
+import os
 import subprocess
 import sys
 import time
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -42,13 +44,17 @@ SMALL = GroupBy(
         Aggregation(Operation.SUM, "amount", windows=(hours(1), days(1))),
     ),
 )
-RESULT = "card_count_1h double, card_count_1d double, card_sum_amount_1h double, card_sum_amount_1d double"
+NAMES = ("card_count_1h", "card_count_1d", "card_sum_amount_1h", "card_sum_amount_1d")
+RESULT = ", ".join(f"{name} double" for name in NAMES)
 STATE = "times array<bigint>, cents array<bigint>"
+PACKED_STATE = "times binary, cents binary"
+"""applyInPandasWithState of Spark 4.3.0 cannot read a state of arrays back."""
 Contestant = Callable[[DataFrame], DataFrame]
 
 
 def session_of_two() -> SparkSession:
-    """Returns a session on two cores."""
+    """Returns a session on two cores, whose Python workers are this Python."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     return session.build("benchmark", Spark(master="local[2]", conf={"spark.driver.memory": "6g"}), S3(), 1, None)
 
 
@@ -93,14 +99,14 @@ def apply_in_pandas(events: DataFrame) -> DataFrame:
     """Returns what `kernel` does, by applyInPandasWithState."""
 
     def update(key: Any, frames: Iterator[pd.DataFrame], state: Any) -> Iterator[pd.DataFrame]:  # noqa: ARG001 the signature is Spark's
-        times, cents = map(list, state.get) if state.exists else ([], [])
+        times, cents = (array("q", packed).tolist() for packed in state.get) if state.exists else ([], [])
         for frame in frames:
             rows = zip(frame["time"].tolist(), frame["cents"].tolist(), strict=True)
-            yield pd.DataFrame(_windows(times, cents, rows), columns=["a", "b", "c", "d"], dtype="float64")
-        state.update((times, cents))
+            yield pd.DataFrame(_windows(times, cents, rows), columns=list(NAMES), dtype="float64")
+        state.update((array("q", times).tobytes(), array("q", cents).tobytes()))
 
     rows = _plain(events).groupBy("card_id")
-    return rows.applyInPandasWithState(update, RESULT, STATE, "update", GroupStateTimeout.NoTimeout)
+    return rows.applyInPandasWithState(update, RESULT, PACKED_STATE, "update", GroupStateTimeout.NoTimeout)
 
 
 CONTESTANTS: dict[str, Contestant] = {
@@ -117,9 +123,10 @@ class _Windows(StatefulProcessor):
     def handleInputRows(self, key: Any, rows: Iterator[Row], timerValues: Any) -> Iterator[Row]:  # noqa: ARG002, N802, N803 Spark's names
         found: Any = self._state.get()
         times, cents = (list(found[0]), list(found[1])) if found else ([], [])
+        named = Row(*NAMES)
         arrived = sorted((row["time"], row["cents"]) for row in rows)
         for values in _windows(times, cents, arrived):
-            yield Row(*values)
+            yield named(*values)
         self._state.update((times, cents))
 
     def close(self) -> None:
