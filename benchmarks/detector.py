@@ -37,7 +37,7 @@ STEP_S = 0.2
 MICRO_BATCH = {"mode": "microBatch", "interval": "0s"}
 """With no pause between batches is its fastest; the default interval is one second."""
 TRIGGERS: dict[str, dict[str, Any]] = {
-    **{f"realTime, checkpoint every {every}": {"mode": "realTime", "duration": every} for every in ("10s", "30s", "1m")},
+    **{f"realTime, checkpoint every {every}": {"mode": "realTime", "duration": every} for every in ("10s", "1m", "5m")},
     "microBatch": MICRO_BATCH,
 }
 
