@@ -162,11 +162,11 @@ test-e2e: setup chart-tools ## Images, install, alert, upgrade, crashes, uninsta
 	@$(BIN)/pytest tests/e2e $(ARGS)
 
 .PHONY: bench
-bench: setup ## Measure, and write docs/benchmarks.md; about twenty minutes, on a machine with nothing else to do
+bench: setup ## Measure, and write docs/benchmarks.md; over an hour, on a machine with nothing else to do
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: handbook
-handbook: setup ## The Fraud Detection Handbook's published results beside ours; five minutes, then seconds
+handbook: setup ## The Fraud Detection Handbook's published results beside ours; five minutes
 	@$(BIN)/python -m training.handbook $(ARGS)
 
 .PHONY: schemas

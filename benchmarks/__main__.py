@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other on a broker of their own, into docs/benchmarks.md: `make bench` (about fifty minutes)."""
+"""All benchmarks, one after the other on a broker of their own, into docs/benchmarks.md: `make bench` (over an hour)."""
 
 import os
 import platform

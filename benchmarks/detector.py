@@ -16,16 +16,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import yaml
 from confluent_kafka import Consumer, TopicPartition
 
 import local
+from benchmarks.cpu import CpuTime
 from configuration import KafkaConnection, TopicNames
 from contract import Alert, decode
 from local.screen import percentile
 from producer.topics import create_topics
-from tests.detector import Detector
+from tests.detector import MICRO_BATCH, Detector
 from tests.kafka import TIMEOUT_S, read_all
 
 PARTITIONS = 1
@@ -34,8 +34,6 @@ DEMO_RULES = yaml.safe_load((Path(local.__file__).parent / "demo.yaml").read_tex
 MANY_ALERTS = {"over_50": {"when": "amount > 50", "action": "review", "reason": "Amount over 50"}}
 """About two payments in five become alerts: enough of them for a 99th percentile."""
 STEP_S = 0.2
-MICRO_BATCH = {"mode": "microBatch", "interval": "0s"}
-"""With no pause between batches is its fastest; the default interval is one second."""
 TRIGGERS: dict[str, dict[str, Any]] = {
     **{f"realTime, checkpoint every {every}": {"mode": "realTime", "duration": every} for every in ("10s", "1m", "5m")},
     "microBatch": MICRO_BATCH,
@@ -52,12 +50,13 @@ def catch_up(kafka: KafkaConnection, folder: Path, rows: int) -> dict[str, Any]:
     _produce(kafka, topics, folder, clock="replay", count=rows, inline_labels=True, label_delay="3650d")
     consumer = Consumer({**kafka.librdkafka(), "group.id": "benchmark"})
     with _detector(kafka, topics, folder, MICRO_BATCH, DEMO_RULES) as detector:
+        cpu = CpuTime(detector.pid)
 
         def until(count: int) -> tuple[int, float, float]:
             while (scored := _records(consumer, topics.scored)) < count:
                 assert detector.alive, detector.errors
                 time.sleep(STEP_S)
-            return scored, time.monotonic(), _cpu_seconds(detector.pid)
+            return scored, time.monotonic(), cpu.seconds()
 
         begun, finished = until(rows // 2), until(rows)
     done, wall, cpu = (after - before for before, after in zip(begun, finished, strict=True))
@@ -126,9 +125,3 @@ def _detector(
         yield detector
     finally:
         detector.kill()
-
-
-def _cpu_seconds(pid: int) -> float:
-    parent = psutil.Process(pid)
-    times = [one.cpu_times() for one in (parent, *parent.children(recursive=True))]
-    return sum(time.user + time.system for time in times)

@@ -11,17 +11,16 @@ import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psutil
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming import StatefulProcessor, StatefulProcessorHandle
 from pyspark.sql.streaming.state import GroupStateTimeout
 
+from benchmarks.cpu import CpuTime
 from spark_jobs import session
 from spark_jobs.aggregations import Aggregation, GroupBy, Operation, days, hours
 from spark_jobs.features import CARD
@@ -160,7 +159,7 @@ def run(spark: SparkSession, folder: Path, checkpoint: Path, results: Contestant
     """Returns `rows`, `rows_per_second_per_core`, `check` (the sum of all results) of a stream over all files not read before."""
     events = spark.readStream.schema(spark.read.parquet(str(folder)).schema).option("maxFilesPerTrigger", 1).parquet(str(folder))
     done: list[tuple[int, float, float]] = []
-    cpu = CpuTime()
+    cpu = CpuTime(os.getpid())
     began = cpu.seconds()
 
     def count(batch: DataFrame, _: int) -> None:
@@ -236,22 +235,6 @@ def _folders(folder: Path, keys: int) -> tuple[Path, Path]:
 
 def _card(events: DataFrame) -> DataFrame:
     return kernel(events, CARD)
-
-
-class CpuTime:
-    """Of this process and all that it starts, those that have ended included: idle Python workers do."""
-
-    def __init__(self) -> None:
-        self._process = psutil.Process()
-        self._by_pid: dict[int, float] = {}
-
-    def seconds(self) -> float:
-        """Returns the CPU time so far."""
-        for one in (self._process, *self._process.children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):
-                times = one.cpu_times()
-                self._by_pid[one.pid] = times.user + times.system
-        return sum(self._by_pid.values())
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ RULES: dict[str, Any] = {
 QUICK_START = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"}
 """Java's first compiler alone: in a test's few minutes the second costs more time than it saves, half of all that the JVM has."""
 
+MICRO_BATCH = {"mode": "microBatch", "interval": "0s"}
+"""With no pause between batches, its fastest; the default interval is one second."""
+
 
 class Detector:
     """Starts, kills and stops one detector again and again, with one checkpoint."""

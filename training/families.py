@@ -1,6 +1,5 @@
-"""Kinds of models, each as a pipeline that takes features, absent ones as NaN, and gives the probability of fraud."""
+"""Kinds of models, each an untrained pipeline that gives the probability of fraud; all but the logistic regression take NaN too."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from sklearn.ensemble import RandomForestClassifier
@@ -33,11 +32,3 @@ def random_forest(**settings: Any) -> Pipeline:
 def xgboost(**settings: Any) -> Pipeline:
     """Returns an untrained XGBoost classifier."""
     return make_pipeline(XGBClassifier(random_state=SEED, n_jobs=-1, **{**XGBOOST, **settings}))
-
-
-FAMILIES: Mapping[str, Callable[..., Pipeline]] = {
-    "logistic regression": logistic_regression,
-    "decision tree": decision_tree,
-    "random forest": random_forest,
-    "XGBoost": xgboost,
-}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -114,11 +115,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def load(folder: Path) -> pd.DataFrame:
     """Returns the world's transactions with FEATURES and GENERIC, by event_time; makes what is missing."""
-    world, features = folder / "world", folder / f"features-{FEATURE_SET}"
-    if not (world / "transactions").exists():
-        dataset.write(DatasetSettings(out=world))
-    if not (features / "_SUCCESS").exists():
-        write_features.run(write_features.WriteFeaturesSettings(data=str(world), out=str(features)))
+    world = _made(folder / "world", lambda out: dataset.write(DatasetSettings(out=out)))
+    features = _made(
+        folder / f"features-{FEATURE_SET}",
+        lambda out: write_features.run(write_features.WriteFeaturesSettings(data=str(world), out=str(out))),
+    )
     # Its customers have one card each, and equal scores are ranked in the customers' order.
     rows = pd.read_parquet(features, columns=["transaction_id", "event_time", "customer_id", *dict.fromkeys((*FEATURES, *GENERIC))])
     rows = rows.rename(columns={"customer_id": "card_id"})
@@ -126,6 +127,16 @@ def load(folder: Path) -> pd.DataFrame:
     rows = rows.merge(labels, on="transaction_id", validate="one_to_one")
     rows["amount"] = rows["amount"].astype(float)
     return rows.sort_values(["event_time", "transaction_id"], ignore_index=True)
+
+
+def _made(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Returns the folder, made where it is missing; under another name until it is whole, so that Ctrl-C leaves no half of it."""
+    if not folder.exists():
+        part = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        make(part)
+        part.rename(folder)
+    return folder
 
 
 def results(transactions: pd.DataFrame) -> Iterator[tuple[Result, Metrics]]:

@@ -3,7 +3,6 @@
 A week to learn from, a week in which its labels become known, a week to be judged on.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -25,25 +24,18 @@ class Split(NamedTuple):
     test: pd.DataFrame
 
 
-def split(
-    transactions: pd.DataFrame, begin: datetime, train: timedelta = WEEK, delay: timedelta = WEEK, history: timedelta = NO_TIME
-) -> Split:
-    """Returns the rows of `train` from `begin` on, and of the week that begins `delay` after them.
+def split(transactions: pd.DataFrame, begin: datetime, delay: timedelta = WEEK, history: timedelta = NO_TIME) -> Split:
+    """Returns the rows of the week from `begin` on, and of the week that begins `delay` after it.
 
     `history` adds what came before `begin` to what is learnt, and changes nothing of what is judged. `transactions` has event_time
-    (UTC), card_id and is_fraud. A row to be judged is left out if its card's fraud is known by then: one in the training span, or
+    (UTC), card_id and is_fraud. A row to be judged is left out if its card's fraud is known by then: one in the training week, or
     on any day up to a delay and a day before (the Handbook's get_test_set).
     """
     at = transactions["event_time"]
-    end = begin + train
+    end = begin + WEEK
     days = []
-    for day in _days(end + delay, WEEK):
+    for day in (end + delay + number * DAY for number in range(WEEK // DAY)):
         known = transactions.loc[(at >= begin) & (at < day - delay) & transactions["is_fraud"], "card_id"]
         today = transactions[(at >= day) & (at < day + DAY)]
         days.append(today[~today["card_id"].isin(set(known))])
     return Split(transactions[(at >= begin - history) & (at < end)], pd.concat(days))
-
-
-def _days(begin: datetime, span: timedelta) -> Iterator[datetime]:
-    for number in range(span // DAY):
-        yield begin + number * DAY

@@ -13,7 +13,6 @@ from tests.detector import Detector
 from tests.kafka import send
 from tests.worlds import World
 
-MICRO_BATCH = {"mode": "microBatch", "interval": "0s"}
 POLL_S = 0.1
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from configuration import KafkaConnection, TopicNames
-from tests.detector import Detector
-from tests.parity.streams import MICRO_BATCH, streamed
+from tests.detector import MICRO_BATCH, Detector
+from tests.parity.streams import streamed
 from tests.worlds import World, assert_same, batch_features, data_set
 
 REAL_TIME_ROWS = 200_000

@@ -17,7 +17,7 @@ from confluent_kafka import TopicPartition
 
 from configuration import KafkaConnection, TopicNames, reach
 from contract import Alert, ContractError, Rejected, Transaction, decode, encode
-from tests.detector import Detector
+from tests.detector import MICRO_BATCH, Detector
 from tests.hostile import hostile
 from tests.kafka import Record, read_all, send
 from tests.records import AT, transaction
@@ -57,12 +57,12 @@ def test_nothing_is_lost_when_the_detector_is_killed_twice_amid_hostile_records(
 ) -> None:
     producer = _produce(kafka, topics, tmp_path)
     detector.settings |= {"max_offsets": 15_000}
-    detector.start("microBatch", trigger={"mode": "microBatch", "interval": "0s"})
+    detector.start("microBatch", trigger=MICRO_BATCH)
     values = hostile(HOSTILE)
     send(kafka.bootstrap_servers, topics.transactions, ((b"card-1", value) for value in values))
     detector.until_scored(20_000)
     detector.kill()
-    detector.start("microBatch", trigger={"mode": "microBatch", "interval": "0s"})
+    detector.start("microBatch", trigger=MICRO_BATCH)
     detector.until_scored(80_000)
     detector.kill()
     assert producer.wait() == 0, "the producer failed"

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from configuration import KafkaConnection, TopicNames
-from tests.detector import Detector
+from tests.detector import MICRO_BATCH, Detector
 from tests.oracle import features
-from tests.parity.streams import MICRO_BATCH, streamed
+from tests.parity.streams import streamed
 from tests.worlds import World, assert_same, batch_features, data_set
 
 ROWS = 100_000

@@ -29,7 +29,7 @@ from spark_jobs.sinks.console import PREFIX, ConsoleSink
 from spark_jobs.sinks.kafka import KafkaSink
 from spark_jobs.sinks.parquet import ParquetSink
 from spark_jobs.transforms.egress import egress
-from tests.detector import Detector
+from tests.detector import MICRO_BATCH, Detector
 from tests.kafka import read_all, send
 from tests.records import AT, transaction
 from tests.s3 import Archive, keys
@@ -251,7 +251,7 @@ def test_each_row_is_there_once_when_the_detector_is_killed_amid_its_writes(
     send(kafka.bootstrap_servers, topics.transactions, ((b"k", encode(one)) for one in paid))
     rests = []
     for scored in (BATCH, 3 * BATCH):
-        detector.start("microBatch", trigger={"mode": "microBatch", "interval": "0s"})
+        detector.start("microBatch", trigger=MICRO_BATCH)
         detector.until_scored(scored)
         while not any(archive.place.glob("scored/.spark-staging-*/**/*.parquet*")):
             assert detector.alive, detector.errors

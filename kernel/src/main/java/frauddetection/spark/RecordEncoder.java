@@ -15,8 +15,6 @@ import org.apache.spark.sql.types.ObjectType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import scala.Option;
-import scala.collection.immutable.Seq;
-import scala.jdk.javaapi.CollectionConverters;
 import scala.reflect.ClassTag;
 
 /**
@@ -52,7 +50,7 @@ final class RecordEncoder<T> implements AgnosticExpressionPathEncoder<T> {
       columns.add(new GetStructField(path, i, Option.empty()));
     }
     return new StaticInvoke(
-        record, ObjectType.apply(record), factory, seq(columns), seq(List.of()), true, false, true, Option.empty());
+        record, ObjectType.apply(record), factory, Calls.seq(columns), Calls.seq(List.of()), true, false, true, Option.empty());
   }
 
   /** A call of the record's accessor for each column. */
@@ -61,9 +59,9 @@ final class RecordEncoder<T> implements AgnosticExpressionPathEncoder<T> {
     List<Expression> columns = new ArrayList<>();
     for (StructField field : schema.fields()) {
       columns.add(Literal.create(field.name(), DataTypes.StringType));
-      columns.add(new Invoke(input, field.name(), field.dataType(), seq(List.of()), seq(List.of()), true, true, true));
+      columns.add(new Invoke(input, field.name(), field.dataType(), Calls.seq(List.of()), Calls.seq(List.of()), true, true, true));
     }
-    return new CreateNamedStruct(seq(columns));
+    return new CreateNamedStruct(Calls.seq(columns));
   }
 
   @Override
@@ -99,9 +97,5 @@ final class RecordEncoder<T> implements AgnosticExpressionPathEncoder<T> {
   @Override
   public ClassTag<T> clsTag() {
     return ClassTag.apply(record);
-  }
-
-  private static <E> Seq<E> seq(List<E> elements) {
-    return CollectionConverters.asScala(elements).toSeq();
   }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonEncoding;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.StreamWriteFeature;
+import frauddetection.spark.Calls;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.Serializable;
@@ -36,9 +37,6 @@ public final class Encoder implements Serializable {
 
   /** Called by the code that Spark generates. */
   public byte[] write(InternalRow row) {
-    if (row == null) {
-      return null;
-    }
     ByteArrayOutputStream bytes = new ByteArrayOutputStream(USUAL_BYTES);
     try (JsonGenerator json = JSON.createGenerator(bytes, JsonEncoding.UTF8)) {
       writer.write(row, json);

@@ -1,4 +1,4 @@
-package frauddetection.wire;
+package frauddetection.spark;
 
 import java.util.List;
 import org.apache.spark.sql.Column;
@@ -12,17 +12,18 @@ import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 
 /** Columns that call a Java object, with values as Spark has them in memory: a UDF would make a Java object of each and back again. */
-final class Calls {
+public final class Calls {
   private Calls() {}
 
   /** Returns a column of what {@code method} of the serializable {@code target} returns; nulls are handed to it too. */
-  static Column column(Object target, String method, DataType type, List<Column> arguments) {
+  public static Column column(Object target, String method, DataType type, List<Column> arguments) {
     Seq<Expression> expressions = seq(arguments.stream().map(ExpressionUtils::expression).toList());
     Seq<AbstractDataType> unchecked = seq(List.of());
     return ExpressionUtils.column(new Invoke(Literal.fromObject(target), method, type, expressions, unchecked, false, true, true));
   }
 
-  private static <E> Seq<E> seq(List<E> elements) {
+  /** Returns the elements as Scala has them. */
+  static <E> Seq<E> seq(List<E> elements) {
     return CollectionConverters.asScala(elements).toSeq();
   }
 }
