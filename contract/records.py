@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of all records together; every `Rejected` carries it, so that a dead letter can be read years later."""
 
 Channel = Literal["pos", "ecom", "atm"]
@@ -97,6 +97,19 @@ class Scored:
     ruleset_version: Annotated[str, "Hash of the rules in force"]
     fraud_score: Annotated[float | None, "Score of the model in [0, 1]; absent where no model is loaded"] = None
     model_version: Annotated[str | None, "The model that gave the score; absent where no model is loaded"] = None
+    challenger_score: Annotated[float | None, "Score of the challenger, which decides nothing; absent where there is none"] = None
+    challenger_version: Annotated[str | None, "The challenger that gave it; absent where there is none"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """What one feature did to the score of one transaction."""
+
+    feature: Annotated[str, "Name of the feature (docs/reference/features.md); it never changes its meaning"]
+    direction: Annotated[Literal["raises", "lowers"], "Whether it raises or lowers the score"]
+    contribution: Annotated[float, "Score less the score with the usual value in its place"]
+    value: Annotated[float | None, "What it is here; absent where the feature is"] = None
+    usual: Annotated[float | None, "Median of genuine transactions in training; absent where the feature usually is"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +130,9 @@ class Alert:
     ruleset_version: Annotated[str, "Hash of the rules in force"]
     fraud_score: Annotated[float | None, "Score of the model in [0, 1]; absent where no model is loaded"] = None
     model_version: Annotated[str | None, "The model that gave the score; absent where no model is loaded"] = None
+    contributions: Annotated[
+        tuple[Contribution, ...] | None, "The three features that moved the score most; absent where no model is loaded"
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

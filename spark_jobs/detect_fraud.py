@@ -17,6 +17,7 @@ from spark_jobs import checkpoint, failures, session, sources
 from spark_jobs.errors import TooFewSlots, UnusableCheckpoint, UnusableFolder
 from spark_jobs.metrics import StreamMetrics, observed, serve
 from spark_jobs.pipeline import detect
+from spark_jobs.served_models import ServedModels
 from spark_jobs.settings import (
     AvailableNowTrigger,
     ConsoleSink,
@@ -29,6 +30,7 @@ from spark_jobs.sinks import FanOut, Sink
 from spark_jobs.sinks import console as console_sink
 from spark_jobs.sinks import kafka as kafka_sink
 from spark_jobs.sinks import parquet as parquet_sink
+from spark_jobs.transforms.score import ModelSource
 
 PROGRAM = "python -m spark_jobs.detect_fraud"
 POLL_S = 0.2
@@ -78,31 +80,38 @@ def run(settings: DetectorSettings) -> None:
         with stop_signals() as stop_asked:  # after Spark's start, which sets a SIGINT handler of PySpark's own
             if isinstance(settings.trigger, RealTimeTrigger):
                 _check_slots(spark, slots)
-            stream(spark, settings, stop_asked, metrics.progressed)
+            stream(spark, settings, stop_asked, metrics)
         log.info("detector stopped")
     finally:
         spark.stop()
 
 
-def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threading.Event, progressed: threading.Event) -> None:
-    """Runs the stream in a session that has it observed, until `stop_asked` is set or it ends; `progressed`: see StreamMetrics.
+def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threading.Event, metrics: StreamMetrics) -> None:
+    """Runs the stream in a session that `metrics` listens to, until `stop_asked` is set or it ends.
 
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
     checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
     spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
-    decided = observed(_decided(spark, settings))
+    models = _models(settings)
+    served = ServedModels(spark, models, metrics) if models else None
+    decided = observed(_decided(spark, settings, models))
     with _console(settings):
         query = _start(decided, settings)
         log.info("detector started", mode=settings.trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)
-        _await(query, stop_asked, progressed, settings)
+        _await(query, stop_asked, metrics.progressed, served, settings)
 
 
-def _decided(spark: SparkSession, settings: DetectorSettings) -> DataFrame:
+def _models(settings: DetectorSettings) -> ModelSource | None:
+    chosen = settings.models
+    return ModelSource(chosen.store, round(chosen.poll.total_seconds())) if chosen.store else None
+
+
+def _decided(spark: SparkSession, settings: DetectorSettings, models: ModelSource | None) -> DataFrame:
     raw = sources.read_stream(spark, settings.kafka, settings.topics, settings.trigger, settings.max_offsets)
     limits = settings.limits
-    return detect(raw, settings.topics, settings.rules, limits.max_bytes, limits.max_future, limits.max_age)
+    return detect(raw, settings.topics, settings.rules, models, limits.max_bytes, limits.max_future, limits.max_age)
 
 
 def _start(decided: DataFrame, settings: DetectorSettings) -> StreamingQuery:
@@ -155,10 +164,17 @@ def _console(settings: DetectorSettings) -> Iterator[None]:
         reader.stop()
 
 
-def _await(query: StreamingQuery, stop_asked: threading.Event, progressed: threading.Event, settings: DetectorSettings) -> None:
+def _await(
+    query: StreamingQuery,
+    stop_asked: threading.Event,
+    progressed: threading.Event,
+    served: ServedModels | None,
+    settings: DetectorSettings,
+) -> None:
     """Waits until the query ends or a stop is asked for; then lets it finish the batch at work, within `stop_timeout`."""
     while query.isActive and not stop_asked.wait(POLL_S):
-        pass
+        if served is not None:
+            served.look()
     if query.isActive:
         _let_finish(query, progressed, settings)
         query.stop()

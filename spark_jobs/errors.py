@@ -11,6 +11,10 @@ class InvalidRule(FraudDetectionError):
     """A rule does not parse, names an unknown column, or is no yes-or-no question about one transaction."""
 
 
+class UnusableModel(FraudDetectionError):
+    """The champion or the challenger in the model store cannot be trusted or does not fit the detector."""
+
+
 class UnusableCheckpoint(FraudDetectionError):
     """The checkpoint cannot be read or written, or belongs to something else."""
 

@@ -43,7 +43,7 @@ class DetectFraud(IlumJob):
         metrics = _Metrics(registry)
         session.streams.addListener(metrics)
         try:
-            stream(session, settings, threading.Event(), metrics.progressed)
+            stream(session, settings, threading.Event(), metrics)
             metrics.ended.wait(LAST_EVENTS_S)
         finally:
             session.streams.removeListener(metrics)

@@ -4,6 +4,7 @@ import errno
 import json
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,8 +63,16 @@ class StreamMetrics(StreamingQueryListener):
         )
         self._lag_rows = Gauge("fraud_lag_rows", "Records in Kafka that are not read yet", registry=registry)
         self._lag_seconds = Gauge("fraud_lag_seconds", "Age of the newest record read where others wait, else 0", registry=registry)
+        self._model = Gauge("fraud_model", "1 for each model in force, by role", ["role", "version"], registry=registry)
         since = Gauge("fraud_seconds_since_progress", "Time since Spark last reported progress", registry=registry)
         since.set_function(lambda: time.monotonic() - self._last)
+
+    def models(self, served: Mapping[str, str | None]) -> None:
+        """Says which version plays which role from now on: champion and challenger, None where there is none."""
+        self._model.clear()
+        for role, version in served.items():
+            if version is not None:
+                self._model.labels(role, version).set(1)
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802, ARG002 Spark's name
         """Begins to count the time since the last progress."""

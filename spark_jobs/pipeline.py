@@ -1,7 +1,7 @@
 """The product on one page: what happens to a Kafka record on its way to a decision.
 
-    decode ──► history ───────────────► derive ──► score ──► decide ──► egress
-               per terminal │ per card  features
+    decode ──► history ───────────────► derive ──► score ──► decide ──► explain ──► egress
+               per terminal │ per card  features   model     rules too  alerts
 
 Every step is a DataFrame function, the same in real-time mode, in micro-batches and in the trainer's batch. Labels, customers and
 merchants travel the same way as transactions: they change the history that later transactions see, and give no record of their
@@ -20,18 +20,28 @@ from spark_jobs.transforms.decide import Rule, decide
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.derive import derive
 from spark_jobs.transforms.history import history
+from spark_jobs.transforms.score import ModelSource, explain, score
 
 
 def detect(
-    raw: DataFrame, topics: Topics, rules: Mapping[str, Rule], max_bytes: int, max_future: timedelta, max_age: timedelta
+    raw: DataFrame,
+    topics: Topics,
+    rules: Mapping[str, Rule],
+    models: ModelSource | None,
+    max_bytes: int,
+    max_future: timedelta,
+    max_age: timedelta,
 ) -> DataFrame:
     """Returns one decided event for each record of `raw`, the columns of Spark's Kafka source, headers included."""
     events = decode(raw, topics, max_bytes, max_future, max_age)
-    featured = features(events)
-    # The model's score goes here: one column more for `decide`.
-    return decide(featured, rules)
+    return judge(features(events), rules, models)
 
 
 def features(events: DataFrame) -> DataFrame:
     """Returns the events, a stream's or a batch's, with `features`: all that is known of a transaction when it arrives."""
     return derive(history(history(events, TERMINAL), CARD))
+
+
+def judge(featured: DataFrame, rules: Mapping[str, Rule], models: ModelSource | None) -> DataFrame:
+    """Returns the events with features, scored, decided and, where they are alerts, explained."""
+    return explain(decide(score(featured, models), rules), models)

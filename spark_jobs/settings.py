@@ -45,7 +45,7 @@ Trigger = Annotated[RealTimeTrigger | MicroBatchTrigger | AvailableNowTrigger, F
 class Rule(Part):
     """One rule: a question about one transaction, and what a yes means."""
 
-    when: str = Field(description="Spark SQL boolean expression over the transaction's fields and the features")
+    when: str = Field(description="Spark SQL boolean expression over the transaction's fields, the features and fraud_score")
     action: Literal["review", "decline"] = Field("review", description="Decision where the rule fires; decline beats review")
     reason: str = Field(min_length=1, description="Why, in words for the analyst; goes into the alert")
 
@@ -97,7 +97,7 @@ Sink = Annotated[KafkaSink | ConsoleSink | ParquetSink, Field(discriminator="typ
 
 
 class S3(Part):
-    """How s3a:// paths are reached, those of sinks and of the checkpoint."""
+    """How s3a:// paths are reached, those of sinks, of the checkpoint and of the model store."""
 
     endpoint: str | None = Field(None, pattern="^https?://", description="URL of the S3 server; null: AWS")
     region: str | None = Field(None, description="Region; null: what the provider chain says")
@@ -105,6 +105,17 @@ class S3(Part):
     credentials_dir: Path | None = Field(
         None,
         description="Folder with AWS's own file `credentials`, profile [default]; null: the provider chain (environment, role)",
+    )
+
+
+class Models(Part):
+    """The trained model that scores; `fraud models` says which."""
+
+    store: Place | None = Field(None, description="Model store, a folder or s3a:// URL; null: rules decide alone")
+    poll: Duration = Field(
+        timedelta(seconds=5),
+        ge=timedelta(seconds=1),
+        description="Time between two looks at the store: how soon a promotion is taken up",
     )
 
 
@@ -142,6 +153,7 @@ class DetectorSettings(Settings):
     )
     limits: Limits = Field(Limits(), description="What an input record may be before it is rejected")
     rules: dict[str, Rule] = Field({}, description="Rules by name")
+    models: Models = Field(Models(), description="The trained model that scores")
     sinks: dict[str, Sink] = Field(
         {"kafka": KafkaSink(), "console": ConsoleSink()}, description="Where results go, by name; kafka is required"
     )
@@ -179,8 +191,9 @@ class DetectorSettings(Settings):
 
     @property
     def s3a_paths(self) -> tuple[str, ...]:
-        """The s3a:// URLs that the detector writes to."""
-        return on_s3(self.checkpoint, *(sink.path for sink in self.sinks.values() if isinstance(sink, ParquetSink)))
+        """The s3a:// URLs that the detector reads or writes."""
+        sinks = (sink.path for sink in self.sinks.values() if isinstance(sink, ParquetSink))
+        return on_s3(self.checkpoint, *sinks, *([self.models.store] if self.models.store else []))
 
 
 class ExplainSettings(DetectorSettings):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from contract import Header, Transaction
+from contract import Contribution, Header, Transaction
 
 AT = datetime(2018, 4, 1, 12, 30, 15, 250_000, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ def a(hint: Any) -> st.SearchStrategy:
         return st.lists(a(parts[0]), max_size=3).map(tuple)
     if hint in SCALARS:
         return SCALARS[hint]
-    if hint in (Transaction, Header):
+    if hint in (Contribution, Header, Transaction):
         return record(hint)
     return st.dictionaries(TEXT, SCALARS[float], max_size=4)
 

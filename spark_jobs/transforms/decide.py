@@ -1,4 +1,7 @@
-"""Approve, review or decline: rules are Spark SQL boolean expressions over the transaction's fields and the features."""
+"""Approve, review or decline, by the model and by rules.
+
+Rules are Spark SQL boolean expressions over the transaction's fields, the features and `fraud_score`.
+"""
 
 import hashlib
 import json
@@ -34,32 +37,43 @@ class Rule(Protocol):
 CLOCKS = frozenset({"CurrentTimestamp", "CurrentTimestampNow", "Now", "CurrentDate", "CurrentTime", "LocalTimestamp"})
 """Expressions that ask what time it is: a replay would decide differently. `event_time` is the time a rule may know."""
 
+RULE_COLUMNS = (*TRANSACTION_COLUMNS, *FEATURE_COLUMNS, "fraud_score")
+"""What a rule may ask about. `fraud_score` is null where there is no model."""
+
+KNOWN_COLUMNS = f"Known columns are: {', '.join(RULE_COLUMNS)}."
 ENDS_THE_STREAM = frozenset({"RaiseError", "AssertTrue"})
 
 
 def decide(events: DataFrame, rules: Mapping[str, Rule]) -> DataFrame:
     """Returns the events with `decision`, `rules` (names that fired, sorted), `reasons_to_alert` and `ruleset_version`.
 
-    decline beats review beats approve. The four columns mean nothing where `kind` is not transaction.
+    decline beats review beats approve, whether a rule says it or the model's thresholds do. The four columns mean nothing where
+    `kind` is not transaction.
 
     Raises:
         InvalidRule: a rule does not parse, names an unknown column, is not a yes-or-no question, or could answer differently when
             asked again.
     """
-    flat = events.select(F.struct("*").alias("_event"), "transaction.*", "features.*")
+    flat = events.select(F.struct("*").alias("_event"), "transaction.*", "features.*", "score.fraud_score")
     names = sorted(rules)
     for name in names:
         _check(name, rules[name].when, flat)
     fired = flat.select("_event", *(F.coalesce(F.expr(rules[name].when), F.lit(False)).alias(name) for name in names))
-    by_action = {action: [F.col(f"`{name}`") for name in names if rules[name].action == action] for action in ("decline", "review")}
+    by_rule = {name: F.col(f"`{name}`") for name in names}
+    votes = {
+        action: [_model_says(action), *(by_rule[name] for name in names if rules[name].action == action)]
+        for action in ("decline", "review")
+    }
+    model_reason = F.when(
+        _model_says("decline") | _model_says("review"), F.format_string("Fraud score %.2f", "_event.score.fraud_score")
+    )
     return fired.select(
         "_event.*",
-        F.when(_any(by_action["decline"]), "decline")
-        .when(_any(by_action["review"]), "review")
-        .otherwise("approve")
-        .alias("decision"),
-        _fired({name: name for name in names}).alias("rules"),
-        _fired({name: rules[name].reason for name in names}).alias("reasons_to_alert"),
+        F.when(_any(votes["decline"]), "decline").when(_any(votes["review"]), "review").otherwise("approve").alias("decision"),
+        F.array_compact(F.array(*(F.when(by_rule[name], F.lit(name)) for name in names)).cast("array<string>")).alias("rules"),
+        F.array_compact(F.array(*(F.when(by_rule[name], F.lit(rules[name].reason)) for name in names), model_reason)).alias(
+            "reasons_to_alert"
+        ),
         F.lit(ruleset_version(rules)).alias("ruleset_version"),
     )
 
@@ -70,18 +84,16 @@ def ruleset_version(rules: Mapping[str, Rule]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def _model_says(action: str) -> Column:
+    return F.col("_event.score.model_decision").eqNullSafe(action)
+
+
 def _any(conditions: list[Column]) -> Column:
-    return reduce(lambda one, other: one | other, conditions, F.lit(False))
-
-
-def _fired(texts: Mapping[str, str]) -> Column:
-    found = [F.when(F.col(f"`{name}`"), F.lit(text)) for name, text in texts.items()]
-    return F.array_compact(F.array(*found)) if found else F.array().cast("array<string>")
+    return reduce(lambda one, other: one | other, conditions)
 
 
 def _check(name: str, when: str, flat: DataFrame) -> None:
-    columns = (*TRANSACTION_COLUMNS, *FEATURE_COLUMNS)
-    known = flat.select(*columns)
+    known = flat.select(*RULE_COLUMNS)
     try:
         answer = known.select(F.expr(when))
         kind = answer.schema[0].dataType.simpleString()
@@ -93,8 +105,8 @@ def _check(name: str, when: str, flat: DataFrame) -> None:
     except AnalysisException as error:
         if "UNRESOLVED_COLUMN" in (error.getCondition() or ""):
             unknown = (error.getMessageParameters() or {}).get("objectName", "")
-            raise InvalidRule(f"Rule `{name}` names an unknown column {unknown}", f"Known are: {', '.join(columns)}.") from None
-        raise InvalidRule(f"Rule `{name}` is refused: {_first_line(error)}", f"Known columns are: {', '.join(columns)}.") from None
+            raise InvalidRule(f"Rule `{name}` names an unknown column {unknown}", KNOWN_COLUMNS) from None
+        raise InvalidRule(f"Rule `{name}` is refused: {_first_line(error)}", KNOWN_COLUMNS) from None
     if kind != "boolean":
         raise InvalidRule(f"Rule `{name}` answers with a {kind}, not with yes or no", "Compare it with something.")
     one_row = plan.nodeName() == "Project" and plan.child().equals(known._jdf.queryExecution().analyzed())

@@ -16,6 +16,8 @@ MAX_VALUE, MAX_KEY, MAX_HEADERS = 400 * KIB, 64 * KIB, 32 * KIB
 """What a dead letter repeats of a record. In base64, with the key twice and headers escaped, that stays below Kafka's 1 MiB."""
 
 _DECISION = ("decision", "rules", "ruleset_version")
+_SCORE = ("score.fraud_score", "score.model_version")
+_CHALLENGER = ("score.challenger_score", "score.challenger_version")
 _ALERT = {
     "alert_id": f"sha2(concat('{ALERT_DOMAIN}', transaction.transaction_id), 256)",
     "transaction_id": "transaction.transaction_id",
@@ -29,6 +31,11 @@ _ALERT = {
     "currency": "transaction.currency",
     "merchant": "transaction.merchant_id",
     "ruleset_version": "ruleset_version",
+    "fraud_score": "score.fraud_score",
+    "model_version": "score.model_version",
+    "contributions": """transform(contributions, one -> named_struct(
+        'feature', one.feature, 'direction', if(one.contribution > 0, 'raises', 'lowers'),
+        'contribution', one.contribution, 'value', one.value, 'usual', one.usual))""",
 }
 """The fields of contract.Alert, each as a Spark SQL expression over a decided event."""
 
@@ -61,7 +68,7 @@ def alerts(decided: DataFrame) -> DataFrame:
 
 def scored_rows(decided: DataFrame) -> DataFrame:
     """Returns the scored transactions as typed, flat columns: the transaction's fields, every feature, the decision."""
-    return decided.where(_IS_TRANSACTION).select("transaction.*", "features.*", *_DECISION)
+    return decided.where(_IS_TRANSACTION).select("transaction.*", "features.*", *_DECISION, *_SCORE, *_CHALLENGER)
 
 
 def alert_rows(decided: DataFrame) -> DataFrame:
@@ -84,7 +91,7 @@ def _json(decided: DataFrame, *structs: Column) -> list[Column]:
 
 
 def _scored() -> Column:
-    return F.struct("transaction", "features", *_DECISION)
+    return F.struct("transaction", "features", *_DECISION, *_SCORE, *_CHALLENGER)
 
 
 def _alert() -> Column:

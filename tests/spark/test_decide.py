@@ -14,6 +14,7 @@ from spark_jobs.pipeline import detect, features
 from spark_jobs.settings import Rule
 from spark_jobs.transforms.decide import decide, ruleset_version
 from spark_jobs.transforms.decode import decode
+from spark_jobs.transforms.score import score
 from tests.records import AT, transaction
 
 TOPICS = Topics()
@@ -22,12 +23,12 @@ Raw = Callable[..., DataFrame]
 
 
 def detected(frame: DataFrame, rules: dict[str, Rule]) -> DataFrame:
-    return detect(frame, TOPICS, rules, 65_536, YEARS, YEARS)
+    return detect(frame, TOPICS, rules, None, 65_536, YEARS, YEARS)
 
 
 @pytest.fixture(scope="module")
 def featured(raw: Raw) -> DataFrame:
-    return features(decode(raw((TOPICS.transactions, b"")), TOPICS, 65_536, YEARS, YEARS))
+    return score(features(decode(raw((TOPICS.transactions, b"")), TOPICS, 65_536, YEARS, YEARS)), None)
 
 
 def test_decline_beats_review_beats_approve_and_all_that_fired_are_named(raw: Raw) -> None:
@@ -62,7 +63,7 @@ def test_decline_beats_review_beats_approve_and_all_that_fired_are_named(raw: Ra
     [
         ("amount >", "does not parse"),
         ("amount > 1; DROP TABLE x", "does not parse"),
-        ("amont > 1", "names an unknown column `amont`. Known are: transaction_id, event_time, card_id"),
+        ("amont > 1", "names an unknown column `amont`. Known columns are: transaction_id, event_time, card_id"),
         ("_event.kind = 'x'", "unknown column"),
         ("amount", "answers with a decimal(12,2), not with yes or no"),
         ("is_night", "answers with a double"),

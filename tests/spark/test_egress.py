@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pyspark.sql import DataFrame
 
-from contract import Alert, Header, Rejected, Scored, Topics, decode, encode
+from contract import SCHEMA_VERSION, Alert, Header, Rejected, Scored, Topics, decode, encode
 from spark_jobs.features import FEATURE_COLUMNS
 from spark_jobs.settings import Rule
 from spark_jobs.transforms.decide import ruleset_version
@@ -67,7 +67,7 @@ def test_a_transaction_an_alert_and_a_dead_letter(raw: Raw) -> None:
         offset=2,
         timestamp=AT,
         reasons=("invalid_utf8",),
-        schema_version=1,
+        schema_version=SCHEMA_VERSION,
         key=b"\x00\x01",
         value=b"\xff",
         headers=(Header(key="trace", value=b"\x01\xff"), Header(key="none")),

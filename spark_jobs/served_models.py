@@ -1,0 +1,56 @@
+"""Which models are in force. The kernel reads the store and swaps by itself, in every JVM; the driver's own is asked here."""
+
+import json
+import time
+from typing import Any
+
+import structlog
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
+
+from spark_jobs.errors import UnusableModel
+from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET
+from spark_jobs.metrics import StreamMetrics
+from spark_jobs.transforms.score import ModelSource
+
+log = structlog.get_logger()
+
+
+class ServedModels:
+    """Says in log and metrics which model is champion and which challenger, whenever that changes."""
+
+    def __init__(self, spark: SparkSession, models: ModelSource, metrics: StreamMetrics) -> None:
+        """Loads both.
+
+        Raises:
+            UnusableModel: one of them is refused. Later the stream keeps what it has, and the log says why.
+        """
+        jvm: Any = spark.sparkContext._jvm
+        self._store = jvm.frauddetection.scoring.ModelStore
+        self._models, self._metrics = models, metrics
+        columns = spark.sparkContext._gateway.new_array(jvm.String, len(FEATURE_COLUMNS))  # type: ignore[union-attr]
+        for number, name in enumerate(FEATURE_COLUMNS):
+            columns[number] = name
+        try:
+            found = self._store.check(models.store, columns, FEATURE_SET)
+        except Py4JJavaError as error:
+            raise UnusableModel(
+                f"The model store {models.store} is refused: {error.java_exception.getMessage()}",
+                "`fraud models list` shows what it holds; `fraud models promote` another version, or train one on these features.",
+            ) from None
+        self._served = ""
+        self._looked_at = time.monotonic()
+        self._say(found)
+
+    def look(self) -> None:
+        """Looks again once `poll_s` has passed since the last time."""
+        if time.monotonic() - self._looked_at >= self._models.poll_s:
+            self._looked_at = time.monotonic()
+            self._say(self._store.served(self._models.store))
+
+    def _say(self, served: str) -> None:
+        if served != self._served:
+            self._served = served
+            models = json.loads(served)
+            self._metrics.models(models)
+            log.info("models in force", **models)

@@ -1,0 +1,58 @@
+"""What the model says of a transaction: the one place where Python calls the kernel's scorer (kernel/, Java).
+
+The kernel reads the model store by itself, and takes up a promotion while the stream runs. A row is scored once, by one model, and
+bears its version from then on.
+"""
+
+from typing import Any, NamedTuple
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.features import FEATURE_SET
+
+NO_SCORE = "struct<fraud_score:double,model_version:string,model_decision:string,challenger_score:double,challenger_version:string>"
+"""Type of an event's `score`; the decision is approve, review or decline, by the model's own thresholds."""
+
+_NO_CONTRIBUTIONS = "array<struct<feature:string,value:double,usual:double,contribution:double>>"
+
+
+class ModelSource(NamedTuple):
+    """Where models come from."""
+
+    store: str
+    """Folder or s3a:// URL of the model store (docs/how-to/promote-a-model.md)."""
+    poll_s: int
+    """Seconds between two looks at which model is the champion."""
+
+
+def score(events: DataFrame, models: ModelSource | None) -> DataFrame:
+    """Returns the events with `score`: the champion's, and the challenger's if there is one.
+
+    Null where there is no transaction, or no model: without a store, and as long as the store has no champion.
+    """
+    if models is None:
+        return events.withColumn("score", F.lit(None).cast(NO_SCORE))
+    features, schema = _features(events)
+    scorer: Any = events.sparkSession.sparkContext._jvm.frauddetection.scoring.Score  # type: ignore[union-attr]
+    return events.withColumn("score", Column(scorer.apply(features._jc, schema, FEATURE_SET, *models)))
+
+
+def explain(decided: DataFrame, models: ModelSource | None) -> DataFrame:
+    """Returns the decided events with `contributions`: of an alert, the three features that moved its score most.
+
+    A contribution is the score less the score with the feature's usual value in its place. Null where there is no alert, or no
+    model.
+    """
+    if models is None:
+        return decided.withColumn("contributions", F.lit(None).cast(_NO_CONTRIBUTIONS))
+    features, schema = _features(decided)
+    explainer: Any = decided.sparkSession.sparkContext._jvm.frauddetection.scoring.Explain  # type: ignore[union-attr]
+    version = F.col("score.model_version")
+    found = Column(explainer.apply(features._jc, schema, FEATURE_SET, *models, version._jc))
+    is_alert = (F.col("kind") == "transaction") & (F.col("decision") != "approve")
+    return decided.withColumn("contributions", F.when(is_alert & version.isNotNull(), found))
+
+
+def _features(events: DataFrame) -> tuple[Any, str]:
+    return F.col("features"), events.schema["features"].dataType.json()
