@@ -9,7 +9,9 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -22,11 +24,12 @@ from confluent_kafka import Consumer, TopicPartition
 import local
 from benchmarks.cpu import CpuTime
 from configuration import KafkaConnection, TopicNames
-from contract import Alert, decode
+from contract import Alert, Scored, decode
 from local.screen import percentile
 from producer.topics import create_topics
 from tests.detector import MICRO_BATCH, Detector
 from tests.kafka import TIMEOUT_S, read_all
+from training.store import ModelStore
 
 PARTITIONS = 1
 """Of each topic: in real-time mode four tasks, busy for each record; the producer and the broker need a core too."""
@@ -34,6 +37,7 @@ DEMO_RULES = yaml.safe_load((Path(local.__file__).parent / "demo.yaml").read_tex
 MANY_ALERTS = {"over_50": {"when": "amount > 50", "action": "review", "reason": "Amount over 50"}}
 """About two payments in five become alerts: enough of them for a 99th percentile."""
 STEP_S = 0.2
+SWAP_EVERY_S = 40
 TRIGGERS: dict[str, dict[str, Any]] = {
     **{f"realTime, checkpoint every {every}": {"mode": "realTime", "duration": every} for every in ("10s", "1m", "5m")},
     "microBatch": MICRO_BATCH,
@@ -68,17 +72,48 @@ def catch_up(kafka: KafkaConnection, folder: Path, rows: int) -> dict[str, Any]:
     }
 
 
-def latencies(kafka: KafkaConnection, folder: Path, name: str, rate: int, warm_up: int, measured: int) -> dict[str, Any]:
+def latencies(
+    kafka: KafkaConnection, folder: Path, name: str, rate: int, warm_up: int, measured: int, models: str | None = None
+) -> dict[str, Any]:
     """Returns `mode` (a name of TRIGGERS), `rate`, `alerts`, and `p50`, `p99`, `p999`, `max` in milliseconds.
 
-    `warm_up` and `measured` are seconds: alerts of the last `measured` seconds count.
+    `warm_up` and `measured` are seconds: alerts of the last `measured` seconds count. `models` is a model store.
     """
     topics = _topics(kafka, "latency")
-    with _detector(kafka, topics, folder, TRIGGERS[name], MANY_ALERTS) as detector:
+    with _detector(kafka, topics, folder, TRIGGERS[name], MANY_ALERTS, models) as detector:
         began = datetime.now(UTC)
         sent = _produce(kafka, topics, folder, rate=rate, duration=f"{warm_up + measured}s")
         detector.until_scored(sent)
         return {"mode": name, "rate": rate, **_summary(kafka, topics, began, timedelta(seconds=measured))}
+
+
+def swap(kafka: KafkaConnection, folder: Path, rate: int, warm_up: int, store: ModelStore, other: str) -> dict[str, Any]:
+    """Returns what a promotion of version `other` and a rollback cost a stream in real-time mode under load.
+
+    `versions`: scored records of each; `lost`, `twice`: transactions without a scored record, and with two; `torn`: alerts that
+    name another version than their scored record; the latencies as `latencies` has them, from `warm_up` seconds on.
+    """
+    topics = _topics(kafka, "swap")
+    with _detector(kafka, topics, folder, TRIGGERS["realTime, checkpoint every 5m"], MANY_ALERTS, store.place) as detector:
+        began = datetime.now(UTC)
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(_produce, kafka, topics, folder, rate=rate, duration=f"{warm_up + 2 * SWAP_EVERY_S}s")
+            time.sleep(warm_up + SWAP_EVERY_S / 2)
+            store.point("champion", other, "benchmark")
+            time.sleep(SWAP_EVERY_S)
+            store.roll_back("benchmark")
+            sent = sending.result()
+        detector.until_scored(sent)
+        scored = [decode(Scored, record.value) for record in read_all(kafka.bootstrap_servers, topics.scored)]
+        alerts = [decode(Alert, record.value) for record in read_all(kafka.bootstrap_servers, topics.alerts)]
+        by_id = {one.transaction.transaction_id: one.model_version for one in scored}
+        return {
+            "versions": list(Counter(by_id.values()).values()),
+            "lost": sent - len(by_id),
+            "twice": len(scored) - len(by_id),
+            "torn": sum(by_id[one.transaction_id] != one.model_version for one in alerts),
+            **_summary(kafka, topics, began, timedelta(seconds=2 * SWAP_EVERY_S)),
+        }
 
 
 def _summary(kafka: KafkaConnection, topics: TopicNames, began: datetime, measured: timedelta) -> dict[str, Any]:
@@ -114,12 +149,17 @@ def _topics(kafka: KafkaConnection, name: str) -> TopicNames:
 
 @contextmanager
 def _detector(
-    kafka: KafkaConnection, topics: TopicNames, folder: Path, trigger: dict[str, Any], rules: dict[str, Any]
+    kafka: KafkaConnection,
+    topics: TopicNames,
+    folder: Path,
+    trigger: dict[str, Any],
+    rules: dict[str, Any],
+    models: str | None = None,
 ) -> Iterator[Detector]:
     home = folder / topics.transactions
     home.mkdir()
     detector = Detector(kafka, topics, home)
-    detector.settings |= {"rules": rules, "stop_timeout": "5s", "spark": {}}
+    detector.settings |= {"rules": rules, "stop_timeout": "5s", "spark": {}, "models": {"store": models}}
     detector.start(trigger["mode"], trigger=trigger)
     try:
         yield detector

@@ -16,11 +16,11 @@ from rich.table import Table
 
 from configuration import FraudDetectionError, KafkaConnection, TopicNames, reach, report
 from local import doctor as doctor_room
-from local import ilum
+from local import ilum, models
 from local.demo import Demo
 from local.errors import NotRunning
 from local.s3 import BUCKET
-from local.state import broker, home, s3
+from local.state import broker, home, models_folder, s3
 from producer.topics import create_topics
 from producer.traffic import Kind
 from spark_jobs.feature_reference import described
@@ -28,6 +28,7 @@ from spark_jobs.features import FEATURE_SET
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Real-time card-fraud detection on this machine.")
 app.add_typer(ilum.app, name="ilum")
+app.add_typer(models.app, name="models")
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 out = Console()
 
@@ -130,8 +131,25 @@ def produce(context: typer.Context) -> None:
 def detect(context: typer.Context) -> None:
     """Run the detector on the broker: `fraud detect --trigger.mode realTime`. All options: `fraud detect --help`."""
     _know_s3()
+    os.environ.setdefault("FRAUD_MODELS__STORE", str(models_folder()))
     _know_broker(context.args)
     _become("spark_jobs.detect_fraud", *context.args)
+
+
+@app.command(context_settings=PASS_ON)
+def train(context: typer.Context) -> None:
+    """Train a model on history: `fraud train --data DIR --promote`. All options: `fraud train --help`."""
+    _know_s3()
+    os.environ.setdefault("FRAUD_STORE", str(models_folder()))
+    _become("training.train_model", *context.args)
+
+
+@app.command(context_settings=PASS_ON)
+def backtest(context: typer.Context) -> None:
+    """Run rules and a model over history: `fraud backtest --from DIR --rules FILE`. All options: `fraud backtest --help`."""
+    _know_s3()
+    os.environ.setdefault("FRAUD_STORE", str(models_folder()))
+    _become("training.backtest", *context.args)
 
 
 @app.command()

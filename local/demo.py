@@ -1,10 +1,10 @@
-"""`fraud demo`: broker, topics, traffic and detector at once, watched through the topics that they write."""
+"""`fraud demo`: broker, topics, traffic, detector and trainer at once, watched through the topics that they write."""
 
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -20,13 +20,18 @@ from contract import Alert, decode
 from local.broker import Broker
 from local.errors import DemoFailed
 from local.screen import State, screen, status_line
+from local.state import models_folder
 from producer.topics import create_topics
+from spark_jobs.errors import UnusableModel
+from spark_jobs.settings import S3
 from spark_jobs.sinks.console import PREFIX
+from training.store import ModelStore, NoSuchModel
 
 RULES = Path(__file__).parent / "demo.yaml"
 PARTITIONS = 1
 """Of each topic: real-time mode keeps a task busy for each, and a laptop has few cores."""
-BACKFILL = "1d"
+BACKFILL, LABEL_DELAY = "14d", "1d"
+"""Enough to learn from; labels come early, as nobody watches a demo for a week."""
 STATUS_EVERY_S = 5.0
 LOOK_EVERY_S = 0.25
 STOP_TIMEOUT_S = 40.0
@@ -46,7 +51,12 @@ class Watch:
         )
         self._consumer.assign([TopicPartition(topics.alerts, number, 0) for number in range(PARTITIONS)])
         self._began = self._counted_at = time.monotonic()
-        self._caught_up: datetime | None = None
+        self._live: datetime | None = None
+
+    def go_live(self) -> None:
+        """From now on latencies count."""
+        self._state.phase = "live"
+        self._live = datetime.now(UTC)
 
     def look(self) -> list[bytes]:
         """Returns the alerts that came since the last look, after bringing the state up to date."""
@@ -57,8 +67,9 @@ class Watch:
             alert = decode(Alert, message.value())
             state.alerts += 1
             state.last.append(alert)
+            state.model = alert.model_version or state.model
             state.first_alert_after = state.first_alert_after or state.seconds
-            if self._caught_up and alert.timestamp >= self._caught_up:
+            if self._live and alert.timestamp >= self._live:
                 appended = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
                 state.latencies.append((appended - alert.timestamp) / timedelta(milliseconds=1))
         self._count()
@@ -81,8 +92,7 @@ class Watch:
             state.phase = "catching up"
         before, self._waiting = self._waiting, state.transactions - state.scored - state.rejected
         if state.phase == "catching up" and before <= self._waiting <= self._caught_up_at:
-            state.phase = "live"
-            self._caught_up = datetime.now(UTC)
+            state.phase = "caught up"
 
     def _end(self, topic: str, partitions: int) -> int:
         return sum(
@@ -92,22 +102,25 @@ class Watch:
 
 
 class Demo:
-    """One run; its folder holds settings, logs and checkpoint."""
+    """One run; its folder holds settings, logs and checkpoint. The model stays in the laptop's store, for the next run."""
 
     def __init__(self, home: Path, broker: Broker, mode: str, rate: float, traffic: str) -> None:
         name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
         self.folder = home / "demo" / name
         self._broker, self._rate, self._traffic = broker, rate, traffic
         self._mode = mode
+        self._models = ModelStore(str(models_folder()), S3())
         self.state = State(mode=mode)
         # Topics of its own: what an earlier run left behind is not its business.
         self._topics = TopicNames().prefixed(f"demo-{name}.")
 
     def run(self, seconds: float | None, plain: bool) -> None:
-        """Runs until Ctrl-C, SIGTERM or `seconds` after the detector has caught up; then stops all that it started.
+        """Runs until Ctrl-C, SIGTERM or `seconds` after it went live; then stops all that it started.
+
+        It is live once the detector has caught up with the history, and a model that has learnt from it scores.
 
         Raises:
-            FraudDetectionError: broker, detector or producer ended early.
+            FraudDetectionError: broker, detector, producer or trainer ended early.
         """
         self.folder.mkdir(parents=True)
         out = Console()
@@ -117,6 +130,7 @@ class Demo:
                 stack.callback(self._broker.stop)
             connection = KafkaConnection(bootstrap_servers=self._broker.start())
             create_topics(connection, self._topics.specs(PARTITIONS))
+            champion = self._champion()
             settings = self._write_settings(connection)
             children = [
                 stack.enter_context(
@@ -126,16 +140,25 @@ class Demo:
             ]
             watch = Watch(connection, self._topics, self.state, self._rate)
             stack.callback(watch.close)
+
+            def train() -> Child:
+                return stack.enter_context(
+                    _child("trainer", self.folder, "training.train_model", "--config", str(settings["trainer"]))
+                )
+
+            looks = self._looks(watch, children, train if champion is None else None, stop, seconds)
             if plain:
-                self._show_lines(watch, children, stop, seconds)
+                self._show_lines(looks)
             else:
-                self._show_screen(watch, children, stop, seconds, out)
+                self._show_screen(looks, out)
         out.print(self._summary(), highlight=False, soft_wrap=True)
 
     def _write_settings(self, connection: KafkaConnection) -> dict[str, Path]:
         common = {"kafka": {"bootstrap_servers": connection.bootstrap_servers}, "topics": asdict(self._topics)}
+        store = self._models.place
         detector = {
             **common,
+            "models": {"store": store, "poll": "1s"},
             **yaml.safe_load(RULES.read_text()),
             "trigger": {"mode": self._mode},
             "checkpoint": str(self.folder / "checkpoint"),
@@ -147,17 +170,30 @@ class Demo:
             "traffic": self._traffic,
             "rate": self._rate,
             "backfill": BACKFILL,
+            "label_delay": LABEL_DELAY,
             "inline_labels": True,
         }
+        trainer = {**common, "data": "kafka", "label_delay": LABEL_DELAY, "store": store, "promote": True}
         written = {}
-        for name, settings in (("detector", detector), ("producer", producer)):
+        for name, settings in (("detector", detector), ("producer", producer), ("trainer", trainer)):
             written[name] = self.folder / f"{name}.yaml"
             written[name].write_text(yaml.safe_dump(settings, sort_keys=False))
         return written
 
-    def _show_lines(self, watch: Watch, children: list["Child"], stop: threading.Event, seconds: float | None) -> None:
+    def _champion(self) -> str | None:
+        """Returns the version that scores from the start; None where one has to be trained, as none is there for these features."""
+        try:
+            champion = self._models.pointed("champion")
+            if champion is not None:
+                self._models.require_usable(champion.version)
+                return champion.version
+        except (NoSuchModel, UnusableModel):
+            self._models.clear("champion")
+        return None
+
+    def _show_lines(self, looks: Iterator[list[bytes]]) -> None:
         shown = 0.0
-        for alerts in self._looks(watch, children, stop, seconds):
+        for alerts in looks:
             for alert in alerts:
                 sys.stdout.write(f"{PREFIX}{alert.decode()}\n")
             if self.state.seconds - shown >= STATUS_EVERY_S:
@@ -165,22 +201,33 @@ class Demo:
                 sys.stdout.write(status_line(self.state) + "\n")
             sys.stdout.flush()
 
-    def _show_screen(
-        self, watch: Watch, children: list["Child"], stop: threading.Event, seconds: float | None, out: Console
-    ) -> None:
+    def _show_screen(self, looks: Iterator[list[bytes]], out: Console) -> None:
         with Live(console=out, auto_refresh=False) as live:
-            for _ in self._looks(watch, children, stop, seconds):
+            for _ in looks:
                 live.update(screen(self.state, str(self.folder)), refresh=True)
 
-    def _looks(self, watch: Watch, children: list["Child"], stop: threading.Event, seconds: float | None) -> Iterator[list[bytes]]:
-        began: float | None = None
+    def _looks(
+        self,
+        watch: Watch,
+        children: list["Child"],
+        train: Callable[[], "Child"] | None,
+        stop: threading.Event,
+        seconds: float | None,
+    ) -> Iterator[list[bytes]]:
+        """Yields the alerts of each look, and takes the demo from one phase to the next; `train` starts the trainer."""
+        trainer: Child | None = None
+        began = 0.0
         while not stop.is_set():
             yield watch.look()
             for child in children:
                 child.check()
-            if began is None and self.state.phase == "live":
+            if self.state.phase == "caught up" and train is not None:
+                self.state.phase = "training"
+                trainer = train()
+            if self.state.phase == "caught up" or (self.state.phase == "training" and trainer and trainer.done()):
+                watch.go_live()
                 began = self.state.seconds
-            if seconds is not None and began is not None and self.state.seconds - began >= seconds:
+            if seconds is not None and self.state.phase == "live" and self.state.seconds - began >= seconds:
                 return
 
     def _summary(self) -> str:
@@ -188,7 +235,8 @@ class Demo:
         first = f"{state.first_alert_after:.0f} s after the start" if state.first_alert_after else "none came"
         return (
             f"\n{state.scored:,} payments scored, {state.alerts:,} alerts (the first {first}), {state.rejected:,} rejected; "
-            f"payment to alert {state.latency()} ({state.mode}).\nStopped. Logs, settings and checkpoint: {self.folder}"
+            f"payment to alert {state.latency()} ({state.mode}).\nModel: {state.model or 'none scored'}, in {self._models.place}\n"
+            f"Stopped. Logs, settings and checkpoint: {self.folder}"
         )
 
 
@@ -197,6 +245,13 @@ class Child:
 
     def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self._name, self._process, self._log = name, process, log
+
+    def done(self) -> bool:
+        """Returns whether the program has done its work; raises DemoFailed where it could not."""
+        if self._process.poll() == 0:
+            return True
+        self.check()
+        return False
 
     def check(self) -> None:
         """Raises DemoFailed where the program has ended by itself."""

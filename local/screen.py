@@ -29,6 +29,8 @@ class State:
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES))
     """Milliseconds from a live payment's event_time to the broker's append of its alert."""
     last: deque[Alert] = field(default_factory=lambda: deque(maxlen=LAST_ALERTS))
+    model: str | None = None
+    """The version that gave the last score, if a model did."""
     first_alert_after: float | None = None
     """Seconds from the demo's start."""
 
@@ -50,8 +52,18 @@ def status_line(state: State) -> str:
     """Returns the state in one line."""
     return (
         f"[{state.seconds:4.0f} s] {state.phase}: {state.scored:,} scored ({state.per_second:,.0f}/s), {state.alerts:,} alerts, "
-        f"{state.rejected:,} rejected, payment to alert {state.latency()}"
+        f"{state.rejected:,} rejected, model {state.model or '-'}, payment to alert {state.latency()}"
     )
+
+
+def reasons(alert: Alert) -> str:
+    """Returns why, in one line: the rules' reasons, the model's, and the features that raised its score."""
+    raised = (one for one in alert.contributions or () if one.direction == "raises")
+    return "; ".join((*alert.reasons, *(f"{one.feature} {_short(one.value)} (usually {_short(one.usual)})" for one in raised)))
+
+
+def _short(value: float | None) -> str:
+    return "absent" if value is None else f"{value:.4g}"
 
 
 def screen(state: State, logs: str) -> Group:
@@ -62,21 +74,23 @@ def screen(state: State, logs: str) -> Group:
         ("mode", state.mode),
         ("scored", f"{state.scored:,} of {state.transactions:,} payments, {state.per_second:,.0f} a second"),
         ("alerts", f"{state.alerts:,}"),
+        ("model", state.model or "none yet: rules decide alone"),
         ("payment to alert", f"{state.latency()}   (event_time to the broker's append, live payments)"),
         ("rejected", f"{state.rejected:,}"),
     ):
         numbers.add_row(Text(name, style="bold"), value)
     alerts = Table(expand=True, box=None)
-    for column in ("time", "decision", "card", "amount", "merchant", "reasons"):
-        alerts.add_column(column, justify="right" if column == "amount" else "left", no_wrap=column != "reasons")
+    for column in ("time", "decision", "score", "card", "amount", "merchant", "reasons"):
+        alerts.add_column(column, justify="right" if column in ("amount", "score") else "left", no_wrap=column != "reasons")
     for alert in reversed(state.last):
         alerts.add_row(
             f"{alert.timestamp:%H:%M:%S}",
             Text(alert.decision, style="red" if alert.decision == "decline" else "yellow"),
+            "-" if alert.fraud_score is None else f"{alert.fraud_score:.2f}",
             alert.card_id,
             f"{alert.amount} {alert.currency}",
             alert.merchant,
-            "; ".join(alert.reasons),
+            reasons(alert),
         )
     return Group(
         Panel(numbers, title="real-time fraud detection"),

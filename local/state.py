@@ -12,6 +12,11 @@ def home() -> Path:
     return Path(os.environ.get("FRAUD_HOME") or ".fraud").absolute()
 
 
+def models_folder() -> Path:
+    """Returns the laptop's model store, a folder that may not exist yet."""
+    return home() / "models"
+
+
 def broker() -> Broker:
     """Returns the laptop's broker, running or not."""
     return Broker(home() / "kafka")

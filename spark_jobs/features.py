@@ -192,6 +192,9 @@ FEATURE_COLUMNS: tuple[str, ...] = (
 )
 """Names of all features, in order."""
 
+MODEL_INPUTS = ("amount", *FEATURE_COLUMNS)
+"""What a model may look at: the features, and the one field of the transaction that is a number by itself."""
+
 FEATURE_SET = hashlib.sha256(
     json.dumps([[group.plan for group in GROUPS], [[one.name, one.expression] for one in ROW_FEATURES]]).encode()
 ).hexdigest()[:12]

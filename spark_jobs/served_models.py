@@ -9,7 +9,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from spark_jobs.errors import UnusableModel
-from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET
+from spark_jobs.features import FEATURE_SET, MODEL_INPUTS
 from spark_jobs.metrics import StreamMetrics
 from spark_jobs.transforms.score import ModelSource
 
@@ -28,8 +28,8 @@ class ServedModels:
         jvm: Any = spark.sparkContext._jvm
         self._store = jvm.frauddetection.scoring.ModelStore
         self._models, self._metrics = models, metrics
-        columns = spark.sparkContext._gateway.new_array(jvm.String, len(FEATURE_COLUMNS))  # type: ignore[union-attr]
-        for number, name in enumerate(FEATURE_COLUMNS):
+        columns = spark.sparkContext._gateway.new_array(jvm.String, len(MODEL_INPUTS))  # type: ignore[union-attr]
+        for number, name in enumerate(MODEL_INPUTS):
             columns[number] = name
         try:
             found = self._store.check(models.store, columns, FEATURE_SET)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.features import FEATURE_SET
+from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET
 
 NO_SCORE = "struct<fraud_score:double,model_version:string,model_decision:string,challenger_score:double,challenger_version:string>"
 """Type of an event's `score`; the decision is approve, review or decline, by the model's own thresholds."""
@@ -33,9 +33,9 @@ def score(events: DataFrame, models: ModelSource | None) -> DataFrame:
     """
     if models is None:
         return events.withColumn("score", F.lit(None).cast(NO_SCORE))
-    features, schema = _features(events)
+    inputs, schema = _inputs(events)
     scorer: Any = events.sparkSession.sparkContext._jvm.frauddetection.scoring.Score  # type: ignore[union-attr]
-    return events.withColumn("score", Column(scorer.apply(features._jc, schema, FEATURE_SET, *models)))
+    return events.withColumn("score", Column(scorer.apply(inputs._jc, schema, FEATURE_SET, *models)))
 
 
 def explain(decided: DataFrame, models: ModelSource | None) -> DataFrame:
@@ -46,13 +46,18 @@ def explain(decided: DataFrame, models: ModelSource | None) -> DataFrame:
     """
     if models is None:
         return decided.withColumn("contributions", F.lit(None).cast(_NO_CONTRIBUTIONS))
-    features, schema = _features(decided)
+    inputs, schema = _inputs(decided)
     explainer: Any = decided.sparkSession.sparkContext._jvm.frauddetection.scoring.Explain  # type: ignore[union-attr]
     version = F.col("score.model_version")
-    found = Column(explainer.apply(features._jc, schema, FEATURE_SET, *models, version._jc))
+    found = Column(explainer.apply(inputs._jc, schema, FEATURE_SET, *models, version._jc))
     is_alert = (F.col("kind") == "transaction") & (F.col("decision") != "approve")
     return decided.withColumn("contributions", F.when(is_alert & version.isNotNull(), found))
 
 
-def _features(events: DataFrame) -> tuple[Any, str]:
-    return F.col("features"), events.schema["features"].dataType.json()
+def _inputs(events: DataFrame) -> tuple[Column, str]:
+    """Returns the struct of MODEL_INPUTS, null where there is no transaction, and its schema as JSON."""
+    amount = F.col("transaction.amount").cast("double").alias("amount")
+    inputs = F.when(
+        F.col("kind") == "transaction", F.struct(amount, *(F.col("features")[name].alias(name) for name in FEATURE_COLUMNS))
+    )
+    return inputs, events.select(inputs.alias("inputs")).schema["inputs"].dataType.json()

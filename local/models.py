@@ -1,0 +1,242 @@
+"""`fraud models`: which trained models there are, and which of them scores."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from configuration import FraudDetectionError
+from local.state import models_folder, s3
+from spark_jobs.settings import S3, DetectorSettings
+from training.bundle import MODEL, Description, Manifest, Role, Thresholds, TrainedOn, describe
+from training.store import ModelStore
+
+app = typer.Typer(no_args_is_help=True, help="Trained models: which there are, and which one scores.")
+out = Console(highlight=False, soft_wrap=True, markup=False)
+tables = Console(highlight=False, markup=False)
+
+PROGRAM = "fraud models"
+METRICS = {"average_precision": "AP", "auc_roc": "AUC", "card_precision": "CP@100"}
+ROLES: tuple[Role, Role] = ("champion", "challenger")
+TAKEN_UP = "Detectors that run take it up by themselves."
+
+Place = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        help="Model store, a folder or s3a:// URL; by default `models.store` of the detector's settings, else .fraud/models.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Version = Annotated[str, typer.Argument(help="A version, as `fraud models list` names it.")]
+Reason = Annotated[str | None, typer.Option(help="Why, for those who come after; kept with the role.")]
+
+NUMBERS = {"tensor(float)": np.float32, "tensor(double)": np.float64}
+FORM = "It takes one input [N, features], float or double; the last column of its last output, [N], [N, 1] or [N, 2], is the score."
+
+
+class NotAModel(FraudDetectionError):
+    """The file is no ONNX model of the inputs that its manifest names, or there is no such manifest."""
+
+
+@app.command("list")
+def list_models(store: Place = None, as_json: Json = False) -> None:
+    """List all versions, newest first, and who is champion and challenger."""
+    models = _store(store)
+    roles = _roles(models)
+    found = models.versions()
+    if as_json:
+        out.print_json(data=[{"role": roles.get(one.version), **one.model_dump(mode="json", by_alias=True)} for one in found])
+    elif not found:
+        out.print(f"No models in {models.place}. `fraud train` makes one, `fraud models add` takes one of your own.")
+    else:
+        whole = (Column(name, no_wrap=True) for name in ("version", "role", *METRICS.values()))
+        table = Table(*whole, Column("learnt from"))
+        for one in found:
+            metrics = (_number(one.metrics.get(name), ".3f") for name in METRICS)
+            table.add_row(one.version, roles.get(one.version, ""), *metrics, _period(one.trained_on))
+        tables.print(table)
+
+
+@app.command()
+def show(version: Version, store: Place = None, as_json: Json = False) -> None:
+    """Show one version: metrics, thresholds, features. Its files are verified."""
+    models = _store(store)
+    one = models.manifest(version)
+    models.files(version)
+    if as_json:
+        out.print_json(data=one.model_dump(mode="json", by_alias=True))
+        return
+    table = Table(show_header=False, box=None, padding=(0, 3, 0, 0))
+    for name, text in _described(models, one).items():
+        table.add_row(name, text)
+    tables.print(table)
+
+
+@app.command()
+def promote(
+    version: Version,
+    force: Annotated[bool, typer.Option("--force", help="Even if it is worse than the champion; needs --reason.")] = False,
+    reason: Reason = None,
+    store: Place = None,
+) -> None:
+    """Make a version champion, the model that scores. Refused where its average precision is lower than the champion's."""
+    if force and not reason:
+        raise typer.BadParameter("--force needs --reason")
+    models = _store(store)
+    compared = "Forced" if force else models.require_not_worse(version)
+    pointer = models.point("champion", version, reason or compared)
+    out.print(f"{version} is champion since {pointer.promoted_at:%Y-%m-%d %H:%M:%S}Z: {pointer.reason}\n{TAKEN_UP}")
+
+
+@app.command()
+def rollback(reason: Reason = None, store: Place = None) -> None:
+    """Make the champion's predecessor champion again. A second time is refused: it would bring back what was rolled back."""
+    models = _store(store)
+    left = models.pointer("champion")
+    pointer = models.roll_back(reason or (f"Rolled back from {left.version}" if left else ""))
+    out.print(f"{pointer.version} is champion again: {pointer.reason}\n{TAKEN_UP}")
+
+
+@app.command()
+def challenge(
+    version: Annotated[str | None, typer.Argument(help="The version that scores in the champion's shadow.")] = None,
+    end: Annotated[bool, typer.Option("--end", help="Have no challenger any more.")] = False,
+    reason: Reason = None,
+    store: Place = None,
+) -> None:
+    """Let a version score in the champion's shadow, without a say in any decision; or --end it."""
+    if end == (version is not None):
+        raise typer.BadParameter("name a version, or --end")
+    models = _store(store)
+    if version is not None:
+        models.point("challenger", version, reason or "")
+        out.print(f"{version} challenges the champion. {TAKEN_UP}")
+    elif left := models.clear("challenger"):
+        out.print(f"{left.version} is challenger no more.")
+    else:
+        out.print("There was no challenger.")
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A")],
+    second: Annotated[str, typer.Argument(metavar="B")],
+    store: Place = None,
+    as_json: Json = False,
+) -> None:
+    """Put the metrics of two versions side by side."""
+    models = _store(store)
+    one, other = models.manifest(first), models.manifest(second)
+    rows = [_compared(name, one, other) for name in dict.fromkeys((*one.metrics, *other.metrics))]
+    if as_json:
+        out.print_json(data={"a": first, "b": second, "metrics": rows})
+        return
+    table = Table("metric", Column(first, overflow="fold"), Column(second, overflow="fold"), "difference")
+    for row in rows:
+        table.add_row(row["metric"], _number(row["a"]), _number(row["b"]), _number(row["difference"], "+.4f"))
+    tables.print(table)
+
+
+@app.command()
+def add(
+    file: Annotated[
+        Path, typer.Argument(help="ONNX file: one input [N, features], float or double, NaN where a feature is absent.")
+    ],
+    manifest: Annotated[
+        Path, typer.Option(help="JSON file: features and thresholds; optional usual, calibration, metrics, trained_on.")
+    ],
+    store: Place = None,
+    as_json: Json = False,
+) -> None:
+    """Add a model of your own. docs/how-to/promote-a-model.md has an example of its manifest."""
+    model = _read(file)
+    try:
+        known = Description.from_json(_read(manifest))
+    except ValueError as error:
+        raise NotAModel(f"{manifest} is wrong: {error}", "docs/how-to/promote-a-model.md has an example.") from None
+    _require_fit(file, model, len(known.features))
+    models = _store(store)
+    added = describe("onnx", known, {MODEL: model}, datetime.now(UTC))
+    models.add(added, {MODEL: model})
+    if as_json:
+        out.print_json(data={"version": added.version})
+    else:
+        out.print(f"{added.version} is in {models.place}. It scores once it is champion: `fraud models promote {added.version}`.")
+
+
+def _store(place: str | None) -> ModelStore:
+    """Returns the store that is named here, or by the detector's settings, or else the laptop's."""
+    settings = DetectorSettings.load([f"--models.store={place}"] if place else [], PROGRAM)
+    laptop = s3()
+    reached = S3.model_validate(laptop.settings) if laptop.running and "s3" not in settings.model_fields_set else settings.s3
+    return ModelStore(settings.models.store or str(models_folder()), reached)
+
+
+def _roles(models: ModelStore) -> dict[str, Role]:
+    return {pointer.version: role for role in ROLES if (pointer := models.pointer(role))}
+
+
+def _described(models: ModelStore, one: Manifest) -> dict[str, str]:
+    roles = [
+        f"{role} since {pointer.promoted_at:%Y-%m-%d %H:%M:%S}Z: {pointer.reason}"
+        for role in ROLES
+        if (pointer := models.pointer(role)) and pointer.version == one.version
+    ]
+    learnt = one.trained_on
+    return {
+        "version": one.version,
+        "role": "; ".join(roles) or "none",
+        "family": one.family,
+        "made": f"{one.created_at:%Y-%m-%d %H:%M:%S}Z by {one.code_version}, feature set {one.feature_set}",
+        "learnt from": f"{_period(learnt)}, {learnt.rows:,} transactions, {learnt.frauds:,} frauds" if learnt else "unknown",
+        "decides": _thresholds(one.thresholds),
+        "calibrated": f"{len(one.calibration.raw)} points" if one.calibration else "no",
+        **{METRICS.get(name, name): _number(value) for name, value in one.metrics.items()},
+        "features": ", ".join(one.features),
+    }
+
+
+def _thresholds(thresholds: Thresholds) -> str:
+    said = [f"{name} from {value:.4f}" for name, value in thresholds if value is not None]
+    return ", ".join(said) or "nothing"
+
+
+def _period(learnt: TrainedOn | None) -> str:
+    return f"{learnt.begin:%Y-%m-%d} to {learnt.end:%Y-%m-%d}" if learnt else "-"
+
+
+def _compared(name: str, one: Manifest, other: Manifest) -> dict[str, Any]:
+    a, b = one.metrics.get(name), other.metrics.get(name)
+    return {"metric": name, "a": a, "b": b, "difference": None if a is None or b is None else round(b - a, 9)}
+
+
+def _number(value: float | None, form: str = ".4f") -> str:
+    return "-" if value is None else f"{value:{form}}"
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise NotAModel(f"{file} cannot be read: {error.strerror}", "Check its name.") from None
+
+
+def _require_fit(file: Path, model: bytes, features: int) -> None:
+    """Runs the model on two rows, by the engine that the detector has."""
+    import onnxruntime  # slow to import, and no other command needs it
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        (one,) = session.get_inputs()
+        found = np.asarray(session.run(None, {one.name: np.zeros((2, features), NUMBERS[one.type])})[-1])
+    except Exception as error:  # the engine's own have no class in common
+        raise NotAModel(f"{file} is no model of {features} features: {' '.join(str(error).split())[:300]}", FORM) from None
+    if found.dtype not in NUMBERS.values() or found.shape not in ((2,), (2, 1), (2, 2)):
+        raise NotAModel(f"{file} does not end in one score a row", FORM)

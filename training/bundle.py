@@ -1,0 +1,166 @@
+"""A model as it is kept: its manifest, which pins its files, and the pointer that pins the manifest. Nothing in it is code."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version as installed
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from spark_jobs.features import FEATURE_SET
+from spark_jobs.settings import Part
+
+Family = Literal["logistic_regression", "decision_tree", "random_forest", "xgboost", "isolation_forest", "onnx"]
+Role = Literal["champion", "challenger"]
+
+MODEL = "model.onnx"
+MANIFEST = "manifest.json"
+VERSION = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+"""No folder, none above, nothing hidden: a manifest cannot name a file that is not in its bundle."""
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Version = Annotated[str, Field(pattern=f"^{VERSION.pattern}$")]
+Instant = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))]
+"""In UTC, whatever its zone was; JSON has it with a Z."""
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Closed(Part):
+    """A piece of JSON that another program, in another language, reads as the same: no NaN, no unknown name, nothing converted."""
+
+    model_config = ConfigDict(allow_inf_nan=False, validate_by_name=True)
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Self:
+        """Returns what the JSON says.
+
+        Raises:
+            ValueError: it is none, or something else; in one line, with every mistake.
+        """
+        try:
+            return cls.model_validate_json(content, strict=True, by_alias=True, by_name=False)
+        except ValidationError as error:
+            said = (
+                f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+                for one in error.errors(include_input=False)
+            )
+            raise ValueError("; ".join(said)) from None
+
+    def to_json(self) -> bytes:
+        """Returns the JSON, for people too."""
+        return self.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
+
+
+class Calibration(Closed):
+    """A map from what the model puts out to fraud_score: linear between the points, constant outside the ends."""
+
+    raw: tuple[float, ...] = Field(min_length=1, description="Outputs of the model, strictly increasing")
+    score: tuple[Probability, ...] = Field(description="The fraud_score of each; never decreasing")
+
+    @model_validator(mode="after")
+    def _monotone(self) -> Self:
+        if len(self.raw) != len(self.score):
+            raise ValueError(f"raw has {len(self.raw)} points and score {len(self.score)}")
+        if any(left >= right for left, right in pairwise(self.raw)):
+            raise ValueError("raw must be strictly increasing")
+        if any(left > right for left, right in pairwise(self.score)):
+            raise ValueError("score must not decrease")
+        return self
+
+
+class Thresholds(Closed):
+    """From which fraud_score on a transaction is reviewed or declined; null: never."""
+
+    review: Probability | None = None
+    decline: Probability | None = None
+
+
+class TrainedOn(Closed):
+    """The transactions that a model has learnt from."""
+
+    begin: Instant = Field(alias="from", description="Event time of the first")
+    end: Instant = Field(alias="to", description="Event time of the last")
+    rows: int = Field(ge=1)
+    frauds: int = Field(ge=0)
+    label_delay_days: float = Field(ge=0, description="How long a label was waited for")
+
+
+class Description(Closed):
+    """What the maker of a model knows of it."""
+
+    features: tuple[str, ...] = Field(min_length=1, description="Names of the model's inputs, in order")
+    usual: tuple[float | None, ...] | None = Field(None, description="The usual value of each feature; null where it is absent")
+    calibration: Calibration | None = Field(None, description="Null: what the model puts out is the fraud_score")
+    thresholds: Thresholds
+    metrics: dict[str, float] = Field({}, description="How good it is on transactions that it has not seen")
+    trained_on: TrainedOn | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(set(self.features)) != len(self.features):
+            raise ValueError("features: a name comes twice")
+        if self.usual is not None and len(self.usual) != len(self.features):
+            raise ValueError(f"usual has {len(self.usual)} values for {len(self.features)} features")
+        return self
+
+
+class Manifest(Description):
+    """What is known of one version of a model. It never changes, and neither do the files whose SHA-256 it has."""
+
+    format: Literal[1]
+    version: Version = Field(description=f"Its last part is the first eight digits of the SHA-256 of {MODEL}")
+    family: Family
+    feature_set: str = Field(min_length=1, description="The FEATURE_SET of the program that made the features")
+    usual: tuple[float | None, ...]
+    created_at: Instant
+    code_version: str
+    files: dict[str, Sha256] = Field(description="Every file that is loaded")
+
+    @field_validator("files")
+    @classmethod
+    def _plain(cls, value: dict[str, str]) -> dict[str, str]:
+        if any(name == MANIFEST or not FILE_NAME.fullmatch(name) for name in value):
+            raise ValueError("a name is not that of a file in the bundle")
+        if MODEL not in value:
+            raise ValueError(f"{MODEL} is not among them")
+        return value
+
+    @model_validator(mode="after")
+    def _is_named_for_its_model(self) -> Self:
+        if not self.version.endswith(f"-{self.files[MODEL][:8]}"):
+            raise ValueError(f"version must end with the first eight digits of the SHA-256 of {MODEL}")
+        return self
+
+
+class Pointer(Closed):
+    """The content of champion.json or challenger.json: which version has the role, since when and why."""
+
+    version: Version
+    manifest_sha256: Sha256
+    promoted_at: Instant
+    reason: str
+    previous: Version | None = Field(description="Where `fraud models rollback` goes")
+
+
+def describe(family: Family, known: Description, files: Mapping[str, bytes], created_at: datetime) -> Manifest:
+    """Returns the manifest of a new version: `known`, and what follows from its files, this program and the time."""
+    pinned = {name: sha256(content) for name, content in files.items()}
+    return Manifest(
+        **{**dict(known), "usual": known.usual or (None,) * len(known.features)},
+        format=1,
+        version=f"{family}-{created_at.astimezone(UTC):%Y%m%d-%H%M%S}-{pinned[MODEL][:8]}",
+        family=family,
+        feature_set=FEATURE_SET,
+        created_at=created_at.replace(microsecond=0),
+        code_version=installed("fraud-detection"),
+        files=pinned,
+    )
+
+
+def sha256(content: bytes) -> str:
+    """Returns the SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
