@@ -107,7 +107,7 @@ class Contribution:
 
     feature: Annotated[str, "Name of the feature (docs/reference/features.md); it never changes its meaning"]
     direction: Annotated[Literal["raises", "lowers"], "Whether it raises or lowers the score"]
-    contribution: Annotated[float, "Score less the score with the usual value in its place"]
+    contribution: Annotated[float, "What the model gives, before calibration, less what it gives with the usual value in its place"]
     value: Annotated[float | None, "What it is here; absent where the feature is"] = None
     usual: Annotated[float | None, "Median of genuine transactions in training; absent where the feature usually is"] = None
 

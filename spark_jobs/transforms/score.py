@@ -41,8 +41,8 @@ def score(events: DataFrame, models: ModelSource | None) -> DataFrame:
 def explain(decided: DataFrame, models: ModelSource | None) -> DataFrame:
     """Returns the decided events with `contributions`: of an alert, the three features that moved its score most.
 
-    A contribution is the score less the score with the feature's usual value in its place. Null where there is no alert, or no
-    model.
+    A contribution is what the model gives, before calibration, less what it gives with the usual value in its place. Null where
+    there is no alert, or no model.
     """
     if models is None:
         return decided.withColumn("contributions", F.lit(None).cast(_NO_CONTRIBUTIONS))
