@@ -20,6 +20,7 @@ S3_STAMP := .runtime/s3/.installed
 CONNECTOR_STAMP := .runtime/spark-connector/.installed
 SPARK_S3_STAMP := .runtime/spark-s3/.installed
 KERNEL_STAMP := .runtime/kernel/.installed
+ENGINE_STAMP := .runtime/kernel-engine/.installed
 # The folders too: their time tells that a file has gone.
 KERNEL_SOURCES := kernel/pom.xml $(shell find kernel/src/main)
 PYSPARK_JARS := "$$($(BIN)/python -c 'import pyspark, os; print(os.path.dirname(pyspark.__file__))')/jars"
@@ -50,7 +51,7 @@ cluster: chart-tools ## The same without Docker, by the script that CLUSTER name
 
 ##@ Set up
 .PHONY: setup
-setup: .runtime/.programs $(PYTHON_STAMP) $(KAFKA_STAMP) $(S3_STAMP) $(CONNECTOR_STAMP) $(SPARK_S3_STAMP) $(KERNEL_STAMP) ## Install what is missing; does nothing the second time
+setup: .runtime/.programs $(PYTHON_STAMP) $(KAFKA_STAMP) $(S3_STAMP) $(CONNECTOR_STAMP) $(SPARK_S3_STAMP) $(ENGINE_STAMP) $(KERNEL_STAMP) ## Install what is missing; does nothing the second time
 
 .runtime/.programs: local/programs.sh
 	@PYTHON=$(PYTHON) bash local/programs.sh
@@ -81,7 +82,17 @@ $(CONNECTOR_STAMP) $(SPARK_S3_STAMP): .runtime/spark-%/.installed: spark_jobs/%/
 	@touch $@
 
 .PHONY: kernel
-kernel: $(KERNEL_STAMP) ## Build the kernel's jar, where kernel/ has changed; a part of setup
+kernel: $(ENGINE_STAMP) $(KERNEL_STAMP) ## Build the kernel's jar, where kernel/ has changed; a part of setup
+
+# What runs models. An old version would be found first: it goes.
+$(ENGINE_STAMP): kernel/pom.xml kernel/jars.sha256 $(PYTHON_STAMP)
+	@echo "ONNX Runtime into PySpark's jars"
+	@rm -rf .runtime/kernel-engine
+	@$(COPY_JARS) -f kernel/pom.xml -DoutputDirectory=$(CURDIR)/.runtime/kernel-engine
+	@cd .runtime/kernel-engine && sha256sum --check --quiet $(CURDIR)/kernel/jars.sha256
+	@rm -f $(PYSPARK_JARS)/onnxruntime-*.jar
+	@cp .runtime/kernel-engine/*.jar $(PYSPARK_JARS)
+	@touch $@
 
 # The old jar is removed, not written over: a Spark that runs keeps the file it has opened.
 $(KERNEL_STAMP): $(KERNEL_SOURCES) $(PYTHON_STAMP)
@@ -100,6 +111,7 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --all-extras -o requirements/dev.txt
 	@$(COMPILE) pyproject.toml --extra spark --constraint requirements/dev.txt -o requirements/spark.txt
 	@$(COMPILE) pyproject.toml --extra producer --constraint requirements/dev.txt -o requirements/producer.txt
+	@$(COMPILE) pyproject.toml --extra training --constraint requirements/dev.txt -o requirements/training.txt
 
 ##@ Check it
 .PHONY: test

@@ -13,6 +13,7 @@ while read -r hash repository release path; do
     sha256sum --check --quiet <<<"$hash  $file"
 done <<'TABLE'
 ecd9c14fcadb9d5f8ced4c4ee31920548ea53a892e0a69c3e43aa758bfca6d94 kubeflow/spark-operator v2.5.2 charts/spark-operator-chart/crds/sparkoperator.k8s.io_sparkapplications.yaml
+5dc6654b2ad9157421ddf177737795420088fbe70338e45602bacf22ce25cc99 kubeflow/spark-operator v2.5.2 charts/spark-operator-chart/crds/sparkoperator.k8s.io_scheduledsparkapplications.yaml
 f13f108b473bd843cdccc35405927c4684cd1edc4325fb77869fec54af215a25 apache/spark-kubernetes-operator 1.0.0 build-tools/helm/spark-kubernetes-operator/crds/sparkapplications.spark.apache.org-v1.yaml
 c03fc9679a6edb13f3826cd3b5505183a21bb436ada484c7ed93f55f6a010aa8 strimzi/strimzi-kafka-operator 1.2.0 packaging/helm-charts/helm3/strimzi-kafka-operator/crds/040-Crd-kafka.yaml
 4f2849dc0c8ddde306074648df5fb631fd43d042c4827f4391e97861596899a3 strimzi/strimzi-kafka-operator 1.2.0 packaging/helm-charts/helm3/strimzi-kafka-operator/crds/043-Crd-kafkatopic.yaml

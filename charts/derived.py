@@ -20,6 +20,7 @@ from configuration.durations import PATTERN, text
 from contract import Topics
 from producer.settings import RunSettings
 from spark_jobs.settings import DetectorSettings
+from training.train_model import TrainSettings
 
 Json = dict[str, Any]
 
@@ -55,11 +56,14 @@ PRODUCER: Json = {
 }
 LIMITS: dict[str, Json] = {
     "runtime": {"enum": ["kubeflow", "apache", "ilum", "none"]},
-    **{f"images.{image}.{key}": limit for image in ("spark", "producer") for key, limit in IMAGE.items()},
+    **{f"images.{image}.{key}": limit for image in ("spark", "producer", "trainer") for key, limit in IMAGE.items()},
     "kafka.bootstrapServers": {"pattern": "^([^,:]+:[0-9]+(,[^,:]+:[0-9]+)*)?$"},
     "kafka.securityProtocol": {"enum": ["PLAINTEXT", "SSL", "SASL_SSL"]},
     "kafka.saslMechanism": {"enum": ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]},
-    "kafka.users": {"additionalProperties": False, "properties": dict.fromkeys(("detector", "producer", "topics", "test"), USER)},
+    "kafka.users": {
+        "additionalProperties": False,
+        "properties": dict.fromkeys(("detector", "trainer", "producer", "topics", "test"), USER),
+    },
     "kafka.strimzi.storage": VOLUME,
     "detector.config": {"$ref": "#/$defs/DetectorConfig"},
     "detector.driver.cpu": CPU,
@@ -72,6 +76,15 @@ LIMITS: dict[str, Json] = {
     "detector.checkpoint.accessMode": {"enum": ["ReadWriteOnce", "ReadWriteMany"]},
     "detector.sparkConf": {**STRINGS, "propertyNames": {"pattern": r"^spark\."}},
     "detector.serviceAccountAnnotations": STRINGS,
+    "models.store": {"pattern": "^(none|volume|s3a://.+)$"},
+    "models.volume.size": VOLUME,
+    "models.volume.accessMode": {"enum": ["ReadWriteOnce", "ReadWriteMany"]},
+    "trainer.schedule": {"pattern": r"^(@(hourly|daily|weekly|monthly|yearly)|\S+( \S+){4})$"},
+    "trainer.config": {"$ref": "#/$defs/TrainerConfig"},
+    "trainer.cpu": CPU,
+    "trainer.memory": MEMORY,
+    "trainer.disk": VOLUME,
+    "trainer.serviceAccountAnnotations": STRINGS,
     "producers": {"additionalProperties": PRODUCER, "propertyNames": {"pattern": "^[a-z][-a-z0-9]{0,19}$"}},
     "s3.endpoint": {"pattern": "^(https?://.+)?$"},
     "monitoring.podMonitor.labels": STRINGS,
@@ -81,8 +94,11 @@ LIMITS: dict[str, Json] = {
 }
 OWNED = {
     "DetectorConfig": {"kafka", "topics", "checkpoint", "metrics", "log_dir", "spark", "s3"},
+    "Models": {"store"},
     "ProducerConfig": {"kafka", "topics", "create_topics", "partitions", "json"},
+    "TrainerConfig": {"kafka", "topics", "limits", "store", "s3", "spark", "json"},
 }
+"""What the chart writes into a program's file, by the schema's own names of its parts."""
 
 
 class _Schema(GenerateJsonSchema):
@@ -99,7 +115,7 @@ def values_schema() -> Json:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Values of the chart fraud-detection",
         **_object({**yaml.safe_load(values), "global": {}}, _descriptions(values), ()),  # Helm gives every subchart a `global`
-        "$defs": dict(sorted({**_config(DetectorSettings, "DetectorConfig"), **_config(RunSettings, "ProducerConfig")}.items())),
+        "$defs": dict(sorted(_definitions().items())),
     }
 
 
@@ -153,15 +169,27 @@ def _descriptions(values: str) -> dict[tuple[str, ...], str]:
     return found
 
 
+def _definitions() -> Json:
+    return {
+        **_config(DetectorSettings, "DetectorConfig"),
+        **_config(RunSettings, "ProducerConfig"),
+        **_config(TrainSettings, "TrainerConfig"),
+    }
+
+
 def _config(settings: type[BaseModel], name: str) -> Json:
     """Returns the `$defs` of a settings class without what the chart owns."""
     schema = settings.model_json_schema(schema_generator=_Schema)
     parts: Json = schema.pop("$defs", {})
-    schema["properties"] = {key: value for key, value in schema["properties"].items() if key not in OWNED[name]}
     schema["title"] = name
-    chosen: Json = _by_tag(schema)
+    chosen: Json = _by_tag(_less_owned(schema, name))
     used = {reference.rpartition("/")[2] for reference in _references(chosen)}
-    return {name: chosen, **{part: _by_tag(parts[part]) for part in used}}
+    return {name: chosen, **{part: _by_tag(_less_owned(parts[part], part)) for part in used}}
+
+
+def _less_owned(schema: Json, name: str) -> Json:
+    kept = {key: value for key, value in schema.get("properties", {}).items() if key not in OWNED.get(name, ())}
+    return {**schema, "properties": kept} if kept else schema
 
 
 def _by_tag(node: Any) -> Any:

@@ -13,7 +13,7 @@ need() {
 install_chart() { # TAG HELM-ARGUMENTS...
     helm upgrade --install fraud charts/fraud-detection --namespace fraud --create-namespace \
         --values charts/fraud-detection/values-dev.yaml --values charts/fraud-detection/values-console.yaml \
-        --set "images.spark.tag=$1,images.producer.tag=$1" "${@:2}"
+        --set "images.spark.tag=$1,images.producer.tag=$1,images.trainer.tag=$1" "${@:2}"
 }
 
 on_kind() {
@@ -39,7 +39,7 @@ on_kind() {
         --namespace spark-operator --create-namespace --values charts/dev/spark-operator.yaml --wait
 
     tag=$(env -u CLUSTER images/build.sh)
-    for name in spark producer; do
+    for name in spark producer trainer; do
         image=docker.io/fraud-detection/$name:$tag
         "$engine" exec fraud-control-plane crictl inspecti --quiet "$image" >/dev/null 2>&1 && continue
         "$engine" save --output "$work/$name.tar" "$image"

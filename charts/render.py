@@ -6,20 +6,21 @@ import subprocess
 from charts.derived import CHART
 
 EXAMPLES = CHART / "examples"
-OVERLAYS = ("console", "kafka-alerts", "s3", "dev", "prod")
+OVERLAYS = ("console", "kafka-alerts", "s3", "dev", "prod", "models")
 RUNTIMES = ("kubeflow", "apache", "none", "ilum")
 EXAMPLE_ARGUMENTS: dict[str, tuple[str, ...]] = {
     **{overlay: ("--values", f"values-{overlay}.yaml") for overlay in OVERLAYS},
     **{
         runtime: ("--values", "values-console.yaml", "--set", f"runtime={runtime}") for runtime in RUNTIMES if runtime != "kubeflow"
     },
+    "models-none": ("--values", "values-models.yaml", "--set", "runtime=none"),
     "strimzi": (
         *("--values", "values-console.yaml"),
         *("--set", "kafka.securityProtocol=SASL_SSL", "--set", "kafka.strimzi.cluster=fraud"),
         *("--set", "kafka.strimzi.createCluster=true", "--set", "kafka.strimzi.createUsers=true"),
     ),
 }
-"""Every values file on the default runtime; the demo on every other; a Kafka cluster of the chart's own."""
+"""Every values file on the default runtime; the demo on every other; models without an operator; a Kafka of the chart's own."""
 
 
 def helm(*arguments: str, values: str | None = None) -> subprocess.CompletedProcess[str]:

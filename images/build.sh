@@ -6,14 +6,15 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-hash=$(find contract configuration kernel/pom.xml kernel/src/main producer spark_jobs requirements images -type f -not -path '*/__pycache__/*' -print0 |
+hash=$(find contract configuration kernel/jars.sha256 kernel/pom.xml kernel/src/main producer requirements spark_jobs training images -type f -not -path '*/__pycache__/*' -print0 |
     sort -z | xargs -0 sha256sum | sha256sum)
 tag=${1:-dev-${hash:0:12}}
 folders=("${@:2}")
 [ "${#folders[@]}" -gt 0 ] || folders=(images/*/)
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-options=(--build-arg "VERSION=$version" --build-arg "REVISION=$revision")
+# The trainer's image is made from the spark image of the same build, which comes before it in the alphabet.
+options=(--build-arg "SPARK_IMAGE=docker.io/fraud-detection/spark:$tag" --build-arg "VERSION=$version" --build-arg "REVISION=$revision")
 
 if [ -n "${CLUSTER:-}" ]; then
     "$CLUSTER" base-image >&2

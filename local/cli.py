@@ -16,7 +16,7 @@ from rich.table import Table
 
 from configuration import FraudDetectionError, KafkaConnection, TopicNames, reach, report
 from local import doctor as doctor_room
-from local import ilum, models
+from local import ilum
 from local.demo import Demo
 from local.errors import NotRunning
 from local.s3 import BUCKET
@@ -25,10 +25,10 @@ from producer.topics import create_topics
 from producer.traffic import Kind
 from spark_jobs.feature_reference import described
 from spark_jobs.features import FEATURE_SET
+from training import models
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Real-time card-fraud detection on this machine.")
 app.add_typer(ilum.app, name="ilum")
-app.add_typer(models.app, name="models")
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 out = Console()
 
@@ -131,7 +131,7 @@ def produce(context: typer.Context) -> None:
 def detect(context: typer.Context) -> None:
     """Run the detector on the broker: `fraud detect --trigger.mode realTime`. All options: `fraud detect --help`."""
     _know_s3()
-    os.environ.setdefault("FRAUD_MODELS__STORE", str(models_folder()))
+    _know_models("FRAUD_MODELS__STORE", context.args)
     _know_broker(context.args)
     _become("spark_jobs.detect_fraud", *context.args)
 
@@ -140,7 +140,9 @@ def detect(context: typer.Context) -> None:
 def train(context: typer.Context) -> None:
     """Train a model on history: `fraud train --data DIR --promote`. All options: `fraud train --help`."""
     _know_s3()
-    os.environ.setdefault("FRAUD_STORE", str(models_folder()))
+    _know_models("FRAUD_STORE", context.args)
+    if "--data=kafka" in context.args or "kafka" in context.args:
+        _know_broker(context.args)
     _become("training.train_model", *context.args)
 
 
@@ -148,7 +150,7 @@ def train(context: typer.Context) -> None:
 def backtest(context: typer.Context) -> None:
     """Run rules and a model over history: `fraud backtest --from DIR --rules FILE`. All options: `fraud backtest --help`."""
     _know_s3()
-    os.environ.setdefault("FRAUD_STORE", str(models_folder()))
+    _know_models("FRAUD_STORE", context.args)
     _become("training.backtest", *context.args)
 
 
@@ -213,11 +215,31 @@ def _list_features(as_json: bool) -> None:
     out.print(table)
 
 
+def _chosen(arguments: list[str], *options: str) -> bool:
+    """Returns whether a settings file, or one of the options, says it already."""
+    return "FRAUD_CONFIG" in os.environ or any(one.startswith(("--config", *options)) for one in arguments)
+
+
 def _know_broker(arguments: list[str]) -> None:
     """Makes the laptop's broker the default of a program that is started from here; a settings file wins."""
-    chosen = any(one.startswith(("--config", "--kafka", "--help", "-h")) for one in arguments)
-    if not chosen and "FRAUD_CONFIG" not in os.environ:
+    if not _chosen(arguments, "--kafka", "--help", "-h"):
         os.environ.setdefault("FRAUD_KAFKA__BOOTSTRAP_SERVERS", _address())
+
+
+def _know_models(variable: str, arguments: list[str]) -> None:
+    """Makes the laptop's model store the default of a program that is started from here; a settings file wins."""
+    if not _chosen(arguments):
+        os.environ.setdefault(variable, str(models_folder()))
+
+
+def _models() -> None:
+    """Trained models: which there are, and which one scores."""
+    if not _chosen([]):
+        _know_s3()
+        _know_models("FRAUD_MODELS__STORE", [])
+
+
+app.add_typer(models.app, name="models", callback=_models)
 
 
 def _know_s3() -> None:

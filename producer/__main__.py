@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             created = create_topics(topic_settings.kafka, topic_settings.topics.specs(topic_settings.partitions))
             sys.stderr.write(f"created {', '.join(created) or 'nothing: all topics exist'}\n")
         elif program == "probe":
-            seconds = probe(ProbeSettings.load(rest, "python -m producer probe"))
-            sys.stdout.write(f"alert after {seconds * 1000:.0f} ms\n")
+            heard = probe(ProbeSettings.load(rest, "python -m producer probe"))
+            sys.stdout.write(f"{heard}\n")
         else:
             asked = program in ("-h", "--help")
             (sys.stdout if asked else sys.stderr).write(USAGE)

@@ -4,8 +4,10 @@ import json
 import time
 import uuid
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from pydantic import Field
@@ -30,8 +32,21 @@ class ProbeSettings(Settings):
     timeout: Duration = Field(timedelta(minutes=1), description="How long the alert may take")
 
 
-def probe(settings: ProbeSettings) -> float:
-    """Returns the seconds from the transaction's arrival in Kafka to that of its alert here.
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came back: the seconds from the transaction's arrival in Kafka to that of its alert here, and who scored it."""
+
+    seconds: float
+    fraud_score: float | None
+    model_version: str | None
+
+    def __str__(self) -> str:
+        scored = "" if self.model_version is None else f", fraud_score {self.fraud_score:.4f} by {self.model_version}"
+        return f"alert after {self.seconds * 1000:.0f} ms{scored}"
+
+
+def probe(settings: ProbeSettings) -> Heard:
+    """Returns what came back; without a model the alert has no score.
 
     Raises:
         BrokerUnreachable: no broker answers.
@@ -47,8 +62,8 @@ def probe(settings: ProbeSettings) -> float:
         began = time.monotonic()
         while time.monotonic() - began < settings.timeout.total_seconds():
             message = alerts.poll(POLL_S)
-            if message is not None and _is_about(message, sent):
-                return time.monotonic() - began
+            if message is not None and (alert := _about(message, sent)):
+                return Heard(time.monotonic() - began, alert.get("fraud_score"), alert.get("model_version"))
     raise NoAlert(
         f"{sent.transaction_id} was sent to {settings.topics.transactions}, and after {settings.timeout.total_seconds():g} s "
         f"{settings.topics.alerts} has no alert for it",
@@ -96,8 +111,9 @@ def _end(consumer: Consumer, place: TopicPartition, deadline: float) -> int:
             consumer.poll(POLL_S)
 
 
-def _is_about(message: Message, sent: Transaction) -> bool:
+def _about(message: Message, sent: Transaction) -> dict[str, Any] | None:
+    """Returns the alert, if it is the transaction's."""
     if message.error() or message.key() != sent.card_id.encode():
-        return False
-    found = json.loads(message.value() or b"{}")
-    return bool(found.get("transaction_id") == sent.transaction_id)
+        return None
+    found: dict[str, Any] = json.loads(message.value() or b"{}")
+    return found if found.get("transaction_id") == sent.transaction_id else None

@@ -31,15 +31,31 @@ def read_stream(
 
     A record that Kafka has deleted before it was read ends the query: losing it silently is the operator's decision to take.
     """
-    reader = session.readStream.format("kafka")
-    for name, value in connection.java().items():
-        reader = reader.option(f"kafka.{name}", value)
-    reader = reader.options(
-        subscribe=",".join(topics.inputs()), startingOffsets="earliest", failOnDataLoss="true", includeHeaders="true"
-    )
+    reader = session.readStream.format("kafka").options(**_from_the_beginning(connection, topics))
     if not isinstance(trigger, RealTimeTrigger):  # which takes each record as it comes, and refuses the option
         reader = reader.option("maxOffsetsPerTrigger", max_offsets)
     return reader.load()
+
+
+def read_topics(session: SparkSession, connection: KafkaConnection, topics: Topics) -> DataFrame:
+    """Returns the records that are in all input topics now, from the beginning, as `read_stream` gives them.
+
+    Raises:
+        BrokerUnreachable: no broker answers within ten seconds.
+        MissingTopic: one of the four input topics does not exist.
+    """
+    require_topics(connection, topics.inputs())
+    return session.read.format("kafka").options(**_from_the_beginning(connection, topics)).load()
+
+
+def _from_the_beginning(connection: KafkaConnection, topics: Topics) -> dict[str, str]:
+    return {
+        **{f"kafka.{name}": value for name, value in connection.java().items()},
+        "subscribe": ",".join(topics.inputs()),
+        "startingOffsets": "earliest",
+        "failOnDataLoss": "true",
+        "includeHeaders": "true",
+    }
 
 
 def read_history(session: SparkSession, folder: str) -> DataFrame:

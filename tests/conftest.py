@@ -1,8 +1,10 @@
 """One broker and one S3 server for the whole run; topics of its own for each test."""
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import structlog
@@ -61,9 +63,10 @@ def topics(new_topics: Callable[..., TopicNames]) -> TopicNames:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, and no settings from outside."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder to work in, no settings from outside, and none left behind."""
     monkeypatch.chdir(tmp_path)
-    for name in ("FRAUD_CONFIG", "FRAUD_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
+    with patch.dict(os.environ):
+        for name in ("FRAUD_CONFIG", "FRAUD_HOME"):
+            os.environ.pop(name, None)
+        yield tmp_path

@@ -22,7 +22,7 @@ from producer import dataset
 from producer.settings import DatasetSettings
 from spark_jobs import write_features
 from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET
-from training.families import decision_tree, logistic_regression, random_forest, xgboost
+from training.families import BEST, decision_tree, logistic_regression, random_forest, xgboost
 from training.metrics import Metrics, measure, refuse_leak
 from training.splits import BASELINE, NO_TIME, TEST_FOLDS, split
 
@@ -80,7 +80,7 @@ RESULTS = (
     Result(
         "C",
         "XGBoost, all generic features",
-        lambda: xgboost(tree_method="hist", max_bin=2_048, n_estimators=300, learning_rate=0.05, max_depth=4),
+        lambda: xgboost(**BEST),
         Metrics(0.88, 0.73, 0.305),
         None,
         GENERIC,

@@ -68,6 +68,12 @@ def _pods(one: Object) -> Iterator[Pod]:
             yield Pod(where, one["metadata"], spec)
         case "Deployment" | "StatefulSet" | "Job":
             yield Pod(where, spec["template"]["metadata"], spec["template"]["spec"])
+        case "CronJob":
+            template = spec["jobTemplate"]["spec"]["template"]
+            yield Pod(where, template["metadata"], template["spec"])
+        case "ScheduledSparkApplication":
+            template = spec["template"]["driver"]["template"]
+            yield Pod(where, template["metadata"], template["spec"])
         case "SparkApplication":
             for role in ("driver", "executor"):
                 template = spec[role]["template"] if role in spec else spec[f"{role}Spec"]["podTemplateSpec"]

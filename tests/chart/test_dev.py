@@ -66,7 +66,7 @@ def test_what_skaffold_names_exists() -> None:
 def test_every_pod_of_the_chart_runs_an_image_that_skaffold_built() -> None:
     # The schema is strict, so a key that the chart does not have is refused here.
     settings = [part for key, value in OURS["setValueTemplates"].items() for part in ("--set", f"{key}={filled(value)}")]
-    found = objects(*values_of(OURS), *settings)
+    found = objects(*values_of(OURS), "--values", "values-models.yaml", *settings)
     images = {container["image"] for pod in pods(found) for container in pod.spec["containers"]}
     assert images == {f"{one['image']}:built" for one in ARTIFACTS}
     kinds = {one["kind"] for one in found}
@@ -156,6 +156,7 @@ def test_images_are_built_by_what_is_there(machine: Machine, works: str) -> None
     for image, line in zip(sorted(one["image"] for one in ARTIFACTS), found, strict=True):
         name = image.partition("/")[2]
         assert f"-t docker.io/{image}:{done.stdout.strip()} -f images/{name}/Dockerfile" in line
+        assert f"--build-arg SPARK_IMAGE=docker.io/fraud-detection/spark:{done.stdout.strip()} " in line
         assert re.search(rf"--build-arg VERSION={version} --build-arg REVISION=\w+ \.$", line)
         dockerfile = (ROOT / "images" / name / "Dockerfile").read_text()
         for name in ("version", "revision"):
@@ -183,9 +184,9 @@ def test_what_an_image_takes_is_let_in_and_changes_its_tag(name: str) -> None:
 def test_a_tag_is_that_of_the_sources_and_not_of_what_was_built(machine: Machine, tmp_path: Path) -> None:
     machine.has("docker", works="docker")
     project = tmp_path / "project"
-    for folder in ("contract", "configuration", "images", "producer", "requirements", "spark_jobs", "kernel/src/main"):
+    for folder in ("contract", "configuration", "images", "producer", "requirements", "spark_jobs", "training", "kernel/src/main"):
         shutil.copytree(ROOT / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "kernel/pom.xml"):
+    for file in ("pyproject.toml", "kernel/jars.sha256", "kernel/pom.xml"):
         shutil.copy(ROOT / file, project / file)
 
     def tag() -> str:
@@ -228,7 +229,7 @@ def test_make_kind(machine: Machine, works: str) -> None:
     assert sum(call.startswith("kind load") for call in machine.calls) == len(ARTIFACTS)
     installed = next(call for call in machine.calls if call.startswith("helm upgrade --install fraud"))
     (tag,) = {call.partition("fraud-detection/")[2].split()[0].partition(":")[2] for call in machine.calls if " build " in call}
-    assert f"--set images.spark.tag={tag},images.producer.tag={tag}" in installed
+    assert f"--set images.spark.tag={tag},images.producer.tag={tag},images.trainer.tag={tag}" in installed
     assert installed.endswith("--values charts/dev/fraud-detection.yaml --set topics.partitions=1")
     contexts = {call for call in machine.calls if call.startswith("KUBECONFIG")}
     assert len(contexts) == 1

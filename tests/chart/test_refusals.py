@@ -8,6 +8,7 @@ from charts.render import render
 from spark_jobs.settings import DetectorSettings
 
 SASL = "kafka: {securityProtocol: SASL_SSL}"
+ON_A_VOLUME = "models: {store: volume}"
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,19 @@ SASL = "kafka: {securityProtocol: SASL_SSL}"
         (SASL, "SASL_SSL needs a name and a Secret for detector"),
         ("kafka: {strimzi: {createUsers: true}}", "kafka.strimzi.cluster is empty"),
         ("kafka: {strimzi: {cluster: k, createUsers: true}}", "Strimzi's users have certificates"),
+        ("models: {store: here}", "'/models/store'"),
+        ("models: {volume: {accessMode: ReadWriteOncePod}}", "'/models/volume/accessMode': value must be one of"),
+        ("models: {volume: {existingClaim: mine}}", "models.volume.existingClaim is not used where models.store is none"),
+        ("detector: {config: {models: {store: /x}}}", "'/detector/config/models': additional properties 'store' not allowed"),
+        ("trainer: {enabled: true}", "there is nowhere to keep what it learns. Set models.store to volume"),
+        (
+            f"{{{ON_A_VOLUME}, trainer: {{enabled: true, config: {{data: /history}}}}}}",
+            'trainer.config.data is "/history", a folder',
+        ),
+        (f"{{{ON_A_VOLUME}, trainer: {{enabled: true, memory: 1Gi}}}}", "trainer.memory is 1Gi: Spark and the libraries"),
+        ("trainer: {schedule: at night}", "'/trainer/schedule'"),
+        ("trainer: {config: {store: /x}}", "'/trainer/config': additional properties 'store' not allowed"),
+        ("trainer: {config: {family: neural}}", "'/trainer/config/family': value must be one of"),
         ("{runtime: ilum, detector: {sparkConf: {spark.x: 'a;b'}}}", "spark.x has a semicolon"),
     ],
 )
@@ -74,6 +88,14 @@ def test_it_is_refused(values: str, says: str) -> None:
 def test_a_release_whose_pods_could_not_be_named_is_refused(release: str) -> None:
     with pytest.raises(ValueError, match="must begin with a letter"):
         render(release=release)
+
+
+def test_a_release_whose_training_runs_could_not_be_named_is_refused() -> None:
+    models = ("--values", "values-models.yaml")
+    render(*models, release="a" * 35)
+    render(*models, "--set", "runtime=none", release="a" * 40)
+    with pytest.raises(ValueError, match="the operator could not name a run of the trainer"):
+        render(*models, release="a" * 36)
 
 
 @pytest.mark.parametrize(("partitions", "state_partitions"), [(1, 1), (3, None), (6, 4)])

@@ -148,9 +148,8 @@ def texts(node: Any) -> list[str]:
 def test_nothing_that_is_rendered_looks_like_a_secret(rendered: tuple[Object, ...]) -> None:
     assert not [one for one in rendered if one["kind"] == "Secret"]
     assert [text for one in rendered for text in texts(one) if SECRET_TEXT.search(text)] == []
-    assert not [
-        env for pod in pods(rendered) for container in pod.spec["containers"] for env in container.get("env", []) if "value" in env
-    ]
+    env = [env for pod in pods(rendered) for container in pod.spec["containers"] for env in container.get("env", [])]
+    assert {one["name"] for one in env if "value" in one} <= {"FRAUD_CONFIG"}, "a file's place; all else is in files"
 
 
 @pytest.mark.parametrize("text", ["sasl_password: hunter2", "-----BEGIN PRIVATE KEY-----", "fs.s3a.secret.key=abc"])

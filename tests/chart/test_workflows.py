@@ -85,7 +85,7 @@ def test_what_is_published_is_signed() -> None:
     (signature,) = [step for step in publish if "cosign sign" in step.get("run", "")]
     pushed = [step["id"] for step in publish if step.get("with", {}).get("push") or "helm push" in step.get("run", "")]
     signed = re.findall(r"steps\.(\w+)\.outputs\.digest", " ".join(signature["env"].values()))
-    assert sorted(signed) == sorted(pushed) == ["chart", "producer", "spark"]
+    assert sorted(signed) == sorted(pushed) == ["chart", "producer", "spark", "trainer"]
     assert all(f"@${name.upper()}" in signature["run"] for name in signed)
     chart = next(step for step in publish if step.get("id") == "chart")
     values = yaml.safe_load((CHART / "values.yaml").read_text())

@@ -20,9 +20,9 @@ KINDS = (
     *(("v1", kind) for kind in ("Pod", "ConfigMap", "Secret", "Service", "ServiceAccount", "PersistentVolumeClaim")),
     *(("apps/v1", kind) for kind in ("Deployment", "StatefulSet")),
     *(("rbac.authorization.k8s.io/v1", kind) for kind in ("Role", "RoleBinding")),
-    ("batch/v1", "Job"),
+    *(("batch/v1", kind) for kind in ("CronJob", "Job")),
     ("networking.k8s.io/v1", "NetworkPolicy"),
-    ("sparkoperator.k8s.io/v1beta2", "SparkApplication"),
+    *(("sparkoperator.k8s.io/v1beta2", kind) for kind in ("ScheduledSparkApplication", "SparkApplication")),
 )
 """What a release, its operator and Spark make."""
 
@@ -144,11 +144,9 @@ class Namespace:
 
     def forward(self, pod: str, port: int, here: int) -> "subprocess.Popen[str]":
         """Returns the process that makes a port of this machine lead to a pod's, once that is ready. The caller ends it."""
-        self.wait("v1", "Pod", pod, lambda found: found is not None and _ready(found), 120)
-        kubectl = shutil.which("kubectl")
-        assert kubectl, "kubectl is not in PATH"
+        self.wait("v1", "Pod", pod, lambda found: found is not None and ready(found), 120)
         process = subprocess.Popen(
-            [kubectl, "port-forward", "--namespace", self.name, f"pod/{pod}", f"{here}:{port}"],
+            [_kubectl(), "port-forward", "--namespace", self.name, f"pod/{pod}", f"{here}:{port}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # it complains whenever a client hangs up
             text=True,
@@ -157,6 +155,13 @@ class Namespace:
         line = process.stdout.readline()
         assert "Forwarding from" in line, line
         return process
+
+    def kubectl(self, *arguments: str) -> str:
+        """Returns what kubectl prints."""
+        command = [_kubectl(), "--namespace", self.name, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def report(self) -> str:
         """Returns what a failed test's reader wants: events, pods, the end of their logs."""
@@ -181,5 +186,12 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def _ready(pod: Object) -> bool:
+def _kubectl() -> str:
+    program = shutil.which("kubectl")
+    assert program, "kubectl is not in PATH"
+    return program
+
+
+def ready(pod: Object) -> bool:
+    """Returns whether a pod's containers are ready."""
     return any(item["type"] == "Ready" and item["status"] == "True" for item in pod["status"].get("conditions", ()))

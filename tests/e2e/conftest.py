@@ -44,7 +44,8 @@ def release(namespace: Namespace, archive: Path) -> Iterator[Callable[[str, str]
     yield make
     for one in made:
         one.uninstall()
-        namespace.delete("v1", "PersistentVolumeClaim", f"{one.name}-checkpoint")
+        for claim in ("checkpoint", "models"):
+            namespace.delete("v1", "PersistentVolumeClaim", f"{one.name}-{claim}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-folders=(images/spark images/producer tests/e2e/test-servers)
+folders=(images/spark images/producer images/trainer tests/e2e/test-servers)
 images/build.sh "$version" "${folders[@]}"
 [ -z "${CLUSTER:-}" ] || exit 0
 for folder in "${folders[@]}"; do

@@ -109,6 +109,17 @@ class Account:
         """Returns the versions of the rules that scored anything."""
         return {json.loads(value)["ruleset_version"] for value in self.scored.values()}
 
+    def models(self) -> list[str | None]:
+        """Returns the versions of the models that scored the alerts, in the order in which they were read."""
+        return [json.loads(value).get("model_version") for value in self.alerts.values()]
+
+    def until_scored_by(self, version: str, seconds: float) -> None:
+        """Returns once an alert that was not there before has a score of that version."""
+        seen, deadline = len(self.alerts), time.monotonic() + seconds
+        while version not in self.models()[seen:]:
+            assert time.monotonic() < deadline, f"no alert by {version} within {seconds:g} s, but by {set(self.models()[seen:])}"
+            self.read()
+
     def rejected(self) -> list[bytes]:
         """Returns the dead letters since the last call."""
         return list(self._new(self._topics.rejected))

@@ -4,14 +4,22 @@ import re
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
-from tests.e2e.cluster import Namespace, Object
+from tests.e2e.cluster import Namespace, Object, ready
 
 CHART = Path(__file__).parents[2] / "charts" / "fraud-detection"
 DRIVERS = {"kubeflow": "{}-detector-driver", "apache": "{}-detector-0-driver", "none": "{}-detector-driver-0"}
+
+RUNS = {
+    "kubeflow": ("sparkoperator.k8s.io/v1beta2", "SparkApplication", "sparkapplications.sparkoperator.k8s.io"),
+    "none": ("batch/v1", "Job", "jobs"),
+}
+"""What a run of the trainer is."""
 
 
 def package(folder: Path) -> Path:
@@ -61,6 +69,31 @@ class Release:
         """Returns what `helm test` prints, the logs of its pods included."""
         return helm("test", self.name, "--namespace", self.namespace.name, "--timeout", "6m", check=check)
 
+    def train(self, seconds: float) -> str:
+        """Trains now, by the command in the release's notes; returns what the trainer has printed. Nothing else is left of it."""
+        notes = helm("get", "notes", self.name, "--namespace", self.namespace.name)
+        command = re.search(r"^ +(kubectl .*-train-now.*)$", notes, re.MULTILINE)
+        assert command, notes
+        subprocess.run(["bash", "-c", command[1]], check=True, timeout=60)  # noqa: S607
+        version, kind, resource = RUNS[self.runtime]
+        self.namespace.wait(version, kind, f"{self.name}-train-now", _ended, seconds)
+        selector = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/component=trainer"
+        (pod,) = self.namespace.list("v1", "Pod", selector)
+        printed = self.namespace.log(pod["metadata"]["name"])
+        self.namespace.kubectl("delete", resource, f"{self.name}-train-now")
+        return printed
+
+    @contextmanager
+    def models(self) -> Iterator[Callable[[str], str]]:
+        """Gives what runs a shell command in the pod in which people look after models, and returns what it printed."""
+        name = f"{self.name}-by-hand"
+        self.namespace.kubectl("create", "job", name, f"--from=cronjob/{self.name}-models")
+        self.namespace.kubectl("wait", "--for=create", "pod", "--selector", f"job-name={name}", "--timeout=60s")
+        (pod,) = self.namespace.list("v1", "Pod", f"job-name={name}")
+        self.namespace.wait("v1", "Pod", pod["metadata"]["name"], lambda found: found is not None and ready(found), 60)
+        yield lambda command: self.namespace.run(pod["metadata"]["name"], "bash", "-c", command)
+        self.namespace.kubectl("delete", "job", name)
+
     def uninstall(self) -> None:
         """Returns once helm says that everything is gone."""
         helm("uninstall", self.name, "--namespace", self.namespace.name, "--wait", "--timeout", "5m", "--ignore-not-found")
@@ -96,6 +129,13 @@ class Release:
         """Returns what tells this start of the driver from the next; nothing where there is none at the moment."""
         found = self.namespace.get("v1", "Pod", self.driver)
         return incarnation(found) if found else ""
+
+
+def _ended(run: Object | None) -> bool:
+    """Returns whether a SparkApplication or a Job has ended."""
+    status = (run or {}).get("status") or {}
+    state = status.get("applicationState", {}).get("state")
+    return state in ("COMPLETED", "FAILED", "SUBMISSION_FAILED") or bool(status.get("succeeded") or status.get("failed"))
 
 
 def incarnation(pod: Object) -> str:

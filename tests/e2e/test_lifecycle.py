@@ -1,20 +1,37 @@
-"""From install to uninstall, with and without an operator: alerts, a changed rule, crashes, a mistake, and nothing lost.
+"""From install to uninstall, with and without an operator: alerts, models, a changed rule, crashes, a mistake, and nothing lost.
 
 The tests of this file are one release's life, in the order in which they stand.
 """
 
 import json
+import re
 import time
+from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
 
 from tests.e2e.cluster import Namespace, Object
 from tests.e2e.kafka import Account, Broker, named
-from tests.e2e.release import Release
+from tests.e2e.release import Release, incarnation
+from tests.models import linear
 
 FIRST_ALERT_S = 120.0
 START_S = 180.0
+HISTORY_S = 300.0
+TRAINED_S = 420.0
+TAKEN_UP_S = 60.0
+MODELS: Object = {
+    "models": {"store": "volume", "volume": {"size": "64Mi"}},
+    # Labels that are there at once: four days suffice.
+    "trainer": {
+        "enabled": True,
+        "schedule": "@yearly",
+        "config": {"family": "decision_tree", "label_delay": "0s", "promote": True},
+    },
+}
+FRAUD_MODELS = "python3 -m training.models"
+HISTORY: Object = {"normal": {"config": {"traffic": "all", "backfill": "5d", "label_delay": "0s"}}}
 LOAD: Object = {"normal": {"config": {"rate": 200, "ledger": "/tmp/ledger"}}}
 
 
@@ -37,7 +54,7 @@ class Life:
         topics, names = named(release.name)
         self.account = Account(broker, topics)
         self.before = release.namespace.everything()
-        self.values: Object = {"topics": {"names": names}}
+        self.values: Object = {"topics": {"names": names}, **MODELS}
 
     def apply(self, **changes: Object) -> None:
         """Installs or upgrades; what was changed stays changed."""
@@ -51,10 +68,18 @@ class Life:
         self.release.until_running(self.release.driver, START_S, other_than=before)
         self.release.until_logged("detector started", START_S)
 
+    def incarnations(self) -> set[str]:
+        """Returns what tells the detector's pods that run now from others."""
+        found = self.release.namespace.list("v1", "Pod", self._selector("app.kubernetes.io/component=detector"))
+        return {incarnation(pod) for pod in found if pod["status"]["phase"] == "Running"}
+
     def pods(self, label: str) -> list[str]:
         """Returns the names of the release's running pods with a label."""
-        found = self.release.namespace.list("v1", "Pod", f"app.kubernetes.io/instance={self.release.name},{label}")
+        found = self.release.namespace.list("v1", "Pod", self._selector(label))
         return [pod["metadata"]["name"] for pod in found if pod["status"]["phase"] == "Running"]
+
+    def _selector(self, label: str) -> str:
+        return f"app.kubernetes.io/instance={self.release.name},{label}"
 
 
 @pytest.fixture(scope="module", params=["kubeflow", "none"])
@@ -72,9 +97,33 @@ def test_the_first_alert_is_in_the_drivers_log_soon(life: Life, namespace: Names
     assert took < FIRST_ALERT_S
 
 
-def test_helm_test_sees_an_alert_and_cleans_up(life: Life, namespace: Namespace) -> None:
+def test_a_promotion_is_in_the_alerts_without_a_restart(life: Life) -> None:
+    life.apply(producers=HISTORY)
+    life.account.settle(HISTORY_S)
+    assert set(life.account.models()) == {None}, "there is no model yet"
+    before = life.incarnations()
+    began = time.monotonic()
+    printed = life.release.train(TRAINED_S)
+    first = re.search(r" champion .*version=(\S+)", printed)
+    assert first, printed
+    print(f"trained within {time.monotonic() - began:.0f} s")
+    life.account.until_scored_by(first[1], TAKEN_UP_S)
+
+    model = b64encode(linear(2)).decode()
+    manifest = json.dumps({"features": ["is_weekend", "is_night"], "thresholds": {}})
+    with life.release.models() as run:
+        run(f"cd /tmp; base64 --decode <<<{model} >own.onnx; echo '{manifest}' >own.json")
+        added = json.loads(run(f"{FRAUD_MODELS} add /tmp/own.onnx --manifest /tmp/own.json --json 2>/dev/null"))["version"]
+        assert added in run(f"{FRAUD_MODELS} promote {added} --force --reason 'of this test'")
+        life.account.until_scored_by(added, TAKEN_UP_S)
+        assert first[1] in run(f"{FRAUD_MODELS} rollback")
+        life.account.until_scored_by(first[1], TAKEN_UP_S)
+    assert life.incarnations() == before, "a promotion is no reason to restart anything"
+
+
+def test_helm_test_sees_an_alert_with_its_score_and_cleans_up(life: Life, namespace: Namespace) -> None:
     printed = life.release.test()
-    assert "alert after" in printed, printed
+    assert re.search(r"alert after \d+ ms, fraud_score [01]\.\d+ by decision_tree-", printed), printed
     assert not [name for name in namespace.everything() if name.startswith(f"Pod/{life.release.name}-test")]
 
 
@@ -126,7 +175,7 @@ def test_a_broken_rule_is_seen_and_its_repair_loses_nothing(life: Life, namespac
     life.account.settle()
 
 
-def test_uninstall_leaves_the_checkpoint_alone(life: Life, namespace: Namespace) -> None:
+def test_uninstall_leaves_checkpoint_and_models_alone(life: Life, namespace: Namespace) -> None:
     life.release.uninstall()
-    kept = life.before | {f"PersistentVolumeClaim/{life.release.name}-checkpoint"}
+    kept = life.before | {f"PersistentVolumeClaim/{life.release.name}-{claim}" for claim in ("checkpoint", "models")}
     namespace.until_only(kept, 120)

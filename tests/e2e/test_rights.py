@@ -51,6 +51,8 @@ def test_the_api_server_takes_every_custom_resource(release: Callable[[str], Rel
             "securityProtocol": "SSL",
             "strimzi": {"cluster": "fraud-real", "createCluster": True, "createUsers": True},
         },
+        "models": {"store": "volume"},
+        "trainer": {"enabled": True},
         "monitoring": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
     }
     taken = set()

@@ -11,7 +11,7 @@ from click.testing import Result
 from onnx import NodeProto, TensorProto, helper
 from typer.testing import CliRunner
 
-import local.models
+import local.cli
 from configuration import FraudDetectionError
 from local.cli import app
 from local.s3 import BUCKET, S3Server
@@ -187,7 +187,6 @@ def test_a_mistake_is_one_paragraph_and_exit_code_1(home: Path) -> None:
 def test_the_detectors_settings_say_where_models_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "detector.yaml").write_text("models: {store: elsewhere}\nkafka: {bootstrap_servers: 'kafka:9092'}\n")
     version = added(ModelStore("elsewhere", S3())).version
-    assert roles() == {}
     monkeypatch.setenv("FRAUD_CONFIG", "detector.yaml")
     assert roles() == {version: None}
     assert roles("--store", "nowhere") == {}
@@ -217,7 +216,7 @@ def test_on_s3(home: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_laptops_s3_server_is_known_unless_another_is_named(home: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local.models, "s3", lambda: s3)
+    monkeypatch.setattr(local.cli, "s3", lambda: s3)
     place = f"s3a://{BUCKET}/{home.name}/laptop"
     version = added(ModelStore(place, S3.model_validate(s3.settings))).version
     assert roles("--store", place) == {version: None}

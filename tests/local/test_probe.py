@@ -42,15 +42,15 @@ def detector(kafka: KafkaConnection, topics: TopicNames) -> Iterator[Detector]:
         thread.join()
 
 
-def alert(key: str, transaction_id: str) -> tuple[bytes, bytes]:
-    return key.encode(), json.dumps({"transaction_id": transaction_id}).encode()
+def alert(key: str, transaction_id: str, **more: float | str) -> tuple[bytes, bytes]:
+    return key.encode(), json.dumps({"transaction_id": transaction_id, **more}).encode()
 
 
 def test_the_alert_of_the_probe_ends_it(kafka: KafkaConnection, topics: TopicNames, detector: Detector) -> None:
     # An old alert and a stranger's come first.
     send(kafka.bootstrap_servers, topics.alerts, [alert("old", f"{PREFIX}old")])
     detector(lambda sent: [alert("stranger", "t1"), (sent.card_id.encode(), b"{}"), alert(sent.card_id, sent.transaction_id)])
-    assert 0 <= probe(ProbeSettings(kafka=kafka, topics=topics)) < 60
+    assert 0 <= probe(ProbeSettings(kafka=kafka, topics=topics)).seconds < 60
     (record,) = read_all(kafka.bootstrap_servers, topics.transactions)
     sent = decode(Transaction, record.value)
     assert record.key == sent.card_id.encode()
@@ -83,6 +83,14 @@ def test_the_command_prints_the_latency(
     out = capsys.readouterr().out
     assert out.startswith("alert after ")
     assert out.endswith(" ms\n")
+
+
+def test_the_command_says_which_model_has_scored(
+    kafka: KafkaConnection, topics: TopicNames, detector: Detector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detector(lambda sent: [alert(sent.card_id, sent.transaction_id, fraud_score=0.0312, model_version="xgboost-1a2b3c4d")])
+    assert main(["probe", "--kafka.bootstrap-servers", kafka.bootstrap_servers, *named(topics)]) == 0
+    assert capsys.readouterr().out.endswith(" ms, fraud_score 0.0312 by xgboost-1a2b3c4d\n")
 
 
 @pytest.mark.timeout(60)

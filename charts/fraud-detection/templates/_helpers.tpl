@@ -117,13 +117,15 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 {{/* Secrets by the folder in which a component finds them, as YAML: (list $ "detector"). */}}
 {{- define "fraud.secrets" -}}
 {{- $root := index . 0 -}}
+{{- if ne (index . 1) "models" }}
 {{- with include "fraud.caSecret" $root }}
 /etc/kafka/ca: {{ . }}
 {{- end }}
 {{- with (include "fraud.kafkaUser" . | fromYaml).secret }}
 /etc/kafka/user: {{ . }}
 {{- end }}
-{{- if eq (index . 1) "detector" }}
+{{- end }}
+{{- if has (index . 1) (list "detector" "trainer" "models") }}
 {{- with $root.Values.s3.secret }}
 /etc/s3: {{ . }}
 {{- end }}
@@ -172,4 +174,13 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 - ports:
     - {port: 443, protocol: TCP}
     - {port: 6443, protocol: TCP}
+{{- end }}
+
+{{- define "fraud.egressS3" -}}
+# S3 has the API server's port, unless its URL says otherwise.
+{{ include "fraud.egressApi" . }}
+{{- with .Values.s3.endpoint }}
+- ports:
+    - {port: {{ regexFind ":[0-9]+$" (urlParse .).host | trimPrefix ":" | default (hasPrefix "https:" . | ternary "443" "80") }}, protocol: TCP}
+{{- end }}
 {{- end }}

@@ -49,6 +49,25 @@
 {{- fail (printf "Each executor has %d state stores (2 x detector.config.state_partitions / detector.executor.instances), and for all of them %d MiB, a fifth of detector.executor.memory unless detector.sparkConf says otherwise: each needs 16. Raise the memory or the instances, or lower state_partitions before there is a checkpoint." $stores $memory) -}}
 {{- end -}}
 
+{{- $store := .Values.models.store -}}
+{{- if and .Values.trainer.enabled (eq $store "none") -}}
+{{- fail "trainer.enabled: there is nowhere to keep what it learns. Set models.store to volume, or to s3a://bucket/folder." -}}
+{{- end -}}
+{{- if and .Values.models.volume.existingClaim (ne $store "volume") -}}
+{{- fail (printf "models.volume.existingClaim is not used where models.store is %s: set models.store to volume, or leave the claim out." $store) -}}
+{{- end -}}
+{{/* Kubeflow's operator names a run <release>-trainer-<nanoseconds>, and refuses more than 63 characters, at each run anew. */}}
+{{- if and .Values.trainer.enabled (eq .Values.runtime "kubeflow") (gt (len .Release.Name) 35) -}}
+{{- fail (printf "The release's name %q has more than 35 characters: with the time behind it, the operator could not name a run of the trainer." .Release.Name) -}}
+{{- end -}}
+{{- if and .Values.trainer.enabled (lt (include "fraud.mebibytes" .Values.trainer.memory | int) 1536) -}}
+{{- fail (printf "trainer.memory is %s: Spark and the libraries that learn need at least 1536Mi, of which 40 %% is Spark's heap." .Values.trainer.memory) -}}
+{{- end -}}
+{{- $data := dig "data" "" .Values.trainer.config -}}
+{{- if and .Values.trainer.enabled (ne $data "kafka") (not (hasPrefix "s3a://" $data)) -}}
+{{- fail (printf "trainer.config.data is %q, a folder that the trainer's pod does not have. Set it to kafka, or to s3a://bucket/folder." $data) -}}
+{{- end -}}
+
 {{- if and (or $kafka.strimzi.createCluster $kafka.strimzi.createUsers) (not $kafka.strimzi.cluster) -}}
 {{- fail "kafka.strimzi.cluster is empty: name the cluster that createCluster or createUsers is about." -}}
 {{- end -}}
@@ -58,6 +77,7 @@
 {{- if eq $kafka.securityProtocol "SASL_SSL" -}}
 {{- $components := list "detector" "test" -}}
 {{- if .Values.producers -}}{{- $components = append $components "producer" -}}{{- end -}}
+{{- if .Values.trainer.enabled -}}{{- $components = append $components "trainer" -}}{{- end -}}
 {{- if include "fraud.topicsJob" . -}}{{- $components = append $components "topics" -}}{{- end -}}
 {{- range $component := $components -}}
 {{- $user := include "fraud.kafkaUser" (list $ $component) | fromYaml -}}

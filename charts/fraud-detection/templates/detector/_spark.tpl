@@ -1,4 +1,4 @@
-{{/* What the runtimes share: settings file, Spark settings, the two pods. Every runtime takes pod templates, so there is one of each. */}}
+{{/* What the runtimes share: settings file, Spark settings, the pods. Every runtime takes pod templates, so there is one of each. */}}
 
 {{/* detector.yaml: the user's settings, and those that the chart owns. The rule is the one that `helm test` needs. */}}
 {{- define "fraud.detectorSettings" -}}
@@ -12,6 +12,7 @@
 {{- $_ := set $config "log_dir" nil -}}
 {{- with .Values.detector.sparkConf }}{{ $_ := set $config "spark" (dict "conf" .) }}{{ end -}}
 {{- with include "fraud.s3Settings" . | fromYaml }}{{ $_ := set $config "s3" . }}{{ end -}}
+{{- with include "fraud.modelStore" . }}{{ $_ := set $config "models" (merge (dict "store" .) ($config.models | default dict)) }}{{ end -}}
 {{ toYaml $config }}
 {{- end }}
 
@@ -116,54 +117,54 @@ overhead: {{ sub $total $heap }}m
 {{ .Values.detector.checkpoint.existingClaim | default (printf "%s-checkpoint" .Release.Name) }}
 {{- end }}
 
-{{/* Pod template of the driver or an executor: (list $ "driver"). spark-role is Spark's own label; the containers' names are those
-     that Kubeflow's operator looks for. */}}
+{{/* Pod template: (list $ "detector" "driver"), (list $ "detector" "executor"), (list $ "trainer" "driver"), (list $ "models" "driver").
+     spark-role is Spark's own label; the containers' names are those that Kubeflow's operator looks for. */}}
 {{- define "fraud.sparkPod" -}}
 {{- $root := index . 0 -}}
-{{- $role := index . 1 -}}
-{{- $checkpoint := $root.Values.detector.checkpoint -}}
+{{- $component := index . 1 -}}
+{{- $role := index . 2 -}}
+{{- $isDetector := eq $component "detector" -}}
+{{- $isDriver := eq $role "driver" -}}
+{{- $streams := and $isDetector $isDriver -}}
+{{- $image := $isDetector | ternary $root.Values.images.spark $root.Values.images.trainer -}}
 {{- $drain := include "fraud.drainSeconds" $root -}}
 metadata:
   labels:
-    {{- include "fraud.selector" (list $root "detector") | nindent 4 }}
+    {{- include "fraud.selector" (list $root $component) | nindent 4 }}
+    {{- if $isDetector }}
     spark-role: {{ $role }}
-  {{- if eq $role "driver" }}
+    {{- end }}
+  {{- if $streams }}
   annotations:
     # A change of the settings is a change of this pod: it is drained and starts again from its checkpoint.
     checksum/config: {{ include "fraud.detectorSettings" $root | sha256sum }}
   {{- end }}
 spec:
-  {{- if eq $role "driver" }}
-  serviceAccountName: {{ $root.Release.Name }}-detector
+  {{- if $isDriver }}
+  serviceAccountName: {{ $root.Release.Name }}-{{ $isDetector | ternary "detector" "trainer" }}
   {{- end }}
-  # Only the driver talks to the API server: it makes executors.
-  automountServiceAccountToken: {{ eq $role "driver" }}
-  {{- if eq $role "driver" }}
+  # Only the {{ $isDetector | ternary "driver" "detector's driver" }} talks to the API server: it makes executors.
+  automountServiceAccountToken: {{ $streams }}
+  {{- if $streams }}
   terminationGracePeriodSeconds: {{ add $drain 15 }}
-  {{- else if and (not $checkpoint.url) (eq $checkpoint.accessMode "ReadWriteOnce") }}
-  affinity:
-    podAffinity:
-      requiredDuringSchedulingIgnoredDuringExecution:
-        - topologyKey: kubernetes.io/hostname
-          labelSelector:
-            matchLabels:
-              {{- include "fraud.selector" (list $root "detector") | nindent 14 }}
-              spark-role: driver
+  {{- end }}
+  {{- with include "fraud.sparkAffinity" . | trim }}
+  {{- . | nindent 2 }}
   {{- end }}
   securityContext:
     {{- include "fraud.podSecurity" (list 185) | nindent 4 }}
-  {{- with include "fraud.pullSecrets" $root.Values.images.spark }}
+  {{- with include "fraud.pullSecrets" $image }}
   {{- . | nindent 2 }}
   {{- end }}
   containers:
     - name: spark-kubernetes-{{ $role }}
-      image: {{ include "fraud.image" (list $root $root.Values.images.spark) }}
-      imagePullPolicy: {{ $root.Values.images.spark.pullPolicy }}
-      # The detector ends on an error with one paragraph: `kubectl describe` shows it.
+      image: {{ include "fraud.image" (list $root $image) }}
+      imagePullPolicy: {{ $image.pullPolicy }}
+      # The {{ $component }} ends on an error with one paragraph: `kubectl describe` shows it.
       terminationMessagePolicy: FallbackToLogsOnError
       securityContext:
         {{- include "fraud.containerSecurity" . | nindent 8 }}
-      {{- if eq $role "driver" }}
+      {{- if $streams }}
       ports:
         - name: metrics
           containerPort: 8000
@@ -180,32 +181,81 @@ spec:
       volumeMounts:
         - name: tmp
           mountPath: /tmp
-        {{- if eq $role "driver" }}
+        {{- if $isDriver }}
         - name: settings
           mountPath: /etc/fraud
           readOnly: true
         {{- end }}
-        {{- if not $checkpoint.url }}
-        - name: checkpoints
-          mountPath: /checkpoints
+        {{- range $path, $claim := include "fraud.claims" . | fromYaml }}
+        - name: {{ trimPrefix "/" $path }}
+          mountPath: {{ $path }}
+          {{- if $claim.readOnly }}
+          readOnly: true
+          {{- end }}
         {{- end }}
-        {{- with include "fraud.secretMounts" (list $root "detector") | trim }}
+        {{- with include "fraud.secretMounts" (list $root $component) | trim }}
         {{- . | nindent 8 }}
         {{- end }}
   volumes:
     - name: tmp
-      emptyDir: {}
-    {{- if eq $role "driver" }}
+      emptyDir: {{ $isDetector | ternary dict (dict "sizeLimit" $root.Values.trainer.disk) | toJson }}
+    {{- if $isDriver }}
     - name: settings
       configMap:
-        name: {{ $root.Release.Name }}-detector
+        name: {{ $root.Release.Name }}-{{ eq $component "trainer" | ternary "trainer" "detector" }}
     {{- end }}
-    {{- if not $checkpoint.url }}
-    - name: checkpoints
+    {{- range $path, $claim := include "fraud.claims" . | fromYaml }}
+    - name: {{ trimPrefix "/" $path }}
       persistentVolumeClaim:
-        claimName: {{ include "fraud.claim" $root }}
+        claimName: {{ $claim.name }}
     {{- end }}
-    {{- with include "fraud.secretVolumes" (list $root "detector") | trim }}
+    {{- with include "fraud.secretVolumes" (list $root $component) | trim }}
     {{- . | nindent 4 }}
     {{- end }}
+{{- end }}
+
+{{/* Claims by the folder in which a pod finds them, as YAML: (list $ "detector"). The detector only reads models. */}}
+{{- define "fraud.claims" -}}
+{{- $root := index . 0 -}}
+{{- $isDetector := eq (index . 1) "detector" -}}
+{{- $claims := dict -}}
+{{- if and $isDetector (not $root.Values.detector.checkpoint.url) -}}
+{{- $_ := set $claims "/checkpoints" (dict "name" (include "fraud.claim" $root) "readOnly" false) -}}
+{{- end -}}
+{{- if eq $root.Values.models.store "volume" -}}
+{{- $_ := set $claims "/models" (dict "name" (include "fraud.modelClaim" $root) "readOnly" $isDetector) -}}
+{{- end -}}
+{{- $claims | toYaml }}
+{{- end }}
+
+{{/* The pods of a ReadWriteOnce claim are on one node: the detector's executors follow its driver. Trainer and models do where there is
+     room; where the driver is down they must not wait for it. (list $ <component> <role>) */}}
+{{- define "fraud.sparkAffinity" -}}
+{{- $root := index . 0 -}}
+{{- $isDetector := eq (index . 1) "detector" -}}
+{{- $checkpoint := $root.Values.detector.checkpoint -}}
+{{- $models := $root.Values.models -}}
+{{- $oneNode := and (eq $models.store "volume") (eq $models.volume.accessMode "ReadWriteOnce") -}}
+{{- if and $isDetector (not $checkpoint.url) (eq $checkpoint.accessMode "ReadWriteOnce") }}{{ $oneNode = true }}{{ end -}}
+{{- if and $oneNode (not (and $isDetector (eq (index . 2) "driver"))) -}}
+affinity:
+  podAffinity:
+    {{- if $isDetector }}
+    requiredDuringSchedulingIgnoredDuringExecution:
+      - {{ include "fraud.besideTheDetector" $root | indent 8 | trim }}
+    {{- else }}
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 100
+        podAffinityTerm:
+          {{- include "fraud.besideTheDetector" $root | nindent 10 }}
+    {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "fraud.besideTheDetector" -}}
+topologyKey: kubernetes.io/hostname
+labelSelector:
+  matchLabels:
+    {{- include "fraud.selector" (list . "detector") | nindent 4 }}
+    spark-role: driver
 {{- end }}

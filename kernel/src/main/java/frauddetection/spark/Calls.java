@@ -17,9 +17,18 @@ public final class Calls {
 
   /** Returns a column of what {@code method} of the serializable {@code target} returns; nulls are handed to it too. */
   public static Column column(Object target, String method, DataType type, List<Column> arguments) {
+    return column(target, method, type, arguments, true);
+  }
+
+  /** The same for a method that may return something else the next time: Spark calls it once a row, where it stands in the plan. */
+  public static Column nondeterministic(Object target, String method, DataType type, List<Column> arguments) {
+    return column(target, method, type, arguments, false);
+  }
+
+  private static Column column(Object target, String method, DataType type, List<Column> arguments, boolean deterministic) {
     Seq<Expression> expressions = seq(arguments.stream().map(ExpressionUtils::expression).toList());
     Seq<AbstractDataType> unchecked = seq(List.of());
-    return ExpressionUtils.column(new Invoke(Literal.fromObject(target), method, type, expressions, unchecked, false, true, true));
+    return ExpressionUtils.column(new Invoke(Literal.fromObject(target), method, type, expressions, unchecked, false, true, deterministic));
   }
 
   /** Returns the elements as Scala has them. */

@@ -1,17 +1,18 @@
 """`fraud models`: which trained models there are, and which of them scores."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import structlog
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from configuration import FraudDetectionError
-from local.state import models_folder, s3
-from spark_jobs.settings import S3, DetectorSettings
+from configuration import FraudDetectionError, report
+from spark_jobs.settings import DetectorSettings
 from training.bundle import MODEL, Description, Manifest, Role, Thresholds, TrainedOn, describe
 from training.store import ModelStore
 
@@ -28,7 +29,7 @@ Place = Annotated[
     str | None,
     typer.Option(
         "--store",
-        help="Model store, a folder or s3a:// URL; by default `models.store` of the detector's settings, else .fraud/models.",
+        help="Model store, a folder or s3a:// URL; by default `models.store` of the detector's settings.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -37,6 +38,10 @@ Reason = Annotated[str | None, typer.Option(help="Why, for those who come after;
 
 NUMBERS = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 FORM = "It takes one input [N, features], float or double; the last column of its last output, [N], [N, 1] or [N, 2], is the score."
+
+
+class NoStore(FraudDetectionError):
+    """Nobody says where the models are."""
 
 
 class NotAModel(FraudDetectionError):
@@ -170,11 +175,15 @@ def add(
 
 
 def _store(place: str | None) -> ModelStore:
-    """Returns the store that is named here, or by the detector's settings, or else the laptop's."""
+    """Returns the store that is named here, or by the detector's settings.
+
+    Raises:
+        NoStore: neither names one.
+    """
     settings = DetectorSettings.load([f"--models.store={place}"] if place else [], PROGRAM)
-    laptop = s3()
-    reached = S3.model_validate(laptop.settings) if laptop.running and "s3" not in settings.model_fields_set else settings.s3
-    return ModelStore(settings.models.store or str(models_folder()), reached)
+    if settings.models.store is None:
+        raise NoStore("No model store is named", "Give --store, or the detector's settings: FRAUD_CONFIG=detector.yaml.")
+    return ModelStore(settings.models.store, settings.s3)
 
 
 def _roles(models: ModelStore) -> dict[str, Role]:
@@ -240,3 +249,16 @@ def _require_fit(file: Path, model: bytes, features: int) -> None:
         raise NotAModel(f"{file} is no model of {features} features: {' '.join(str(error).split())[:300]}", FORM) from None
     if found.dtype not in NUMBERS.values() or found.shape not in ((2,), (2, 1), (2, 2)):
         raise NotAModel(f"{file} does not end in one score a row", FORM)
+
+
+def main() -> None:
+    """Entry point of `python -m training.models`; an error is one paragraph and exit code 1."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        app()
+    except FraudDetectionError as error:
+        sys.exit(report(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,320 @@
+"""A model learns from what was known, is judged on what it has not seen, and is saved as what it is."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+from xgboost import XGBClassifier
+
+from spark_jobs.features import MODEL_INPUTS
+from spark_jobs.settings import S3
+from training import fitting
+from training.bundle import MODEL
+from training.calibration import calibrated, probability, rank
+from training.dataset import Reach, as_known, inputs, read
+from training.export import ExportDiffers, onnx_scores, require_same, to_onnx
+from training.families import FAMILIES, raw_scores
+from training.metrics import recall_by_scenario, suspicion
+from training.splits import DAY, WEEK, Span, TooLittleHistory, folds, periods
+from training.store import ModelStore
+from training.thresholds import by_capacity, by_cost, operating_points, to_decline
+from training.train_model import Candidate, TrainSettings, save, train
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+REACH = Reach(BEGIN, BEGIN + 50 * DAY - timedelta(seconds=1))
+SPARSE = ("speed_kmh", "is_vpn", "terminal_fraud_seconds_since_last_30d_delay_7d")
+
+
+def payments(days: int = 50, a_day: int = 300, seed: int = 0) -> pd.DataFrame:
+    """Returns transactions with their labels; one in thirty is fraud, and most of these are large or fast."""
+    draws = np.random.default_rng(seed)
+    rows = days * a_day
+    values = pd.DataFrame(draws.gamma(2.0, 10.0, (rows, len(MODEL_INPUTS))), columns=list(MODEL_INPUTS))
+    fraud = draws.random(rows) < 1 / 30
+    values.loc[fraud & (draws.random(rows) < 0.7), "amount"] *= 8
+    values.loc[fraud & (draws.random(rows) < 0.5), "card_count_1h"] *= 6
+    for name in SPARSE:
+        values.loc[draws.random(rows) < 0.6, name] = np.nan
+    seconds = np.sort(draws.integers(0, days * 86_400, rows))
+    at = pd.Series(pd.to_datetime(BEGIN) + pd.to_timedelta(seconds, unit="s")).astype("datetime64[us, UTC]")
+    frame = pd.DataFrame({"transaction_id": [f"t{number}" for number in range(rows)], "event_time": at})
+    frame["card_id"] = draws.integers(0, 200, rows).astype(str)
+    frame["labelled_at"], frame["is_fraud"] = at + WEEK, fraud
+    frame["scenario"] = np.where(fraud, "theft", None)
+    frame["campaign_id"] = None
+    return pd.concat([frame, values], axis=1)
+
+
+def kept(folder: Path, rows: pd.DataFrame, labels: pd.DataFrame | None = None) -> Path:
+    """Returns the folder, with the rows as `dataset.keep` writes them."""
+    label = ["transaction_id", "labelled_at", "is_fraud", "scenario", "campaign_id"]
+    frames = {"transaction": rows.drop(columns=label[1:]), "label": (rows if labels is None else labels)[label]}
+    for kind, frame in frames.items():
+        (folder / f"kind={kind}").mkdir(parents=True)
+        frame.to_parquet(folder / f"kind={kind}" / "part.parquet", index=False)
+    return folder
+
+
+def settings(tmp_path: Path, **changes: Any) -> TrainSettings:
+    return TrainSettings(data="unused", store=str(tmp_path / "models"), **{"cards_per_day": 8, **changes})
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return kept(tmp_path_factory.mktemp("events"), payments())
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """So little is learnt here that more would only wait for each other."""
+    with threadpool_limits(1):
+        yield
+
+
+@cache
+def learnt(family: str) -> Pipeline:
+    return fitting.learn(family, payments(10))
+
+
+@pytest.fixture(scope="module")
+def candidate(events: Path) -> Candidate:
+    return train(TrainSettings(data="unused", family="decision_tree", cards_per_day=8), events, REACH)
+
+
+def test_a_delay_lies_between_what_is_learnt_calibrated_and_judged_on() -> None:
+    found = periods(BEGIN + timedelta(hours=3), BEGIN + 183 * DAY - timedelta(seconds=1), WEEK)
+    assert found.test == (BEGIN + 168 * DAY, BEGIN + 175 * DAY)
+    assert found.validation == (BEGIN + 154 * DAY, BEGIN + 161 * DAY)
+    assert found.train == (BEGIN + 70 * DAY, BEGIN + 147 * DAY), "eleven weeks, no more"
+
+
+def test_short_data_are_judged_on_fewer_days_and_too_short_ones_not_at_all() -> None:
+    found = periods(BEGIN, BEGIN + 30 * DAY, WEEK)
+    assert [(one.end - one.begin) // DAY for one in found] == [5, 2, 2]
+    assert found.validation.begin - found.train.end == found.test.begin - found.validation.end == WEEK
+    assert [(one.end - one.begin) // DAY for one in periods(BEGIN, BEGIN + 25 * DAY, WEEK)] == [2, 1, 1]
+    with pytest.raises(TooLittleHistory, match=r"have 24\.0 days, and at least 25 whole ones are needed"):
+        periods(BEGIN, BEGIN + 24 * DAY, WEEK)
+    assert periods(BEGIN, BEGIN + 7 * DAY, DAY).test == (BEGIN + 5 * DAY, BEGIN + 6 * DAY)
+
+
+def test_each_fold_learns_until_a_delay_before_it_is_judged() -> None:
+    found = periods(BEGIN, BEGIN + 70 * DAY, WEEK)
+    spans = folds(found, BEGIN, 3)
+    assert [test for _, test in spans] == [Span(found.test.begin - one * WEEK, found.test.end - one * WEEK) for one in range(3)]
+    assert all(test.begin - learnt.end == WEEK and learnt.begin == BEGIN for learnt, test in spans)
+    with pytest.raises(TooLittleHistory, match="too few days for 8 folds"):
+        folds(found, BEGIN, 8)
+
+
+def test_a_row_bears_what_was_known_of_it_at_the_time(tmp_path: Path) -> None:
+    rows = payments(3, 4)
+    rows["is_fraud"], rows["scenario"] = True, "theft"
+    known = rows.iloc[[0, 1, 2, 3, 3]].copy()
+    now = rows["event_time"].iloc[-1].to_pydatetime()
+    known["labelled_at"] = pd.to_datetime([now - DAY, now, now + timedelta(microseconds=1), now - 2 * DAY, now - DAY])
+    known["is_fraud"] = [True, True, True, True, False]
+    found = read(kept(tmp_path, pd.concat([rows, rows.tail(2)]), known), Span(BEGIN, BEGIN + 3 * DAY), now)
+    assert found["transaction_id"].tolist() == rows["transaction_id"].tolist(), "a repeat counts once"
+    assert found["is_fraud"].tolist() == [True, True] + [False] * 10, "not known yet, corrected, without a label"
+    assert as_known(found, now - DAY)["is_fraud"].tolist() == [True] + [False] * 11
+
+
+def test_labels_that_came_later_are_not_learnt_from(tmp_path: Path) -> None:
+    rows = payments()
+    found = periods(rows["event_time"].min(), rows["event_time"].max(), WEEK)
+    rows["labelled_at"] = rows["labelled_at"].clip(lower=found.validation.begin + timedelta(seconds=1))
+    with pytest.raises(TooLittleHistory, match=r"There are 0 known frauds to learn from .*at least 20 are needed"):
+        train(settings(tmp_path), kept(tmp_path / "events", rows), REACH)
+
+
+def test_cards_whose_fraud_is_known_are_not_judged_on() -> None:
+    rows = payments()
+    span = periods(rows["event_time"].min(), rows["event_time"].max(), WEEK).test
+    left = fitting.judged(rows, span, WEEK)
+    stolen = rows[rows["is_fraud"] & (rows["event_time"] >= span.begin - 2 * WEEK)]
+    for day in range(7):
+        begin = span.begin + day * DAY
+        known = set(stolen.loc[stolen["labelled_at"] < begin, "card_id"])
+        today = Span(begin, begin + DAY)
+        assert known
+        assert set(today.of(left)["card_id"]) == set(today.of(rows)["card_id"]) - known
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_family_scores_as_onnx_as_it_does_in_python(family: str) -> None:
+    model = learnt(family)
+    unseen = inputs(payments(30, 400, seed=1))
+    draws = np.random.default_rng(2)
+    unseen[draws.random(unseen.shape) < 0.05] = np.nan
+    assert require_same(to_onnx(model, unseen.shape[1]), model, unseen) <= 1e-6
+    fraud = payments(30, 400, seed=1)["is_fraud"].to_numpy()
+    scores = raw_scores(model, unseen)
+    assert scores[fraud].mean() > scores[~fraud].mean(), "more is more suspicious"
+
+
+@pytest.mark.parametrize("family", ["decision_tree", "random_forest", "xgboost", "isolation_forest"])
+def test_a_value_at_a_threshold_goes_the_same_way(family: str) -> None:
+    model = learnt(family)
+    places = thresholds(model)
+    draws = np.random.default_rng(3)
+    edge = inputs(payments(10, 100, seed=1))
+    for feature, values in places.items():
+        edge[:, feature] = draws.choice(values.astype(np.float32), len(edge))
+    assert len(places) > 5
+    assert require_same(to_onnx(model, edge.shape[1]), model, edge) <= 1e-6
+
+
+def thresholds(model: Pipeline) -> dict[int, np.ndarray]:
+    """Returns at which values the model's trees split each feature."""
+    last = model[-1]
+    if isinstance(last, XGBClassifier):
+        splits = last.get_booster().trees_to_dataframe().query("Feature != 'Leaf'")
+        features, values = splits["Feature"].str[1:].astype(int).to_numpy(), splits["Split"].to_numpy()
+    else:
+        trees = [one.tree_ for one in getattr(last, "estimators_", [last])]
+        features, values = (np.concatenate([getattr(one, name) for one in trees]) for name in ("feature", "threshold"))
+    return {one: values[features == one] for one in range(len(MODEL_INPUTS)) if (features == one).any()}
+
+
+def test_a_file_that_scores_differently_is_refused() -> None:
+    rows = payments(10)
+    one, other = (fitting.learn("decision_tree", rows.tail(count)) for count in (2_000, 1_900))
+    with pytest.raises(ExportDiffers, match="scores differently"):
+        require_same(to_onnx(one, len(MODEL_INPUTS)), other, inputs(rows))
+
+
+def test_what_is_saved_is_what_was_judged(candidate: Candidate, events: Path, tmp_path: Path) -> None:
+    found = save(settings(tmp_path, family="decision_tree"), candidate)
+    store = ModelStore(str(tmp_path / "models"), S3())
+    manifest = store.require_usable(found["version"])
+    assert manifest.features == MODEL_INPUTS
+    assert manifest.calibration is not None
+    rows = read(events, Span(BEGIN, REACH.last), REACH.last)
+    rows = fitting.judged(rows, periods(*REACH, WEEK).test, WEEK)
+    scores = calibrated(manifest.calibration, onnx_scores(store.files(found["version"])[MODEL], inputs(rows)))
+    assert manifest.thresholds.review is not None
+    alerts = scores >= manifest.thresholds.review
+    assert rows["is_fraud"][alerts].mean() == pytest.approx(manifest.metrics["precision"])
+    report = json.loads((tmp_path / "models" / found["version"] / "report" / "report.json").read_text())
+    assert report == json.loads(json.dumps(found))
+    pictures = {"precision-recall.png", "calibration.png", "scores.png", "scenarios.png", "thresholds.png"}
+    assert {one.name for one in (tmp_path / "models" / found["version"] / "report").glob("*.png")} == pictures
+
+
+def test_usual_values_are_those_of_genuine_payments(candidate: Candidate) -> None:
+    usual = dict(zip(MODEL_INPUTS, candidate.known.usual or (), strict=True))
+    rows = payments()
+    train_rows = rows[rows["event_time"] <= candidate.known.trained_on.end]  # type: ignore[union-attr]
+    assert usual["amount"] == pytest.approx(train_rows.loc[~train_rows["is_fraud"], "amount"].median())
+    assert all(usual[name] is None for name in SPARSE)
+    assert [name for name, value in usual.items() if value is None] == [one for one in MODEL_INPUTS if one in SPARSE]
+
+
+def test_a_forest_without_labels_ranks_by_what_it_has_learnt(tmp_path: Path) -> None:
+    rows = payments(50, 100)
+    found = train(settings(tmp_path, family="isolation_forest"), kept(tmp_path / "events", rows, rows.head(0)), REACH)
+    assert found.known.metrics == {}
+    assert found.known.thresholds.review is not None
+    assert found.known.thresholds.decline is None, "nobody knows what is fraud"
+
+
+def test_calibration_makes_shares_of_scores_and_keeps_their_order() -> None:
+    draws = np.random.default_rng(0)
+    raw = draws.random(20_000)
+    truth = draws.random(20_000) < raw**4
+    found = probability(raw, truth)
+    assert len(found.raw) <= 100
+    scores = calibrated(found, raw)
+    assert np.mean((scores - truth) ** 2) < np.mean((raw - truth) ** 2)
+    assert np.abs(scores - raw**4).mean() < 0.02
+    assert (np.diff(scores[np.argsort(raw)]) >= 0).all()
+
+
+def test_a_rank_is_the_share_that_is_less_suspicious() -> None:
+    raw = np.random.default_rng(0).normal(size=100_000)
+    scores = calibrated(rank(raw), raw)
+    suspicious = np.sort(scores)[len(raw) // 2 :]
+    assert suspicious == pytest.approx(np.linspace(0.5, 1, len(suspicious)), abs=0.01)
+    assert (np.diff(scores[np.argsort(raw)]) >= 0).all()
+    assert (scores > 0.999).mean() == pytest.approx(0.001, rel=0.05)
+
+
+def test_review_takes_no_more_cards_a_day_than_there_is_time_for() -> None:
+    rows = payments(7)
+    scores = np.round(np.random.default_rng(1).random(len(rows)), 3)
+    points = operating_points(rows, scores, 5.0)
+    for cards in (3, 8, 40):
+        threshold = by_capacity(points, cards)
+        alerts = rows[scores >= threshold]
+        a_day = alerts.groupby(alerts["event_time"].dt.floor("D"))["card_id"].nunique().sum() / 7
+        assert cards - 1.5 < a_day <= cards
+    assert by_capacity(operating_points(rows, np.ones(len(rows)), 5.0), 3) is None
+
+
+def test_review_by_cost_costs_least() -> None:
+    rows = payments(7).assign(card_id=lambda found: found["card_id"].str[-1])
+    draws = np.random.default_rng(1)
+    scores = np.round(0.3 * draws.random(len(rows)) + 0.5 * rows["is_fraud"].to_numpy() * draws.random(len(rows)), 3)
+    review_cost = 10.0
+
+    def cost(threshold: float) -> float:
+        alerts = scores >= threshold
+        looked_at = rows[alerts].groupby(rows["event_time"].dt.floor("D"))["card_id"].nunique().sum()
+        return float(rows["amount"][~alerts & rows["is_fraud"]].sum() + review_cost * looked_at)
+
+    chosen = by_cost(operating_points(rows, scores, review_cost))
+    assert chosen is not None
+    assert cost(chosen) == pytest.approx(min(cost(one) for one in np.linspace(0, 1.001, 1_002) - 0.0005))
+    assert by_cost(operating_points(rows, scores, 1e6)) is None
+
+
+def test_only_what_is_nearly_always_fraud_is_declined() -> None:
+    rows = payments(7)
+    fraud = rows["is_fraud"].to_numpy()
+    scores = np.where(fraud, 0.7, 0.3) + 0.15 * np.random.default_rng(1).normal(size=len(rows))
+    points = operating_points(rows, scores, 5.0)
+    threshold = to_decline(points, 0.9, None)
+    assert threshold is not None
+    assert fraud[scores >= threshold].mean() >= 0.9
+    assert to_decline(points, 0.9, 0.99) == 0.99, "what is declined would be reviewed"
+    assert to_decline(operating_points(rows, scores * ~fraud, 5.0), 0.9, None) is None
+
+
+def test_a_fraud_is_found_where_its_card_is_looked_at_or_blocked() -> None:
+    frauds = (("a", 0, "x-1", 10.0), ("a", 1, "x-1", 20.0), ("b", 0, "x-2", 30.0), ("c", 1, "x-3", 40.0), ("d", 1, None, 5.0))
+    rows = pd.DataFrame(
+        [(card, BEGIN + day * DAY, True, "travel" if one else None, one, amount) for card, day, one, amount in frauds],
+        columns=["card_id", "event_time", "is_fraud", "scenario", "campaign_id", "amount"],
+    )
+    found = recall_by_scenario(rows, np.array([0.9, 0.1, 0.5, 0.8, 0.2]), cards=1).to_dict("index")
+    # a is found on the first day and blocked on the second, when c is looked at; b and d are missed.
+    assert found["travel"] == {"frauds": 4, "recall": 0.75, "amount": 100, "saved": 70, "attacks": 3, "attacks_found": 2}
+    assert found["unknown"] == {"frauds": 1, "recall": 0, "amount": 5, "saved": 0, "attacks": 0, "attacks_found": 0}
+
+
+def test_what_is_too_good_is_said() -> None:
+    rows = pd.DataFrame({"is_fraud": [True, False], "scenario": ["compromised_card", None]})
+    assert suspicion({"auc_roc": 0.9, "average_precision": 0.79}, rows) is None
+    assert "average_precision 0.810" in (suspicion({"auc_roc": 0.9, "average_precision": 0.81}, rows) or "")
+    other = rows.assign(scenario=["bust_out", None])
+    assert suspicion({"average_precision": 0.81}, other) is None, "the limit is the Handbook's"
+    assert "average_precision 0.990" in (suspicion({"average_precision": 0.99}, other) or "")
+
+
+def test_folds_are_judged_as_the_handbook_judges(events: Path, candidate: Candidate) -> None:
+    found = train(TrainSettings(data="unused", family="decision_tree", folds=2), events, REACH).report
+    assert found["prequential"]["mean"].keys() == {"auc_roc", "average_precision", "card_precision"}
+    assert 0 < found["prequential"]["mean"]["average_precision"] < 1
+    assert len(found["prequential"]["folds"]) == 2
+    assert found["metrics"] == pytest.approx(
+        train(TrainSettings(data="unused", family="decision_tree"), events, REACH).report["metrics"]
+    )

@@ -1,0 +1,95 @@
+"""What a model learns from: each transaction as the detector saw it, by the detector's own code, and what is known of it by now."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
+
+from spark_jobs.features import FEATURE_COLUMNS, MODEL_INPUTS
+from spark_jobs.pipeline import features
+from training.splits import Span, TooLittleHistory
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TRANSACTION = ("transaction_id", "event_time", "card_id")
+_LABEL = ("transaction_id", "labelled_at", "is_fraud", "scenario", "campaign_id")
+
+
+class Reach(NamedTuple):
+    """Event times of the first and the last transaction."""
+
+    first: datetime
+    last: datetime
+
+
+def reach(events: DataFrame) -> Reach:
+    """Returns from when to when the events' transactions are.
+
+    Raises:
+        TooLittleHistory: there are none.
+    """
+    times = events.where("kind = 'transaction'").select("transaction.event_time")
+    found = times.selectExpr(*(f"unix_micros({one}(event_time))" for one in ("min", "max"))).first()
+    if found is None or found[0] is None:
+        raise TooLittleHistory("The data have no transaction", "Check `data`.")
+    return Reach(*(EPOCH + timedelta(microseconds=one) for one in found))
+
+
+def keep(events: DataFrame, folder: Path) -> None:
+    """Writes the events' transactions, with their features, and labels as Parquet below the folder, which must not exist."""
+    both = [name for name in _LABEL if name in _TRANSACTION]
+    found = features(events).where("kind IN ('transaction', 'label')")
+    found.selectExpr(
+        "kind",
+        *(f"coalesce(transaction.{name}, label.{name}) AS {name}" for name in both),
+        *(f"transaction.{name}" for name in _TRANSACTION if name not in both),
+        *(f"label.{name}" for name in _LABEL if name not in both),
+        "double(transaction.amount) AS amount",
+        *(f"features.{name}" for name in FEATURE_COLUMNS),
+    ).write.partitionBy("kind").parquet(str(folder))
+
+
+def read(folder: Path, span: Span, at: datetime) -> pd.DataFrame:
+    """Returns the span's transactions by event_time: transaction_id, event_time, card_id, MODEL_INPUTS, and what their labels say.
+
+    What was known `at` a time: is_fraud, labelled_at (NaT: there is no label), scenario and campaign_id. A transaction without a
+    label counts as genuine: who is robbed complains. A repeat counts once, of several labels the newest.
+    """
+    rows = _read(folder, "transaction", (*_TRANSACTION, *MODEL_INPUTS), "event_time", span.begin, span.end)
+    labels = _read(folder, "label", _LABEL, "labelled_at", span.begin, None)
+    labels = labels[labels["labelled_at"] <= at].sort_values("labelled_at").drop_duplicates("transaction_id", keep="last")
+    rows = rows.drop_duplicates("transaction_id").merge(labels, on="transaction_id", how="left")
+    rows["is_fraud"] = rows["is_fraud"].eq(True)
+    return rows.sort_values(["event_time", "transaction_id"], ignore_index=True)
+
+
+def as_known(rows: pd.DataFrame, at: datetime) -> pd.DataFrame:
+    """Returns the rows with is_fraud as it was known at a time: a fraud that is labelled later is none yet."""
+    return rows.assign(is_fraud=rows["is_fraud"] & (rows["labelled_at"] <= at))
+
+
+def inputs(rows: pd.DataFrame) -> np.ndarray:
+    """Returns the model's inputs, one row each, as double; NaN where absent."""
+    return np.asarray(rows[list(MODEL_INPUTS)].to_numpy(float))
+
+
+def usual(rows: pd.DataFrame) -> tuple[float | None, ...]:
+    """Returns the usual value of each of MODEL_INPUTS: the median of the genuine rows, None where most of them have no value."""
+    genuine = rows.loc[~rows["is_fraud"], list(MODEL_INPUTS)]
+    absent = genuine.isna().mean() > 0.5
+    return tuple(None if absent[name] else float(median) for name, median in genuine.median().items())
+
+
+def _read(folder: Path, kind: str, columns: Sequence[str], time: str, begin: datetime, end: datetime | None) -> pd.DataFrame:
+    place = folder / f"kind={kind}"
+    if not place.exists():
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in columns}).astype({time: "datetime64[us, UTC]"})
+    wanted = pc.field(time) >= begin
+    return pq.read_table(
+        place, columns=list(columns), filters=wanted if end is None else wanted & (pc.field(time) < end)
+    ).to_pandas()

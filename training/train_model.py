@@ -1,0 +1,242 @@
+"""A model out of labelled history: `python -m training.train_model --data DIR`; `fraud train` calls it."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+import structlog
+from pydantic import Field
+from pyspark.sql import DataFrame, SparkSession
+from rich.console import Console
+
+from configuration import Duration, FraudDetectionError, KafkaConnection, Settings, TopicNames, report
+from spark_jobs import failures, session, sources
+from spark_jobs.errors import UnusableFolder
+from spark_jobs.features import MATURITY, MODEL_INPUTS
+from spark_jobs.settings import S3, Limits, Place, Spark, on_s3
+from spark_jobs.transforms.decode import decode
+from training import dataset, fitting, summary
+from training.bundle import MODEL, Description, Thresholds, TrainedOn, describe
+from training.dataset import Reach
+from training.metrics import CARDS_A_DAY, recall_by_scenario, suspicion
+from training.plots import plots
+from training.splits import Span, folds, periods
+from training.store import ModelStore
+from training.thresholds import by_capacity, by_cost, operating_points, to_decline
+
+PROGRAM = "python -m training.train_model"
+KAFKA = "kafka"
+
+log = structlog.get_logger()
+
+
+class TrainSettings(Settings):
+    """Trains a model on labelled history, judges it on later days than it has learnt from, and saves it in the model store."""
+
+    data: Place = Field(
+        description="Folder with {transactions,labels,customers,merchants}/*.parquet, as `producer dataset` writes it; "
+        f"or {KAFKA}: the topics, from the beginning"
+    )
+    store: Place = Field(".fraud/models", description="Model store, a folder or s3a:// URL")
+    family: Literal["logistic_regression", "decision_tree", "random_forest", "xgboost", "isolation_forest"] = Field(
+        "xgboost", description="Kind of model; isolation_forest learns without labels"
+    )
+    label_delay: Duration = Field(
+        MATURITY, ge=timedelta(0), description="Time until most labels are known; nothing younger is learnt from"
+    )
+    folds: int = Field(
+        0, ge=0, le=20, description="Weeks before the end on which models of their own are judged as well (prequential)"
+    )
+    thresholds: Literal["capacity", "cost"] = Field(
+        "capacity", description="What to review: by cards-per-day, or where missed amount and reviews cost least"
+    )
+    cards_per_day: float = Field(CARDS_A_DAY, gt=0, description="Cards that analysts can look at in a day")
+    review_cost: float = Field(5.0, ge=0, description="Cost of looking at a card, in the amounts' currency")
+    decline_precision: float = Field(
+        0.9, gt=0, le=1, description="Decline where at least this share is fraud; never where no score has it"
+    )
+    promote: bool = Field(False, description="Make it the champion, if its average precision is not lower than the champion's")
+    json_summary: bool = Field(False, alias="json", description="Print the report as JSON on standard output")
+    kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
+    topics: TopicNames = Field(TopicNames(), description="Names of the topics")
+    limits: Limits = Field(Limits(), description="What a record may be before it is rejected")
+    s3: S3 = Field(S3(), description="How s3a:// paths are reached")
+    spark: Spark = Field(Spark(conf={"spark.driver.memory": "4g"}), description="Spark itself")
+
+
+class Candidate(NamedTuple):
+    """A trained model, not saved yet."""
+
+    known: Description
+    onnx: bytes
+    report: dict[str, Any]
+    pictures: Mapping[str, bytes]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code."""
+    try:
+        settings = TrainSettings.load(sys.argv[1:] if arguments is None else arguments, PROGRAM)
+        found = run(settings)
+        if settings.json_summary:
+            sys.stdout.write(json.dumps(found) + "\n")
+        else:
+            summary.show(found)
+        if settings.promote:
+            promote(settings, found["version"])
+    except FraudDetectionError as error:
+        return report(error)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def run(settings: TrainSettings) -> dict[str, Any]:
+    """Returns the report of the new version, which is in the store by then.
+
+    Raises:
+        FraudDetectionError: one of those of `spark_jobs.errors`, `training.splits`, `training.export` and `training.store`.
+    """
+    ModelStore(settings.store, settings.s3).pointer("champion")  # before the work of minutes: can it be reached?
+    with TemporaryDirectory(prefix="fraud-train-") as folder:
+        events = Path(folder) / "events"
+        with _step("features"):
+            reach = _features(settings, events)
+        return save(settings, train(settings, events, reach))
+
+
+def save(settings: TrainSettings, candidate: Candidate) -> dict[str, Any]:
+    """Returns the report, with the version's name. The version is in the store, or, where this is cut off, nothing of it."""
+    files = {MODEL: candidate.onnx}
+    manifest = describe(settings.family, candidate.known, files, datetime.now(UTC))
+    found = {"version": manifest.version, **candidate.report}
+    ModelStore(settings.store, settings.s3).add(
+        manifest, files, {"report.json": json.dumps(found, indent=2).encode() + b"\n", **candidate.pictures}
+    )
+    log.info("model saved", store=settings.store, version=manifest.version)
+    return found
+
+
+def promote(settings: TrainSettings, version: str) -> None:
+    """Makes the version champion.
+
+    Raises:
+        RoleRefused: it is worse than the one that is.
+    """
+    store = ModelStore(settings.store, settings.s3)
+    pointer = store.point("champion", version, store.require_not_worse(version))
+    log.info("champion", version=pointer.version, reason=pointer.reason)
+
+
+def train(settings: TrainSettings, events: Path, reach: Reach) -> Candidate:
+    """Returns a model trained on what `dataset.keep` has written of events that reach so far.
+
+    Raises:
+        TooLittleHistory, ExportDiffers.
+    """
+    found = periods(*reach, settings.label_delay)
+    spans = folds(found, reach.first, settings.folds)
+    with _step("history"):
+        everything = Span(min([found.train.begin, *(learnt.begin for learnt, _ in spans)]), found.test.end)
+        rows = dataset.read(events, everything, reach.last)
+        parts = fitting.cut(rows, found, settings.label_delay)
+    with _step("model"):
+        model = fitting.fit(settings.family, parts)
+    points = operating_points(parts.validation, model.scores(parts.validation), settings.review_cost)
+    thresholds = _thresholds(settings, points)
+    metrics = fitting.judge(model, thresholds, parts.test)
+    scores = model.scores(parts.test)
+    scenarios = recall_by_scenario(parts.test, scores)
+    known = Description(
+        features=MODEL_INPUTS,
+        usual=dataset.usual(parts.train),
+        calibration=model.calibration,
+        thresholds=thresholds,
+        metrics=metrics,
+        trained_on=_trained_on(parts.train, settings.label_delay),
+    )
+    told: dict[str, Any] = {"family": settings.family, "periods": {name: _days(one) for name, one in found._asdict().items()}}
+    told |= known.model_dump(mode="json", by_alias=True, include={"metrics", "thresholds", "trained_on"})
+    told |= {
+        "judged_on": {"rows": len(parts.test), "frauds": int(parts.test["is_fraud"].sum())},
+        "scenarios": fitting.records(scenarios),
+        "onnx_difference": model.difference,
+        "suspicion": suspicion(metrics, parts.test),
+    }
+    if spans:
+        with _step("folds"):
+            told["prequential"] = fitting.prequential(settings.family, rows, spans, settings.label_delay)
+    pictures = plots(parts.test, scores, model.raw(parts.test), scenarios, points, thresholds)
+    return Candidate(known, model.onnx, told, pictures)
+
+
+def _trained_on(rows: pd.DataFrame, label_delay: timedelta) -> TrainedOn:
+    return TrainedOn(
+        begin=rows["event_time"].iloc[0].to_pydatetime(),
+        end=rows["event_time"].iloc[-1].to_pydatetime(),
+        rows=len(rows),
+        frauds=int(rows["is_fraud"].sum()),
+        label_delay_days=label_delay / timedelta(days=1),
+    )
+
+
+def _days(span: Span) -> list[str]:
+    return [span.begin.date().isoformat(), span.end.date().isoformat()]
+
+
+def _thresholds(settings: TrainSettings, points: pd.DataFrame) -> Thresholds:
+    review = by_cost(points) if settings.thresholds == "cost" else by_capacity(points, settings.cards_per_day)
+    return Thresholds(review=review, decline=to_decline(points, settings.decline_precision, review))
+
+
+def _features(settings: TrainSettings, folder: Path) -> Reach:
+    """Writes the features, and returns from when to when the data are; too few days are refused before."""
+    spark = session.build("train_model", settings.spark, settings.s3, 1, None)
+    try:
+        session.require_storage(spark, on_s3(settings.data))
+        events = read_events(settings, spark)
+        reach = dataset.reach(events)
+        periods(*reach, settings.label_delay)
+        dataset.keep(events, folder)
+        return reach
+    except failures.SparkFailure as error:
+        failures.keep_trace(None)
+        raise UnusableFolder(
+            f"{settings.data} cannot be read: {str(error).splitlines()[0]}", "Check `data`; the full trace is above."
+        ) from None
+    finally:
+        spark.stop()
+
+
+def read_events(settings: TrainSettings, spark: SparkSession) -> DataFrame:
+    """Returns the data's records as events, the columns of `transforms.decode`."""
+    if settings.data != KAFKA:
+        return sources.read_history(spark, settings.data)
+    raw = sources.read_topics(spark, settings.kafka, settings.topics)
+    limits = settings.limits
+    return decode(raw, settings.topics, limits.max_bytes, limits.max_future, limits.max_age)
+
+
+@contextmanager
+def _step(what: str) -> Iterator[None]:
+    """Shows what is being done: a line that moves on a terminal, one for the log elsewhere."""
+    began = time.monotonic()
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        yield
+    log.info(what, seconds=round(time.monotonic() - began, 1))
+
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    sys.exit(main())
