@@ -96,7 +96,7 @@ public final class ModelStore {
     }
   }
 
-  /** Returns, in the form of {@link #check}, which models this JVM scores with now. */
+  /** Returns, in the form of {@link #check}, which models this JVM serves now: none unless it scores, or has planned to. */
   public static String served(String store) {
     ModelStore followed = STORES.get(store);
     return json(followed == null ? new Served(null, null) : followed.served);
