@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from contract import Alert
+from local.latencies import Latencies
 
-LATENCIES, LAST_ALERTS = 10_000, 8
+LAST_ALERTS = 8
 
 
 @dataclass
@@ -26,8 +27,7 @@ class State:
     rejected: int = 0
     alerts: int = 0
     per_second: float = 0.0
-    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES))
-    """Milliseconds from a live payment's event_time to the broker's append of its alert."""
+    latencies: Latencies = field(default_factory=Latencies)
     last: deque[Alert] = field(default_factory=lambda: deque(maxlen=LAST_ALERTS))
     model: str | None = None
     """The version that gave the last score, if a model did."""
@@ -36,9 +36,8 @@ class State:
 
     def latency(self) -> str:
         """Returns the percentiles as text; a dash until there are any."""
-        if not self.latencies:
-            return "-"
-        return f"p50 {percentile(self.latencies, 50):.0f} ms, p99 {percentile(self.latencies, 99):.0f} ms"
+        found = self.latencies.milliseconds
+        return f"p50 {percentile(found, 50):.0f} ms, p99 {percentile(found, 99):.0f} ms" if found else "-"
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -75,7 +74,7 @@ def screen(state: State, logs: str) -> Group:
         ("scored", f"{state.scored:,} of {state.transactions:,} payments, {state.per_second:,.0f} a second"),
         ("alerts", f"{state.alerts:,}"),
         ("model", state.model or "none yet: rules decide alone"),
-        ("payment to alert", f"{state.latency()}   (event_time to the broker's append, live payments)"),
+        ("payment to alert", f"{state.latency()}   (the broker's append of both, since it is live)"),
         ("rejected", f"{state.rejected:,}"),
     ):
         numbers.add_row(Text(name, style="bold"), value)

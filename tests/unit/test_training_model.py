@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,51 +16,18 @@ from xgboost import XGBClassifier
 
 from spark_jobs.features import MODEL_INPUTS
 from spark_jobs.settings import S3
+from tests.labelled import BEGIN, SPARSE, kept, payments
 from training import fitting
 from training.bundle import MODEL
-from training.calibration import calibrated, probability, rank
+from training.calibration import calibrated
 from training.dataset import Reach, as_known, inputs, read
 from training.export import ExportDiffers, onnx_scores, require_same, to_onnx
 from training.families import FAMILIES, raw_scores
-from training.metrics import recall_by_scenario, suspicion
 from training.splits import DAY, WEEK, Span, TooLittleHistory, folds, periods
 from training.store import ModelStore
-from training.thresholds import by_capacity, by_cost, operating_points, to_decline
 from training.train_model import Candidate, TrainSettings, save, train
 
-BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 REACH = Reach(BEGIN, BEGIN + 50 * DAY - timedelta(seconds=1))
-SPARSE = ("speed_kmh", "is_vpn", "terminal_fraud_seconds_since_last_30d_delay_7d")
-
-
-def payments(days: int = 50, a_day: int = 300, seed: int = 0) -> pd.DataFrame:
-    """Returns transactions with their labels; one in thirty is fraud, and most of these are large or fast."""
-    draws = np.random.default_rng(seed)
-    rows = days * a_day
-    values = pd.DataFrame(draws.gamma(2.0, 10.0, (rows, len(MODEL_INPUTS))), columns=list(MODEL_INPUTS))
-    fraud = draws.random(rows) < 1 / 30
-    values.loc[fraud & (draws.random(rows) < 0.7), "amount"] *= 8
-    values.loc[fraud & (draws.random(rows) < 0.5), "card_count_1h"] *= 6
-    for name in SPARSE:
-        values.loc[draws.random(rows) < 0.6, name] = np.nan
-    seconds = np.sort(draws.integers(0, days * 86_400, rows))
-    at = pd.Series(pd.to_datetime(BEGIN) + pd.to_timedelta(seconds, unit="s")).astype("datetime64[us, UTC]")
-    frame = pd.DataFrame({"transaction_id": [f"t{number}" for number in range(rows)], "event_time": at})
-    frame["card_id"] = draws.integers(0, 200, rows).astype(str)
-    frame["labelled_at"], frame["is_fraud"] = at + WEEK, fraud
-    frame["scenario"] = np.where(fraud, "theft", None)
-    frame["campaign_id"] = None
-    return pd.concat([frame, values], axis=1)
-
-
-def kept(folder: Path, rows: pd.DataFrame, labels: pd.DataFrame | None = None) -> Path:
-    """Returns the folder, with the rows as `dataset.keep` writes them."""
-    label = ["transaction_id", "labelled_at", "is_fraud", "scenario", "campaign_id"]
-    frames = {"transaction": rows.drop(columns=label[1:]), "label": (rows if labels is None else labels)[label]}
-    for kind, frame in frames.items():
-        (folder / f"kind={kind}").mkdir(parents=True)
-        frame.to_parquet(folder / f"kind={kind}" / "part.parquet", index=False)
-    return folder
 
 
 def settings(tmp_path: Path, **changes: Any) -> TrainSettings:
@@ -225,89 +192,6 @@ def test_a_forest_without_labels_ranks_by_what_it_has_learnt(tmp_path: Path) -> 
     assert found.known.metrics == {}
     assert found.known.thresholds.review is not None
     assert found.known.thresholds.decline is None, "nobody knows what is fraud"
-
-
-def test_calibration_makes_shares_of_scores_and_keeps_their_order() -> None:
-    draws = np.random.default_rng(0)
-    raw = draws.random(20_000)
-    truth = draws.random(20_000) < raw**4
-    found = probability(raw, truth)
-    assert len(found.raw) <= 100
-    scores = calibrated(found, raw)
-    assert np.mean((scores - truth) ** 2) < np.mean((raw - truth) ** 2)
-    assert np.abs(scores - raw**4).mean() < 0.02
-    assert (np.diff(scores[np.argsort(raw)]) >= 0).all()
-
-
-def test_a_rank_is_the_share_that_is_less_suspicious() -> None:
-    raw = np.random.default_rng(0).normal(size=100_000)
-    scores = calibrated(rank(raw), raw)
-    suspicious = np.sort(scores)[len(raw) // 2 :]
-    assert suspicious == pytest.approx(np.linspace(0.5, 1, len(suspicious)), abs=0.01)
-    assert (np.diff(scores[np.argsort(raw)]) >= 0).all()
-    assert (scores > 0.999).mean() == pytest.approx(0.001, rel=0.05)
-
-
-def test_review_takes_no_more_cards_a_day_than_there_is_time_for() -> None:
-    rows = payments(7)
-    scores = np.round(np.random.default_rng(1).random(len(rows)), 3)
-    points = operating_points(rows, scores, 5.0)
-    for cards in (3, 8, 40):
-        threshold = by_capacity(points, cards)
-        alerts = rows[scores >= threshold]
-        a_day = alerts.groupby(alerts["event_time"].dt.floor("D"))["card_id"].nunique().sum() / 7
-        assert cards - 1.5 < a_day <= cards
-    assert by_capacity(operating_points(rows, np.ones(len(rows)), 5.0), 3) is None
-
-
-def test_review_by_cost_costs_least() -> None:
-    rows = payments(7).assign(card_id=lambda found: found["card_id"].str[-1])
-    draws = np.random.default_rng(1)
-    scores = np.round(0.3 * draws.random(len(rows)) + 0.5 * rows["is_fraud"].to_numpy() * draws.random(len(rows)), 3)
-    review_cost = 10.0
-
-    def cost(threshold: float) -> float:
-        alerts = scores >= threshold
-        looked_at = rows[alerts].groupby(rows["event_time"].dt.floor("D"))["card_id"].nunique().sum()
-        return float(rows["amount"][~alerts & rows["is_fraud"]].sum() + review_cost * looked_at)
-
-    chosen = by_cost(operating_points(rows, scores, review_cost))
-    assert chosen is not None
-    assert cost(chosen) == pytest.approx(min(cost(one) for one in np.linspace(0, 1.001, 1_002) - 0.0005))
-    assert by_cost(operating_points(rows, scores, 1e6)) is None
-
-
-def test_only_what_is_nearly_always_fraud_is_declined() -> None:
-    rows = payments(7)
-    fraud = rows["is_fraud"].to_numpy()
-    scores = np.where(fraud, 0.7, 0.3) + 0.15 * np.random.default_rng(1).normal(size=len(rows))
-    points = operating_points(rows, scores, 5.0)
-    threshold = to_decline(points, 0.9, None)
-    assert threshold is not None
-    assert fraud[scores >= threshold].mean() >= 0.9
-    assert to_decline(points, 0.9, 0.99) == 0.99, "what is declined would be reviewed"
-    assert to_decline(operating_points(rows, scores * ~fraud, 5.0), 0.9, None) is None
-
-
-def test_a_fraud_is_found_where_its_card_is_looked_at_or_blocked() -> None:
-    frauds = (("a", 0, "x-1", 10.0), ("a", 1, "x-1", 20.0), ("b", 0, "x-2", 30.0), ("c", 1, "x-3", 40.0), ("d", 1, None, 5.0))
-    rows = pd.DataFrame(
-        [(card, BEGIN + day * DAY, True, "travel" if one else None, one, amount) for card, day, one, amount in frauds],
-        columns=["card_id", "event_time", "is_fraud", "scenario", "campaign_id", "amount"],
-    )
-    found = recall_by_scenario(rows, np.array([0.9, 0.1, 0.5, 0.8, 0.2]), cards=1).to_dict("index")
-    # a is found on the first day and blocked on the second, when c is looked at; b and d are missed.
-    assert found["travel"] == {"frauds": 4, "recall": 0.75, "amount": 100, "saved": 70, "attacks": 3, "attacks_found": 2}
-    assert found["unknown"] == {"frauds": 1, "recall": 0, "amount": 5, "saved": 0, "attacks": 0, "attacks_found": 0}
-
-
-def test_what_is_too_good_is_said() -> None:
-    rows = pd.DataFrame({"is_fraud": [True, False], "scenario": ["compromised_card", None]})
-    assert suspicion({"auc_roc": 0.9, "average_precision": 0.79}, rows) is None
-    assert "average_precision 0.810" in (suspicion({"auc_roc": 0.9, "average_precision": 0.81}, rows) or "")
-    other = rows.assign(scenario=["bust_out", None])
-    assert suspicion({"average_precision": 0.81}, other) is None, "the limit is the Handbook's"
-    assert "average_precision 0.990" in (suspicion({"average_precision": 0.99}, other) or "")
 
 
 def test_folds_are_judged_as_the_handbook_judges(events: Path, candidate: Candidate) -> None:
