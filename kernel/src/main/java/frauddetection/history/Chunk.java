@@ -16,6 +16,8 @@ final class Chunk extends Store.Node {
   private byte[][] idSource;
   private int[] idFrom;
   private int[] idLength;
+  // Bytes of those that came since, each in an array of its own.
+  private int ids;
 
   Chunk(LogPlan plan, int room) {
     this.plan = plan;
@@ -28,9 +30,9 @@ final class Chunk extends Store.Node {
     idLength = new int[room];
   }
 
-  static Chunk read(Reader from, LogPlan plan, int room) {
+  static Chunk read(Reader from, LogPlan plan) {
     int size = from.number();
-    Chunk chunk = new Chunk(plan, Math.max(size, room));
+    Chunk chunk = new Chunk(plan, size + 1);
     chunk.size = size;
     chunk.previous = from.number();
     chunk.next = from.number();
@@ -79,6 +81,11 @@ final class Chunk extends Store.Node {
     }
   }
 
+  @Override
+  int memory() {
+    return 200 + times.length * (2 * Long.BYTES + columns * Long.BYTES + 3 * Integer.BYTES) + ids;
+  }
+
   boolean isNull(int i, int column) {
     return (flags[i] >>> column & 1) != 0;
   }
@@ -97,6 +104,7 @@ final class Chunk extends Store.Node {
   }
 
   void insert(int i, long time, byte[] id, long eventFlags, long[] eventValues) {
+    reserve(size + 1);
     move(i, this, i + 1, size - i);
     size++;
     times[i] = time;
@@ -104,14 +112,28 @@ final class Chunk extends Store.Node {
     idSource[i] = id.clone();
     idFrom[i] = 0;
     idLength[i] = id.length;
+    ids += 16 + id.length;
     System.arraycopy(eventValues, 0, values, i * columns, columns);
   }
 
   /** Moves the events from here on to the front of an empty chunk. */
   void moveTail(int from, Chunk to) {
+    to.reserve(size - from);
     move(from, to, 0, size - from);
     to.size = size - from;
     size = from;
+  }
+
+  private void reserve(int room) {
+    if (room > times.length) {
+      int more = Math.max(room, 2 * times.length);
+      times = Arrays.copyOf(times, more);
+      flags = Arrays.copyOf(flags, more);
+      values = Arrays.copyOf(values, more * columns);
+      idSource = Arrays.copyOf(idSource, more);
+      idFrom = Arrays.copyOf(idFrom, more);
+      idLength = Arrays.copyOf(idLength, more);
+    }
   }
 
   private void move(int from, Chunk to, int at, int count) {

@@ -129,7 +129,7 @@ final class EventLog {
   void insert(long time, byte[] id, long flags, long[] values) {
     Chunk chunk = chunk(0);
     if (chunk == null) {
-      chunk = store.create(new Chunk(plan, store.limits.chunkEvents()));
+      chunk = store.create(new Chunk(plan, 1));
       head = chunk.page;
       tail = chunk.page;
       for (int edge = 0; edge < chunks.length; edge++) {
@@ -165,7 +165,7 @@ final class EventLog {
   }
 
   private void split(Chunk chunk, int from) {
-    Chunk upper = store.create(new Chunk(plan, store.limits.chunkEvents()));
+    Chunk upper = store.create(new Chunk(plan, 1));
     chunk.moveTail(from, upper);
     upper.previous = chunk.page;
     upper.next = chunk.next;
@@ -252,7 +252,7 @@ final class EventLog {
   private Chunk open(int page) {
     Store.Node loaded = store.loaded(page);
     return loaded != null ? (Chunk) loaded
-        : store.adopt(page, Chunk.read(store.open(page), plan, store.limits.chunkEvents()));
+        : store.adopt(page, Chunk.read(store.open(page), plan));
   }
 
   /** Lets go of all decoded nodes; none may have changed since the last flush. */

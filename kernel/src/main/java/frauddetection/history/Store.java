@@ -20,8 +20,12 @@ final class Store {
   abstract static class Node {
     int page;
     private boolean changed;
+    private int counted;
 
     abstract void write(Writer to);
+
+    /** About how many bytes of memory this takes. */
+    abstract int memory();
   }
 
   private static final class Entry {
@@ -37,13 +41,13 @@ final class Store {
   private final Map<Integer, Entry> entries = new TreeMap<>();
   private final List<Node> changed = new ArrayList<>();
   private final List<Integer> removed = new ArrayList<>();
-  private final Writer writer = new Writer();
   private boolean spilled;
   private int nextPage = 1;
   private int nodes;
   private long bytes;
   private int pagesRead;
   private long bytesRead;
+  private long memory;
 
   Store(Pages pages, Limits limits) {
     this.pages = pages;
@@ -58,6 +62,11 @@ final class Store {
   /** Bytes of all pages when the state was read. */
   long bytesRead() {
     return bytesRead;
+  }
+
+  /** About how many bytes of memory the decoded nodes take, with the pages of which they were read. */
+  long memory() {
+    return memory;
   }
 
   /** The node of this page if it is decoded, else null. */
@@ -84,7 +93,9 @@ final class Store {
 
   <N extends Node> N adopt(int page, N node) {
     node.page = page;
-    entries.get(page).node = node;
+    Entry entry = entries.get(page);
+    entry.node = node;
+    count(node, node.memory() + (spilled ? entry.length : 0));
     return node;
   }
 
@@ -103,12 +114,19 @@ final class Store {
       node.changed = true;
       changed.add(node);
     }
+    count(node, node.memory());
+  }
+
+  private void count(Node node, int now) {
+    memory += now - node.counted;
+    node.counted = now;
   }
 
   void remove(Node node) {
     Entry entry = entries.remove(node.page);
     bytes -= entry.length;
     nodes--;
+    count(node, 0);
     if (spilled && entry.length > 0) {
       removed.add(node.page);
     }
@@ -121,6 +139,7 @@ final class Store {
     bytes = from.unsigned();
     spilled = from.number() == 1;
     pagesRead = spilled ? 1 + nodes : 1;
+    memory = from.bytes.length;
     bytesRead = from.bytes.length + (spilled ? bytes : 0);
     for (int i = 0; i < nodes && !spilled; i++) {
       Entry entry = new Entry();
@@ -135,6 +154,7 @@ final class Store {
 
   /** Writes page 0 and, once spilled, every page that changed. Returns whether all decoded nodes were let go. */
   boolean flush(Writer header) {
+    Writer writer = new Writer();
     for (Node node : changed) {
       Entry entry = entries.get(node.page);
       node.changed = false;
@@ -173,6 +193,7 @@ final class Store {
     boolean crowded = spilled && entries.size() > limits.loadedNodes;
     if (crowded) {
       entries.clear();
+      memory = 0;
     }
     return crowded;
   }

@@ -38,10 +38,10 @@ final class TallyNode extends Store.Node {
     }
   }
 
-  static TallyNode read(Reader from, boolean packed, int slots, int room) {
+  static TallyNode read(Reader from, boolean packed, int slots) {
     boolean leaf = from.number() == 1;
     int size = from.number();
-    TallyNode node = new TallyNode(leaf, packed, slots, Math.max(room, size + 1));
+    TallyNode node = new TallyNode(leaf, packed, slots, size + 1);
     node.size = size;
     for (int i = 0; i < size; i++) {
       node.keys[i] = !packed ? from.fixed() : i == 0 ? from.signed() : node.keys[i - 1] + from.unsigned();
@@ -75,6 +75,12 @@ final class TallyNode extends Store.Node {
         to.unsigned(masks[i]);
       }
     }
+  }
+
+  @Override
+  int memory() {
+    int entry = Long.BYTES + (leaf ? slots * Integer.BYTES : 2 * Long.BYTES);
+    return 150 + keys.length * entry + slots * Integer.BYTES;
   }
 
   // Most keys are counted once, in few slots: one byte says which, and whether counts above one follow.
@@ -121,6 +127,7 @@ final class TallyNode extends Store.Node {
   }
 
   void insert(int i, long key) {
+    reserve(size + 1);
     move(i, this, i + 1, size - i);
     size++;
     keys[i] = key;
@@ -136,8 +143,8 @@ final class TallyNode extends Store.Node {
 
   /** Moves the upper half into a new node. */
   TallyNode split() {
-    TallyNode upper = new TallyNode(leaf, packed, slots, keys.length);
     int half = size / 2;
+    TallyNode upper = new TallyNode(leaf, packed, slots, size - half);
     move(half, upper, 0, size - half);
     upper.size = size - half;
     size = half;
@@ -151,6 +158,21 @@ final class TallyNode extends Store.Node {
     refreshMask();
     upper.refreshMask();
     return upper;
+  }
+
+  private void reserve(int room) {
+    if (room <= keys.length) {
+      return;
+    }
+    int more = Math.max(room, 2 * keys.length);
+    keys = Arrays.copyOf(keys, more);
+    if (leaf) {
+      counts = Arrays.copyOf(counts, more * slots);
+    } else {
+      children = Arrays.copyOf(children, more);
+      masks = Arrays.copyOf(masks, more);
+      loaded = Arrays.copyOf(loaded, more);
+    }
   }
 
   private void move(int from, TallyNode to, int at, int count) {

@@ -77,11 +77,11 @@ final class TallyTree {
     }
     foundIn = null;
     if (root() == null) {
-      root = store.create(new TallyNode(true, packed, slots, limit + 1));
+      root = store.create(new TallyNode(true, packed, slots, 1));
     }
     TallyNode upper = add(root, key, more, less);
     if (upper != null) {
-      TallyNode top = store.create(new TallyNode(false, packed, slots, limit + 1));
+      TallyNode top = store.create(new TallyNode(false, packed, slots, 2));
       link(top, 0, root.keys[0], root);
       link(top, 1, upper.keys[0], upper);
       top.refreshMask();
@@ -174,7 +174,7 @@ final class TallyTree {
   }
 
   private TallyNode open(int page) {
-    return store.adopt(page, TallyNode.read(store.open(page), packed, slots, limit + 1));
+    return store.adopt(page, TallyNode.read(store.open(page), packed, slots));
   }
 
   /** Lets go of all decoded nodes; none may have changed since the last flush. */
