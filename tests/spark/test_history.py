@@ -102,6 +102,39 @@ def test_ties_repeats_and_what_is_late(raw: Callable[..., DataFrame]) -> None:
     assert [found[name]["card_count_1d"] for name in "abc"] == [1, 2, 3], "a repeat counts once"
 
 
+def test_histories_in_memory_are_in_the_checkpoint_when_it_is_made_and_again_after_a_crash(
+    detector: Detector, kafka: KafkaConnection, topics: TopicNames, raw: Callable[..., DataFrame]
+) -> None:
+    cards, rounds = [f"card-{number}" for number in range(5)], 4
+    chunks = []
+    for chunk in range(3):
+        moments = [timedelta(minutes=chunk * rounds + round_) for round_ in range(rounds)]
+        chunks.append(
+            [
+                paid(f"{card} {at}", at, card_id=card, terminal_id=f"T{card}", amount=Decimal(chunk + 1))
+                for at in moments
+                for card in cards
+            ]
+        )
+    # The second run has no checkpoint before its end: the third one repeats it.
+    runs: list[tuple[str, int, Callable[[], int | None]]] = [
+        ("5s", 1, detector.stop),
+        ("5m", 2, detector.kill),
+        ("5s", 4, detector.stop),
+    ]
+    for chunk, (duration, scored, end) in zip(chunks, runs, strict=True):
+        detector.start("realTime", trigger={"mode": "realTime", "duration": duration})
+        send(kafka.bootstrap_servers, topics.transactions, [(b"k", value) for _, value in chunk])
+        detector.until_scored(scored * len(chunk))
+        assert not end(), detector.errors
+    expected = featured(raw, *(record for chunk in chunks for record in chunk))
+    found = [json.loads(record.value or b"") for record in read_all(kafka.bootstrap_servers, topics.scored)]
+    for one in found:
+        assert one["features"] == expected[one["transaction"]["transaction_id"]]
+    assert {one["transaction"]["transaction_id"] for one in found} == expected.keys()
+    assert len(found) == len(expected) + len(chunks[1]), "what the first run did is in its checkpoint, and not repeated"
+
+
 def test_a_checkpoint_of_other_features_or_partitions_is_refused(
     detector: Detector, kafka: KafkaConnection, topics: TopicNames, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:

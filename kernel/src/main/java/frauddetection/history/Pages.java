@@ -6,6 +6,24 @@ package frauddetection.history;
  * <p>Arrays are handed over: neither side changes one that it has given or been given.
  */
 public interface Pages {
+  /** No pages, and none can be put: of a history that is never flushed. */
+  Pages NONE = new Pages() {
+    @Override
+    public byte[] get(int page) {
+      return null;
+    }
+
+    @Override
+    public void put(int page, byte[] bytes) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void remove(int page) {
+      throw new UnsupportedOperationException();
+    }
+  };
+
   /** Returns the bytes last put under this number, or null if there are none. */
   byte[] get(int page);
 

@@ -1,6 +1,7 @@
 package frauddetection.spark;
 
 import frauddetection.history.KeyHistory;
+import frauddetection.history.Pages;
 import frauddetection.history.Plan;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,19 +22,27 @@ import scala.jdk.javaapi.CollectionConverters;
 
 /**
  * One stateful step: the history of a key, kept in Spark's state store, and for each transaction what the plan computes of it. The same in
- * real-time mode (an event a call), in micro-batches (a key's events of the batch a call) and in batch (all events of a key a call).
+ * real-time mode (an event a call), in micro-batches (a key's events of the batch a call) and in batch (all events of a key a call, after
+ * which nobody asks for its state: nothing is written).
  */
 public final class History extends StatefulProcessor<String, Event, Featured> {
   private static final long serialVersionUID = 1L;
+  /**
+   * Bytes of memory for the histories that a task keeps between two commits: 2,400 cards with 60 events, 5,700 with ten. What is in it has
+   * to be written at the commit, for which the stream waits: a tenth of a second.
+   */
+  private static final long MEMORY = 32L << 20;
 
   private final String json;
+  private final boolean isStreaming;
   private transient Plan plan;
   private transient Input input;
-  private transient StatePages pages;
+  private transient Histories histories;
   private transient double[] results;
 
-  private History(String json) {
+  private History(String json, boolean isStreaming) {
     this.json = json;
+    this.isStreaming = isStreaming;
   }
 
   /**
@@ -56,7 +65,8 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
     return events
         .groupBy("key")
         .as(Encoders.STRING(), RecordEncoder.ofEvents(events.schema()))
-        .transformWithState(new History(plan), TimeMode.None(), OutputMode.Update(), RecordEncoder.ofFeatured(featured))
+        .transformWithState(
+            new History(plan, events.isStreaming()), TimeMode.None(), OutputMode.Update(), RecordEncoder.ofFeatured(featured))
         .toDF();
   }
 
@@ -64,8 +74,24 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
   public void init(OutputMode outputMode, TimeMode timeMode) {
     plan = Plan.parse(json);
     input = new Input(plan);
-    pages = new StatePages(getHandle(), plan.hash());
     results = new double[plan.aggregations().size()];
+    if (isStreaming) {
+      histories = new Histories(plan, new StatePages(getHandle(), plan.hash()), MEMORY);
+      BeforeCommit.call(getHandle(), histories::flush);
+    }
+  }
+
+  /**
+   * Called by Spark behind the commit of a task, but not if the task has failed.
+   *
+   * @throws IllegalStateException if the histories were not written: the task fails then, and what it has committed is not used
+   */
+  @Override
+  public void close() {
+    if (isStreaming && !histories.isEmpty()) {
+      throw new IllegalStateException("This Spark commits state without a word to those who write it late, so that history would be lost. "
+          + "Use the version that this project is tested with (docs/adr/0013).");
+    }
   }
 
   @Override
@@ -77,22 +103,30 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
     if (events.size() > 1) {
       events.sort((one, other) -> Input.compare(one.input(), other.input()));
     }
-    KeyHistory history = new KeyHistory(plan, pages);
     List<Featured> featured = new ArrayList<>(events.size());
+    KeyHistory history = null;
     for (Event event : events) {
-      featured.add(new Featured(event.event(), handle(history, event.input())));
+      InternalRow results = null;
+      // What passes has a key of its own, which has no history.
+      if (Input.operation(event.input()) != Input.NONE) {
+        history = history == null ? of(key) : history;
+        results = handle(history, event.input());
+      }
+      featured.add(new Featured(event.event(), results));
     }
-    history.flush();
+    if (isStreaming && history != null) {
+      histories.used(key);
+    }
     return CollectionConverters.asScala(featured.iterator());
   }
 
+  private KeyHistory of(String key) {
+    return isStreaming ? histories.of(key) : new KeyHistory(plan, Pages.NONE);
+  }
+
   private InternalRow handle(KeyHistory history, InternalRow row) {
-    byte operation = Input.operation(row);
-    if (operation == Input.NONE) {
-      return null;
-    }
     input.read(row);
-    switch (operation) {
+    switch (Input.operation(row)) {
       case Input.PROFILE -> history.profile(Input.time(row), input.values, input.nulls);
       case Input.LABEL -> history.label(Input.time(row), Input.id(row), Input.mask(row), input.values, input.nulls);
       default -> {
