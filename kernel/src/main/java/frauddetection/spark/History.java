@@ -106,13 +106,13 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
     List<Featured> featured = new ArrayList<>(events.size());
     KeyHistory history = null;
     for (Event event : events) {
-      InternalRow results = null;
+      InternalRow found = null;
       // What passes has a key of its own, which has no history.
       if (Input.operation(event.input()) != Input.NONE) {
         history = history == null ? of(key) : history;
-        results = handle(history, event.input());
+        found = handle(history, event.input());
       }
-      featured.add(new Featured(event.event(), results));
+      featured.add(new Featured(event.event(), found));
     }
     if (isStreaming && history != null) {
       histories.used(key);
