@@ -2,16 +2,18 @@
 
 import sys
 import threading
+import time
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
 from pyspark.sql import DataFrame
 
 from configuration import KafkaConnection
 from spark_jobs.transforms.egress import alerts
 
 PREFIX = "Fraud transaction detected => "
+STARTING = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
 TIMEOUT_S = 10.0
 POLL_S = 0.1
 
@@ -55,8 +57,20 @@ class ConsoleReader:
 
     def _places(self, topic: str) -> list[TopicPartition]:
         partitions = self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
-        kept = self._consumer.committed([TopicPartition(topic, number) for number in partitions], timeout=TIMEOUT_S)
+        kept = self._committed([TopicPartition(topic, number) for number in partitions])
         return [place if place.offset != OFFSET_INVALID else self._end(place) for place in kept]
+
+    def _committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
+        """Returns where the group is; asks again while the group's coordinator starts, as that of a new broker does."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                return self._consumer.committed(places, timeout=TIMEOUT_S)
+            except KafkaException as error:
+                cause: Any = error.args[0]
+                if cause.code() not in STARTING or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_S)
 
     def _end(self, place: TopicPartition) -> TopicPartition:
         _, end = self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
