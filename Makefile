@@ -177,6 +177,10 @@ test-e2e: setup chart-tools ## Images, install, alert, upgrade, crashes, uninsta
 bench: setup ## Measure, and write docs/benchmarks.md; over an hour, on a machine with nothing else to do
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: bench-model
+bench-model: setup ## Measure what a model costs, and write docs/benchmarks-model.md; twenty minutes on a quiet machine
+	@$(BIN)/python -m benchmarks.scoring $(ARGS)
+
 .PHONY: handbook
 handbook: setup ## The Fraud Detection Handbook's published results beside ours; five minutes
 	@$(BIN)/python -m training.handbook $(ARGS)

@@ -1,24 +1,17 @@
 """All benchmarks, one after the other on a broker of their own, into docs/benchmarks.md: `make bench` (over an hour)."""
 
 import os
-import platform
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
-import psutil
 import typer
 from rich.console import Console
 
 from benchmarks import detector, history, producer
-from configuration import KafkaConnection
-from local.broker import Broker
+from benchmarks.page import commit, machine, new_broker, table
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 KERNEL = Path(__file__).parent.parent / "kernel" / "pom.xml"
@@ -38,7 +31,7 @@ def main(
 ) -> None:
     """Measure producer and detector, and write the tables to docs/benchmarks.md. Nothing else should run meanwhile."""
     load = os.getloadavg()[0]
-    with _broker() as (kafka, folder):
+    with new_broker() as (kafka, folder):
         err.print("producer")
         made = producer.measure(kafka.bootstrap_servers, rows // 2)
         err.print("kernel alone")
@@ -71,16 +64,6 @@ def _history(folder: Path, rows: int) -> Remembered:
     return *found, history.restart(folder, KEYS[-1]), history.features_for_training(folder)
 
 
-@contextmanager
-def _broker() -> Iterator[tuple[KafkaConnection, Path]]:
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-        broker = Broker(Path(name) / "kafka")
-        try:
-            yield KafkaConnection(bootstrap_servers=broker.start()), Path(name)
-        finally:
-            broker.stop()
-
-
 def _page(
     options: str,
     load: float,
@@ -90,26 +73,23 @@ def _page(
     caught: Row,
     alerted: list[Row],
 ) -> str:
-    gib = psutil.virtual_memory().total / 1024**3
-    machine = f"{_processor()}, {os.cpu_count()} cores, {gib:.0f} GiB, {platform.system()}"
-    software = f"Python {platform.python_version()}, PySpark {version('pyspark')}"
     versus, by_keys, restarted, trained = remembered
     throughput = [(caught["rows"], caught["rows_per_second"], caught["cores"], caught["rows_per_second_per_core"])]
     return f"""\
 # Benchmarks
 
-Written by `make bench`; every run that was made is in here. Measured on {datetime.now(UTC):%Y-%m-%d} at commit {_commit()} with
+Written by `make bench`; every run that was made is in here. Measured on {datetime.now(UTC):%Y-%m-%d} at commit {commit()} with
 
     make bench ARGS="{options}"
 
-on {machine}; {software}; load average before the start {load:.2f}.
+on {machine()}; load average before the start {load:.2f}.
 Broker, producer and detector share the machine. Compare figures of one page, not of two machines.
 
 ## Producer
 
 Time is CPU time of the process. The data set is the Handbook's world; goals: 20,000 made whole, 50,000 encoded and sent.
 
-{_table(("what", "rows", "rows/s/core"), [(row["what"], row["rows"], row["rows_per_second_per_core"]) for row in made])}
+{table(("what", "rows", "rows/s/core"), [(row["what"], row["rows"], row["rows_per_second_per_core"]) for row in made])}
 
 ## The kernel alone
 
@@ -124,12 +104,12 @@ Python, its workers and the JVM; the second half counts. First the same features
 24 h, by the kernel and by Python; 10,000 cards; all come to the same results. The kernel is {_versus(versus)} times as fast as
 the best of Python, in the first and in the second run; the first finds a cold JVM.
 
-{_table(("what", "run", "rows", "rows/s/core"), [_contestant(row) for row in versus])}
+{table(("what", "run", "rows", "rows/s/core"), [_contestant(row) for row in versus])}
 
 Then all of a card's aggregations, against the number of cards. From a process's start to the first results with the state of
 {KEYS[-1]:,} cards: {restarted:.1f} s.
 
-{_table(("cards", "rows", "rows/s/core", "state, bytes a card"), [_keys(row) for row in by_keys])}
+{table(("cards", "rows", "rows/s/core", "state, bytes a card"), [_keys(row) for row in by_keys])}
 
 All features of the Handbook's world for training, {trained["rows"]:,} rows, by `write_features` and read back:
 {trained["seconds"]} s.
@@ -139,7 +119,7 @@ All features of the Handbook's world for training, {trained["rows"]:,} rows, by 
 A backlog of transactions in one partition, micro-batches of 100,000 records without pause, the demo's four rules, all features,
 sinks Kafka and console. The second half of the backlog counts, the first warms the JVM up. CPU time is that of Python and JVM.
 
-{_table(("rows", "rows/s", "cores used", "rows/s/core"), throughput)}
+{table(("rows", "rows/s", "cores used", "rows/s/core"), throughput)}
 
 ## From payment to alert
 
@@ -148,7 +128,7 @@ to one too low. {RATE:,} payments a second, all features, one rule, `amount > 50
 their fastest setting. Each run has a detector of its own, one partition a topic. `--measured` seconds count, after `--warm-up`, so
 that checkpoints of real-time mode lie inside.
 
-{_table(("mode", "run", "alerts", "p50", "p99", "p99.9", "max"), list(map(_latency, sorted(alerted, key=_order))))}
+{table(("mode", "run", "alerts", "p50", "p99", "p99.9", "max"), list(map(_latency, sorted(alerted, key=_order))))}
 
 {_ratios(alerted)}
 """
@@ -188,22 +168,6 @@ def _ratios(alerted: list[Row]) -> str:
                 f"- {row['mode']}, run {row['run']}: {p50:.0f} times lower than micro-batch at p50, {p99:.0f} times at p99."
             )
     return "\n".join(lines)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
-    lines = [head, ["---"] * len(head), *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
-    return done.stdout.strip() or "unknown"
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
 if __name__ == "__main__":

@@ -1,52 +1,88 @@
-"""How fast a model scores and explains inside Spark's plan, by family: the same rows with and without it, on a warm JVM.
+"""What a model costs, into docs/benchmarks-model.md: `make bench-model`, twenty minutes on a quiet machine.
 
-Rows are the Handbook's world with the detector's features, read from memory; what the model costs is the difference of the two.
+Scoring and explaining are measured inside Spark's plan, on rows in memory: the same with and without the model, on a warm JVM. Then
+a detector with a model under load: latencies with a checkpoint among them, and a promotion and a rollback.
 """
 
+import os
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+import typer
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from sklearn.pipeline import Pipeline
 
+from benchmarks import detector
 from benchmarks.cpu import CpuTime
+from benchmarks.history import session_of_two
+from benchmarks.page import commit, machine, new_broker, table
 from spark_jobs.features import FEATURE_COLUMNS, MODEL_INPUTS
 from spark_jobs.settings import S3
 from spark_jobs.transforms.score import ModelSource, explain, score
+from tests.worlds import batch_features, data_set
 from training.bundle import MODEL, Description, Family, Thresholds, describe
 from training.export import to_onnx
 from training.families import FAMILIES, xgboost
 from training.store import ModelStore
 
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks-model.md"
+DAYS = 30
+IN_STREAM = "xgboost, 200 trees of depth 6"
 MODELS: dict[str, tuple[Family, Callable[[], Pipeline]]] = {
     **{name: (name, make) for name, make in FAMILIES.items()},  # type: ignore[dict-item]
-    "xgboost, 200 trees of depth 6": ("xgboost", lambda: xgboost(tree_method="hist", n_estimators=200, max_depth=6)),
+    IN_STREAM: ("xgboost", lambda: xgboost(tree_method="hist", n_estimators=200, max_depth=6)),
 }
-LEARNT, EXPLAINED = 200_000, 20_000
+LEARNT, SCORED, EXPLAINED = 200_000, 200_000, 20_000
 ROUNDS = 3
 POLL_S = 3_600
 PARTS = 2
 
 
-def measure(spark: SparkSession, features: Path, labels: Path, folder: Path, rows: int) -> list[dict[str, Any]]:
-    """Returns, by family, `score_per_second_per_core` and `explain_us`: microseconds of a core for one alert.
+def main(
+    rate: Annotated[int, typer.Option(min=1, help="Payments a second.")] = 1_000,
+    warm_up: Annotated[int, typer.Option(min=10, help="Seconds before a latency is taken: past the first checkpoint.")] = 330,
+    measured: Annotated[int, typer.Option(min=10, help="Seconds for which latencies are taken: longer than a checkpoint's.")] = 320,
+) -> None:
+    """Measure a model's cost, and write the tables to docs/benchmarks-model.md."""
+    load = os.getloadavg()[0]
+    with new_broker() as (kafka, folder):
+        data = data_set(folder / "world", "--days", str(DAYS), "--traffic", "all")
+        batch_features(data, folder / "features")
+        learnt = _learnt(folder / "features", data / "labels")
+        spark = session_of_two()
+        try:
+            costs = measure(spark, folder / "features", learnt, folder)
+        finally:
+            spark.stop()
+        store = promoted(folder / "stream", IN_STREAM, learnt)
+        (champion,) = store.versions()
+        promoted(folder / "stream", IN_STREAM, learnt.head(len(learnt) // 2))
+        other = next(one.version for one in store.versions() if one.version != champion.version)
+        store.point("champion", champion.version, "benchmark")
+        every = "realTime, checkpoint every 5m"
+        alerted = detector.latencies(kafka, folder, every, rate, warm_up, measured, store.place)
+        swapped = detector.swap(kafka, folder, rate, min(warm_up, 60), store, other)
+    options = f"--rate {rate} --warm-up {warm_up} --measured {measured}"
+    PAGE.write_text(_page(options, load, costs, alerted, swapped))
+    sys.stdout.write(PAGE.read_text())
 
-    `features` is what `write_features` has written, `labels` the data set's; models learn from the first rows and score `rows`.
-    """
-    learnt = _learnt(features, labels)
-    events = _events(spark, features, rows).persist(StorageLevel.MEMORY_ONLY)
+
+def measure(spark: SparkSession, features: Path, learnt: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
+    """Returns, by family, `score_per_second_per_core` and `explain_us`: microseconds of a core for one alert."""
+    events = _events(spark, features, SCORED).persist(StorageLevel.MEMORY_ONLY)
     alerts = _events(spark, features, EXPLAINED).withColumn("decision", F.lit("review")).persist(StorageLevel.MEMORY_ONLY)
     cpu = CpuTime(spark.sparkContext._gateway.proc.pid)  # type: ignore[union-attr]
     found = []
     for name in MODELS:
         models = ModelSource(promoted(folder / "models", name, learnt).place, POLL_S)
-        scored = _cost(cpu, events, lambda frame, one=models: score(frame, one).select("score.*")) / rows
+        scored = _cost(cpu, events, lambda frame, one=models: score(frame, one).select("score.*")) / SCORED
         explained = (
             _cost(cpu, alerts, lambda frame, one=models: explain(score(frame, one), one).select("contributions")) / EXPLAINED
             - scored
@@ -111,3 +147,38 @@ def _median(cpu: CpuTime, frame: DataFrame) -> float:
         frame.write.format("noop").mode("overwrite").save()
         seconds.append(cpu.seconds() - before)
     return float(np.median(seconds[1:]))
+
+
+def _page(options: str, load: float, costs: list[dict[str, Any]], alerted: dict[str, Any], swapped: dict[str, Any]) -> str:
+    latency = ("p50", "p99", "p999", "max")
+    swap = ("versions", "lost", "twice", "torn", *latency)
+    return f"""\
+# What a model costs
+
+Written by `make bench-model ARGS="{options}"` on {datetime.now(UTC):%Y-%m-%d} at commit {commit()},
+on {machine()}; load average before the start {load:.2f}. One run of each.
+
+## Scoring and explaining
+
+Inside Spark's plan, row by row, {len(MODEL_INPUTS)} inputs; {SCORED:,} rows, CPU time of Python and JVM, median of {ROUNDS} rounds
+less the same without a model. An explanation is of one alert, the three features that moved its score most.
+
+{table(("family", "scores/s/core", "explanation, microseconds"), [tuple(row.values()) for row in costs])}
+
+## From payment to alert, with a model
+
+{IN_STREAM}; {alerted["mode"]}; otherwise as in [benchmarks.md](benchmarks.md), in milliseconds.
+
+{table(("alerts", *latency), [tuple(alerted[name] for name in ("alerts", *latency))])}
+
+## A promotion and a rollback under load
+
+Two versions of that model, {alerted["rate"]:,} payments a second; `torn` are alerts that name another version than their scored
+record.
+
+{table(("scored by each", *swap[1:]), [tuple(swapped[name] for name in swap)])}
+"""
+
+
+if __name__ == "__main__":
+    typer.run(main)
