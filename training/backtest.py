@@ -93,7 +93,7 @@ def run(settings: BacktestSettings) -> dict[str, Any]:
         spark = session.build("backtest", settings.spark, settings.s3, 1, None)
         try:
             session.require_storage(spark, on_s3(settings.data))
-            decided = _decided(spark, settings.data, rules, models, since)
+            decided = decided_history(spark, settings.data, rules, models, since)
         finally:
             spark.stop()
     names = ([MODEL] if models else []) + sorted(rules)
@@ -119,7 +119,7 @@ def load_rules(file: Path) -> dict[str, Rule]:
         raise InvalidSettings(f"{file}: {place}: {first['msg']}", "A rule has when, action and reason.") from None
 
 
-def _decided(
+def decided_history(
     spark: SparkSession, data: str, rules: Mapping[str, Rule], models: ModelSource | None, since: datetime | None
 ) -> pd.DataFrame:
     """Returns the transactions from `since` on, with decision, rules that fired, score and, where it is known, the truth."""
