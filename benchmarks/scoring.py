@@ -39,7 +39,7 @@ MODELS: dict[str, tuple[Family, Callable[[], Pipeline]]] = {
     **{name: (name, make) for name, make in FAMILIES.items()},  # type: ignore[dict-item]
     IN_STREAM: ("xgboost", lambda: xgboost(tree_method="hist", n_estimators=200, max_depth=6)),
 }
-LEARNT, SCORED, EXPLAINED = 200_000, 200_000, 20_000
+LEARNT, SCORED, EXPLAINED = 200_000, 200_000, 5_000
 ROUNDS = 3
 POLL_S = 3_600
 PARTS = 2
@@ -47,8 +47,8 @@ PARTS = 2
 
 def main(
     rate: Annotated[int, typer.Option(min=1, help="Payments a second.")] = 1_000,
-    warm_up: Annotated[int, typer.Option(min=10, help="Seconds before a latency is taken: past the first checkpoint.")] = 330,
-    measured: Annotated[int, typer.Option(min=10, help="Seconds for which latencies are taken: longer than a checkpoint's.")] = 320,
+    warm_up: Annotated[int, typer.Option(min=10, help="Seconds before a latency is taken: past the first checkpoint.")] = 310,
+    measured: Annotated[int, typer.Option(min=10, help="Seconds for which latencies are taken: longer than a checkpoint's.")] = 310,
 ) -> None:
     """Measure a model's cost, and write the tables to docs/benchmarks-model.md."""
     load = os.getloadavg()[0]
