@@ -31,7 +31,7 @@ from training.store import ModelStore, NoSuchModel
 RULES = Path(__file__).parent / "demo.yaml"
 PARTITIONS = 1
 """Of each topic: real-time mode keeps a task busy for each, and a laptop has few cores."""
-BACKFILL, LABEL_DELAY = "14d", "1d"
+BACKFILL, LABEL_DELAY = "10d", "1d"
 """Enough to learn from; labels come early, as nobody watches a demo for long."""
 WORLD_BEGAN = timedelta(days=150)
 """So long ago. Its five thousand customers pay seven times a minute: a hundred payments a second are its time, passing quickly."""

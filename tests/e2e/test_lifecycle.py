@@ -55,6 +55,7 @@ class Life:
         self.account = Account(broker, topics)
         self.before = release.namespace.everything()
         self.values: Object = {"topics": {"names": names}, **MODELS}
+        self.has_model = False
 
     def apply(self, **changes: Object) -> None:
         """Installs or upgrades; what was changed stays changed."""
@@ -97,6 +98,9 @@ def test_the_first_alert_is_in_the_drivers_log_soon(life: Life, namespace: Names
     assert took < FIRST_ALERT_S
 
 
+@pytest.mark.parametrize(
+    "life", ["kubeflow"], indirect=True
+)  # three minutes: the other runtime has the same store and the same pods
 def test_a_promotion_is_in_the_alerts_without_a_restart(life: Life) -> None:
     life.apply(producers=HISTORY)
     life.account.settle(HISTORY_S)
@@ -108,6 +112,7 @@ def test_a_promotion_is_in_the_alerts_without_a_restart(life: Life) -> None:
     assert first, printed
     print(f"trained within {time.monotonic() - began:.0f} s")
     life.account.until_scored_by(first[1], TAKEN_UP_S)
+    life.has_model = True
 
     model = b64encode(linear(2)).decode()
     manifest = json.dumps({"features": ["is_weekend", "is_night"], "thresholds": {}})
@@ -123,7 +128,8 @@ def test_a_promotion_is_in_the_alerts_without_a_restart(life: Life) -> None:
 
 def test_helm_test_sees_an_alert_with_its_score_and_cleans_up(life: Life, namespace: Namespace) -> None:
     printed = life.release.test()
-    assert re.search(r"alert after \d+ ms, fraud_score [01]\.\d+ by decision_tree-", printed), printed
+    score = r", fraud_score [01]\.\d+ by decision_tree-" if life.has_model else ""
+    assert re.search(rf"alert after \d+ ms{score}", printed), printed
     assert not [name for name in namespace.everything() if name.startswith(f"Pod/{life.release.name}-test")]
 
 
@@ -145,15 +151,14 @@ def test_a_changed_rule_under_load_repeats_nothing_and_loses_nothing(life: Life,
     assert len(acknowledged) > 1_000, "no load"
 
 
-@pytest.mark.parametrize("victim", ["driver", "executor", "broker", "producer"])
+@pytest.mark.parametrize("victim", ["driver", "executor", "broker and producer"])
 def test_a_crash_loses_nothing(life: Life, namespace: Namespace, victim: str) -> None:
     if victim == "driver":
         life.restarted(lambda: namespace.kill(life.release.driver))
     elif victim == "executor":
         namespace.kill(life.pods("spark-role=executor")[0])
-    elif victim == "broker":
-        life.broker.kill()
     else:
+        life.broker.kill()
         namespace.delete("v1", "Pod", life.pods("fraud-detection/producer=normal")[0])
     life.account.settle()
     assert not life.account.rejected()

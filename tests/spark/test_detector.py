@@ -22,7 +22,7 @@ from tests.hostile import hostile
 from tests.kafka import Record, read_all, send
 from tests.records import AT, transaction
 
-EVENTS, HOSTILE = 200_000, 2_000
+EVENTS, HOSTILE = 120_000, 2_000
 
 
 def by_id(records: list[Record], name: str) -> dict[str, set[tuple[bytes | None, bytes | None]]]:
