@@ -27,6 +27,7 @@ from spark_jobs.features import FEATURE_COLUMNS, MODEL_INPUTS
 from spark_jobs.settings import S3
 from spark_jobs.transforms.score import ModelSource, explain, score
 from tests.worlds import batch_features, data_set
+from training import dataset
 from training.bundle import MODEL, Description, Family, Thresholds, describe
 from training.export import to_onnx
 from training.families import FAMILIES, xgboost
@@ -96,22 +97,14 @@ def measure(spark: SparkSession, features: Path, learnt: pd.DataFrame, folder: P
 def promoted(folder: Path, name: str, rows: pd.DataFrame) -> ModelStore:
     """Returns a store whose champion is a model of MODELS, trained on the rows."""
     family, make = MODELS[name]
-    model = make().fit(rows[list(MODEL_INPUTS)].to_numpy(), rows["is_fraud"].to_numpy())
+    model = make().fit(dataset.inputs(rows), rows["is_fraud"].to_numpy())
     files = {MODEL: to_onnx(model, len(MODEL_INPUTS))}
-    usual = rows[list(MODEL_INPUTS)].median()
-    known = Description(
-        features=MODEL_INPUTS,
-        usual=tuple(None if np.isnan(value) else float(value) for value in usual),
-        thresholds=Thresholds(review=0.5),
-    )
+    known = Description(features=MODEL_INPUTS, usual=dataset.usual(rows), thresholds=Thresholds(review=0.5))
+    manifest = describe(family, known, files, datetime.now(UTC))
     store = ModelStore(str(folder / name.replace(" ", "-")), S3())
-    store.point("champion", _added(store, describe(family, known, files, datetime.now(UTC)), files), "benchmark")
-    return store
-
-
-def _added(store: ModelStore, manifest: Any, files: dict[str, bytes]) -> str:
     store.add(manifest, files)
-    return str(manifest.version)
+    store.point("champion", manifest.version, "benchmark")
+    return store
 
 
 def _learnt(features: Path, labels: Path) -> pd.DataFrame:

@@ -110,13 +110,13 @@ def topics(
 
 @app.command()
 def demo(
-    seconds: Annotated[float | None, typer.Option(min=1, help="End by itself, so long after the detector has caught up.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="End by itself, so long after it went live.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Print lines, as where there is no terminal.")] = False,
     mode: Annotated[Literal["realTime", "microBatch"], typer.Option(help="Mode of the detector.")] = "realTime",
     rate: Annotated[float, typer.Option(min=0.1, help="Payments a second.")] = 100.0,
     traffic: Annotated[Kind, typer.Option(help="Normal customers, attacks, or both.")] = "all",
 ) -> None:
-    """Broker, traffic and detector on one live screen."""
+    """Broker, traffic, detector and, the first time, trainer on one live screen."""
     Demo(home(), broker(), mode, rate, traffic).run(seconds, plain or not out.is_terminal)
 
 
@@ -236,7 +236,7 @@ def _models() -> None:
     """Trained models: which there are, and which one scores."""
     if not _chosen([]):
         _know_s3()
-        _know_models("FRAUD_MODELS__STORE", [])
+    _know_models("FRAUD_MODELS__STORE", [])
 
 
 app.add_typer(models.app, name="models", callback=_models)

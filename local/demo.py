@@ -139,7 +139,7 @@ class Demo:
                 stack.callback(self._broker.stop)
             connection = KafkaConnection(bootstrap_servers=self._broker.start())
             create_topics(connection, self._topics.specs(PARTITIONS))
-            champion = self._champion()
+            trained = self._has_champion()
             settings = self._write_settings(connection)
             children = [
                 stack.enter_context(
@@ -155,7 +155,7 @@ class Demo:
                     _child("trainer", self.folder, "training.train_model", "--config", str(settings["trainer"]))
                 )
 
-            looks = self._looks(watch, children, train if champion is None else None, stop, seconds)
+            looks = self._looks(watch, children, None if trained else train, stop, seconds)
             if plain:
                 self._show_lines(looks)
             else:
@@ -191,16 +191,16 @@ class Demo:
             written[name].write_text(yaml.safe_dump(settings, sort_keys=False))
         return written
 
-    def _champion(self) -> str | None:
-        """Returns the version that scores from the start; None where one has to be trained, as none is there for these features."""
+    def _has_champion(self) -> bool:
+        """Returns whether a model scores from the start. One that the detector would refuse is champion no more."""
         try:
             champion = self._models.pointed("champion")
             if champion is not None:
                 self._models.require_usable(champion.version)
-                return champion.version
         except (NoSuchModel, UnusableModel):
             self._models.clear("champion")
-        return None
+            return False
+        return champion is not None
 
     def _show_lines(self, looks: Iterator[list[bytes]]) -> None:
         shown = 0.0

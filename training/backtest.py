@@ -85,7 +85,7 @@ def run(settings: BacktestSettings) -> dict[str, Any]:
             models = ModelSource(folder, 3_600)
             # A store that serves this version: the scorer takes what is champion.
             store, alone = ModelStore(settings.store, settings.s3), ModelStore(folder, settings.s3)
-            manifest = store.require_usable(settings.model)
+            manifest = store.manifest(settings.model)
             alone.add(manifest, store.files(settings.model))
             alone.point("champion", settings.model, "backtest")
             if since is None and manifest.trained_on is not None:

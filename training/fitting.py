@@ -43,9 +43,9 @@ class Model:
         """Returns what the model puts out for each row."""
         return raw_scores(self.pipeline, inputs(rows))
 
-    def scores(self, rows: pd.DataFrame) -> np.ndarray:
-        """Returns the fraud_score of each row."""
-        return calibrated(self.calibration, self.raw(rows))
+    def scores(self, raw: np.ndarray) -> np.ndarray:
+        """Returns the fraud_score of each of its outputs."""
+        return calibrated(self.calibration, raw)
 
 
 def cut(rows: pd.DataFrame, found: Periods, delay: timedelta) -> Rows:
@@ -92,15 +92,15 @@ def fit(family: str, rows: Rows) -> Model:
     return Model(pipeline, content, require_same(content, pipeline, seen), calibration)
 
 
-def judge(model: Model, thresholds: Thresholds, test: pd.DataFrame) -> dict[str, float]:
-    """Returns the metrics on rows that the model has not seen; none where their labels tell of no fraud.
+def judge(model: Model, thresholds: Thresholds, test: pd.DataFrame, raw: np.ndarray) -> dict[str, float]:
+    """Returns the metrics on rows that the model has not seen, `raw` being its output; none where their labels tell of no fraud.
 
     Those of `Metrics`; `brier` and `brier_uncalibrated` where the score is a probability; at the review threshold `alerted_cards`
     a day, `precision`, `recall` and `saved`, the share of the frauds' amount.
     """
     if not test["is_fraud"].any():
         return {}
-    truth, scores, raw = test["is_fraud"].to_numpy(), model.scores(test), model.raw(test)
+    truth, scores = test["is_fraud"].to_numpy(), model.scores(raw)
     found = measure(test, scores)._asdict()
     if is_supervised(model.pipeline):
         found |= {"brier": brier_score_loss(truth, scores), "brier_uncalibrated": brier_score_loss(truth, raw)}

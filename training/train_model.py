@@ -149,10 +149,11 @@ def train(settings: TrainSettings, events: Path, reach: Reach) -> Candidate:
         parts = fitting.cut(rows, found, settings.label_delay)
     with _step("model"):
         model = fitting.fit(settings.family, parts)
-    points = operating_points(parts.validation, model.scores(parts.validation), settings.review_cost)
+    points = operating_points(parts.validation, model.scores(model.raw(parts.validation)), settings.review_cost)
     thresholds = _thresholds(settings, points)
-    metrics = fitting.judge(model, thresholds, parts.test)
-    scores = model.scores(parts.test)
+    raw = model.raw(parts.test)
+    metrics = fitting.judge(model, thresholds, parts.test, raw)
+    scores = model.scores(raw)
     scenarios = recall_by_scenario(parts.test, scores)
     known = Description(
         features=MODEL_INPUTS,
@@ -173,7 +174,7 @@ def train(settings: TrainSettings, events: Path, reach: Reach) -> Candidate:
     if spans:
         with _step("folds"):
             told["prequential"] = fitting.prequential(settings.family, rows, spans, settings.label_delay)
-    pictures = plots(parts.test, scores, model.raw(parts.test), scenarios, points, thresholds)
+    pictures = plots(parts.test, scores, raw, scenarios, points, thresholds)
     return Candidate(known, model.onnx, told, pictures)
 
 

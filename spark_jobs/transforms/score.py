@@ -8,13 +8,19 @@ from typing import Any, NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
-from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET
+from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET, MODEL_INPUTS
 
-NO_SCORE = "struct<fraud_score:double,model_version:string,model_decision:string,challenger_score:double,challenger_version:string>"
+_NO_SCORE = (
+    "struct<fraud_score:double,model_version:string,model_decision:string,challenger_score:double,challenger_version:string>"
+)
 """Type of an event's `score`; the decision is approve, review or decline, by the model's own thresholds."""
 
 _NO_CONTRIBUTIONS = "array<struct<feature:string,value:double,usual:double,contribution:double>>"
+
+_INPUTS_SCHEMA = T.StructType([T.StructField(name, T.DoubleType()) for name in MODEL_INPUTS]).json()
+"""Schema of the struct of a model's inputs, as JSON."""
 
 
 class ModelSource(NamedTuple):
@@ -32,10 +38,9 @@ def score(events: DataFrame, models: ModelSource | None) -> DataFrame:
     Null where there is no transaction, or no model: without a store, and as long as the store has no champion.
     """
     if models is None:
-        return events.withColumn("score", F.lit(None).cast(NO_SCORE))
-    inputs, schema = _inputs(events)
+        return events.withColumn("score", F.lit(None).cast(_NO_SCORE))
     scorer: Any = events.sparkSession.sparkContext._jvm.frauddetection.scoring.Score  # type: ignore[union-attr]
-    return events.withColumn("score", Column(scorer.apply(inputs._jc, schema, FEATURE_SET, *models)))
+    return events.withColumn("score", Column(scorer.apply(_inputs()._jc, _INPUTS_SCHEMA, FEATURE_SET, *models)))
 
 
 def explain(decided: DataFrame, models: ModelSource | None) -> DataFrame:
@@ -46,18 +51,14 @@ def explain(decided: DataFrame, models: ModelSource | None) -> DataFrame:
     """
     if models is None:
         return decided.withColumn("contributions", F.lit(None).cast(_NO_CONTRIBUTIONS))
-    inputs, schema = _inputs(decided)
     explainer: Any = decided.sparkSession.sparkContext._jvm.frauddetection.scoring.Explain  # type: ignore[union-attr]
     version = F.col("score.model_version")
-    found = Column(explainer.apply(inputs._jc, schema, FEATURE_SET, *models, version._jc))
+    found = Column(explainer.apply(_inputs()._jc, _INPUTS_SCHEMA, FEATURE_SET, *models, version._jc))
     is_alert = (F.col("kind") == "transaction") & (F.col("decision") != "approve")
     return decided.withColumn("contributions", F.when(is_alert & version.isNotNull(), found))
 
 
-def _inputs(events: DataFrame) -> tuple[Column, str]:
-    """Returns the struct of MODEL_INPUTS, null where there is no transaction, and its schema as JSON."""
+def _inputs() -> Column:
+    """Returns the struct of MODEL_INPUTS; null where there is no transaction."""
     amount = F.col("transaction.amount").cast("double").alias("amount")
-    inputs = F.when(
-        F.col("kind") == "transaction", F.struct(amount, *(F.col("features")[name].alias(name) for name in FEATURE_COLUMNS))
-    )
-    return inputs, events.select(inputs.alias("inputs")).schema["inputs"].dataType.json()
+    return F.when(F.col("kind") == "transaction", F.struct(amount, *(F.col(f"features.{name}") for name in FEATURE_COLUMNS)))
