@@ -1,5 +1,7 @@
 package frauddetection.history;
 
+import java.util.Map;
+
 /**
  * Where the state of one key lives: numbered pages of bytes, such as a map state of Spark on RocksDB.
  *
@@ -7,22 +9,27 @@ package frauddetection.history;
  */
 public interface Pages {
   /** No pages, and none can be put: of a history that is never flushed. */
-  Pages NONE = new Pages() {
-    @Override
-    public byte[] get(int page) {
-      return null;
-    }
+  Pages NONE = readOnly(Map.of());
 
-    @Override
-    public void put(int page, byte[] bytes) {
-      throw new UnsupportedOperationException();
-    }
+  /** Returns these pages, by number, for a history that is never flushed: none can be put or removed. */
+  static Pages readOnly(Map<Integer, byte[]> pages) {
+    return new Pages() {
+      @Override
+      public byte[] get(int page) {
+        return pages.get(page);
+      }
 
-    @Override
-    public void remove(int page) {
-      throw new UnsupportedOperationException();
-    }
-  };
+      @Override
+      public void put(int page, byte[] bytes) {
+        throw new UnsupportedOperationException();
+      }
+
+      @Override
+      public void remove(int page) {
+        throw new UnsupportedOperationException();
+      }
+    };
+  }
 
   /** Returns the bytes last put under this number, or null if there are none. */
   byte[] get(int page);

@@ -16,21 +16,6 @@ public final class Inspection {
    * @param atMicros the instant at which the windows end
    */
   public static String describe(String plan, Map<Integer, byte[]> pages, long atMicros) {
-    return new KeyHistory(Plan.parse(plan), new Pages() {
-      @Override
-      public byte[] get(int page) {
-        return pages.get(page);
-      }
-
-      @Override
-      public void put(int page, byte[] bytes) {
-        throw new UnsupportedOperationException("Inspection writes nothing");
-      }
-
-      @Override
-      public void remove(int page) {
-        throw new UnsupportedOperationException("Inspection writes nothing");
-      }
-    }).describe(atMicros);
+    return new KeyHistory(Plan.parse(plan), Pages.readOnly(pages)).describe(atMicros);
   }
 }
