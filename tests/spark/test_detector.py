@@ -92,7 +92,7 @@ def test_nothing_is_lost_when_the_detector_is_killed_twice_amid_hostile_records(
     assert 1_000 < len(dead) < HOSTILE
     assert scored.keys() == oracle.keys()
     assert alerts.keys() == {one for one, expected in oracle.items() if expected != {None}}
-    assert len(alerts) > 1_000
+    assert len(alerts) > 300
     for one, values in alerts.items():
         found = [decode(Alert, value) for _, value in values]
         assert {(alert.decision, alert.rules) for alert in found} == oracle[one] - {None}
