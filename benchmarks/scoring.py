@@ -28,8 +28,8 @@ from spark_jobs.settings import S3
 from spark_jobs.transforms.score import ModelSource, explain, score
 from tests.worlds import batch_features, data_set
 from training import dataset
-from training.bundle import MODEL, Description, Family, Thresholds, describe
-from training.export import to_onnx
+from training.bundle import Description, Family, Thresholds, describe, model_file
+from training.export import to_file
 from training.families import FAMILIES, xgboost
 from training.store import ModelStore
 
@@ -98,7 +98,7 @@ def promoted(folder: Path, name: str, rows: pd.DataFrame) -> ModelStore:
     """Returns a store whose champion is a model of MODELS, trained on the rows."""
     family, make = MODELS[name]
     model = make().fit(dataset.inputs(rows), rows["is_fraud"].to_numpy())
-    files = {MODEL: to_onnx(model, len(MODEL_INPUTS))}
+    files = {model_file(family): to_file(model, len(MODEL_INPUTS))}
     known = Description(features=MODEL_INPUTS, usual=dataset.usual(rows), thresholds=Thresholds(review=0.5))
     manifest = describe(family, known, files, datetime.now(UTC))
     store = ModelStore(str(folder / name.replace(" ", "-")), S3())

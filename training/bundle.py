@@ -13,10 +13,16 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, Validatio
 from spark_jobs.features import FEATURE_SET
 from spark_jobs.settings import Part
 
-Family = Literal["logistic_regression", "decision_tree", "random_forest", "xgboost", "isolation_forest", "onnx"]
+TrainedFamily = Literal[
+    "logistic_regression", "decision_tree", "random_forest", "xgboost", "isolation_forest", "mllib_random_forest", "mllib_gbt"
+]
+"""What `fraud train` makes."""
+Family = Literal[TrainedFamily, "onnx"]
 Role = Literal["champion", "challenger"]
 
 MODEL = "model.onnx"
+TREES = "trees.json"
+"""The file that is the model: trees of Spark MLlib are JSON, all else is ONNX."""
 MANIFEST = "manifest.json"
 VERSION = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
@@ -112,7 +118,7 @@ class Manifest(Description):
     """What is known of one version of a model. It never changes, and neither do the files whose SHA-256 it has."""
 
     format: Literal[1]
-    version: Version = Field(description=f"Its last part is the first eight digits of the SHA-256 of {MODEL}")
+    version: Version = Field(description="Its last part is the first eight digits of the SHA-256 of the model's file")
     family: Family
     feature_set: str = Field(min_length=1, description="The FEATURE_SET of the program that made the features")
     usual: tuple[float | None, ...]
@@ -125,14 +131,15 @@ class Manifest(Description):
     def _plain(cls, value: dict[str, str]) -> dict[str, str]:
         if any(name == MANIFEST or not FILE_NAME.fullmatch(name) for name in value):
             raise ValueError("a name is not that of a file in the bundle")
-        if MODEL not in value:
-            raise ValueError(f"{MODEL} is not among them")
         return value
 
     @model_validator(mode="after")
     def _is_named_for_its_model(self) -> Self:
-        if not self.version.endswith(f"-{self.files[MODEL][:8]}"):
-            raise ValueError(f"version must end with the first eight digits of the SHA-256 of {MODEL}")
+        model = model_file(self.family)
+        if model not in self.files:
+            raise ValueError(f"files: {model} is not among them")
+        if not self.version.endswith(f"-{self.files[model][:8]}"):
+            raise ValueError(f"version must end with the first eight digits of the SHA-256 of {model}")
         return self
 
 
@@ -146,13 +153,18 @@ class Pointer(Closed):
     previous: Version | None = Field(description="Where `fraud models rollback` goes")
 
 
+def model_file(family: Family) -> str:
+    """Returns the name of the file that is the model."""
+    return TREES if family.startswith("mllib_") else MODEL
+
+
 def describe(family: Family, known: Description, files: Mapping[str, bytes], created_at: datetime) -> Manifest:
     """Returns the manifest of a new version: `known`, and what follows from its files, this program and the time."""
     pinned = {name: sha256(content) for name, content in files.items()}
     return Manifest(
         **{**dict(known), "usual": known.usual or (None,) * len(known.features)},
         format=1,
-        version=f"{family}-{created_at.astimezone(UTC):%Y%m%d-%H%M%S}-{pinned[MODEL][:8]}",
+        version=f"{family}-{created_at.astimezone(UTC):%Y%m%d-%H%M%S}-{pinned[model_file(family)][:8]}",
         family=family,
         feature_set=FEATURE_SET,
         created_at=created_at.replace(microsecond=0),

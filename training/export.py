@@ -1,4 +1,7 @@
-"""A trained model as ONNX, which is no code and which any ONNX Runtime reads, checked against the Python library's own scores."""
+"""A trained model as a file that is no code, checked against the Python library's own scores.
+
+It is ONNX, which any ONNX Runtime reads; trees of Spark MLlib are JSON, for MLlib scores them itself.
+"""
 
 from typing import Any
 
@@ -17,7 +20,9 @@ from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier
 
 from configuration import FraudDetectionError
+from training.bundle import TREES, Family, model_file
 from training.families import raw_scores
+from training.mllib import MllibTrees, json_scores, to_json
 
 OPSETS = {"": 15, "ai.onnx.ml": 3}
 IR_VERSION = 8
@@ -32,8 +37,15 @@ class ExportDiffers(FraudDetectionError):
     """The exported model does not score as the trained one."""
 
 
+def to_file(model: Pipeline, features: int) -> bytes:
+    """Returns the trained model, one of `training.families`, as the content of its file."""
+    if isinstance(model[-1], MllibTrees):
+        return to_json(model[-1], model[0].statistics_)
+    return to_onnx(model, features)
+
+
 def to_onnx(model: Pipeline, features: int) -> bytes:
-    """Returns the trained model, one of `training.families`, as an ONNX file.
+    """Returns the trained model as an ONNX file.
 
     Its one input is [rows, features], NaN where absent: double for a logistic regression, for which float is not exact enough,
     float for trees, which their libraries cut to float too. The score is the last column of the last output.
@@ -62,16 +74,22 @@ def onnx_scores(content: bytes, inputs: np.ndarray) -> np.ndarray:
     return np.asarray(last, float).reshape(len(inputs), -1)[:, -1]
 
 
+def file_scores(family: Family, content: bytes, inputs: np.ndarray) -> np.ndarray:
+    """Returns what the file of a model of the family gives for each row."""
+    return (json_scores if model_file(family) == TREES else onnx_scores)(content, inputs)
+
+
 def require_same(content: bytes, model: Pipeline, inputs: np.ndarray) -> float:
     """Returns the largest difference between the file's scores and the model's own.
 
     Raises:
         ExportDiffers: it is more than TOLERANCE, or a score is no number.
     """
-    difference = float(np.max(np.abs(onnx_scores(content, inputs) - raw_scores(model, inputs))))
+    scores = json_scores if isinstance(model[-1], MllibTrees) else onnx_scores
+    difference = float(np.max(np.abs(scores(content, inputs) - raw_scores(model, inputs))))
     if not difference <= TOLERANCE:  # NaN is no number, and not larger
         raise ExportDiffers(
-            f"As ONNX the model scores differently, by up to {difference:.2g}",
+            f"As a file the model scores differently, by up to {difference:.2g}",
             "It is not saved. Train another family, and report this one with the versions that `pip list` shows.",
         )
     return difference

@@ -16,6 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
+from training.mllib import MllibTrees
+
 SEED = 0
 XGBOOST = {"tree_method": "exact", "base_score": 0.5}
 """By default XGBoost now puts amounts into 256 bins and cannot tell 220 from 221: the Handbook's figures need exact splits."""
@@ -50,12 +52,32 @@ def isolation_forest(**settings: Any) -> Pipeline:
     return make_pipeline(_median(), IsolationForest(random_state=SEED, n_jobs=-1, **settings))
 
 
+def mllib_random_forest(**settings: Any) -> Pipeline:
+    """Returns an untrained random forest of Spark MLlib. It needs an active Spark session, as does the next."""
+    return make_pipeline(_below_all(), MllibTrees("random_forest", {"seed": SEED, **settings}))
+
+
+def mllib_gbt(**settings: Any) -> Pipeline:
+    """Returns untrained gradient-boosted trees of Spark MLlib."""
+    return make_pipeline(_below_all(), MllibTrees("gbt", {"seed": SEED, **settings}))
+
+
 FAMILIES: Mapping[str, Callable[[], Pipeline]] = {
     "logistic_regression": partial(logistic_regression, C=100),
     "decision_tree": partial(decision_tree, max_depth=8, min_samples_leaf=20),
     "random_forest": partial(random_forest, max_depth=20, min_samples_leaf=5, max_samples=0.2),
     "xgboost": partial(xgboost, **BEST),
     "isolation_forest": partial(isolation_forest, n_estimators=100, max_samples=1_024),
+    "mllib_random_forest": partial(
+        mllib_random_forest,
+        numTrees=50,
+        maxDepth=10,
+        maxBins=1_024,
+        minInstancesPerNode=5,
+        subsamplingRate=0.2,
+        maxMemoryInMB=1_024,
+    ),
+    "mllib_gbt": partial(mllib_gbt, maxIter=50, maxDepth=4, stepSize=0.2, maxBins=1_024),
 }
 """What `training.train_model --family` trains: the Handbook's best settings, trees kept from learning single rows by heart."""
 

@@ -1,5 +1,6 @@
 """One model: learnt from one period, calibrated on a later one, and written as ONNX; and how good it is on a third."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -9,10 +10,11 @@ import pandas as pd
 from sklearn.metrics import brier_score_loss
 from sklearn.pipeline import Pipeline
 
-from training.bundle import Calibration, Thresholds
+from spark_jobs.features import FEATURE_SET
+from training.bundle import Calibration, Manifest, Thresholds, model_file
 from training.calibration import calibrated, probability, rank
 from training.dataset import as_known, inputs
-from training.export import require_same, to_onnx
+from training.export import file_scores, require_same, to_file
 from training.families import FAMILIES, is_supervised, raw_scores
 from training.metrics import measure, recall_by_scenario
 from training.splits import WEEK, Periods, Span, TooLittleHistory, without_known_cards
@@ -31,10 +33,11 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model. Its score is what the detector makes of the ONNX file's output."""
+    """A trained model. Its score is what the detector makes of its file's output."""
 
     pipeline: Pipeline
-    onnx: bytes
+    content: bytes
+    """Of its file."""
     difference: float
     """Largest difference between the file's output and the Python library's, on the rows of validation."""
     calibration: Calibration
@@ -79,7 +82,7 @@ def fit(family: str, rows: Rows) -> Model:
 
     Raises:
         TooLittleHistory: there are too few frauds.
-        ExportDiffers: the ONNX file does not score as the model.
+        ExportDiffers: the file does not score as the model.
     """
     pipeline = learn(family, rows.train)
     seen = inputs(rows.validation)
@@ -88,7 +91,7 @@ def fit(family: str, rows: Rows) -> Model:
         calibration = probability(raw_scores(pipeline, seen), rows.validation["is_fraud"].to_numpy())
     else:
         calibration = rank(raw_scores(pipeline, inputs(rows.train)))
-    content = to_onnx(pipeline, seen.shape[1])
+    content = to_file(pipeline, seen.shape[1])
     return Model(pipeline, content, require_same(content, pipeline, seen), calibration)
 
 
@@ -115,6 +118,27 @@ def judge(model: Model, thresholds: Thresholds, test: pd.DataFrame, raw: np.ndar
             "saved": amount[alerts].sum() / amount.sum(),
         }
     return {name: float(value) for name, value in found.items()}
+
+
+class Rival(NamedTuple):
+    """A model that another would replace."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+
+
+def judge_rival(rival: Rival, test: pd.DataFrame) -> dict[str, float] | None:
+    """Returns the `Metrics` of the rival on the rows that another model is judged on.
+
+    None where that would not be fair, as it has learnt from as late a day, where the features are others, or there is no fraud.
+    """
+    known = rival.manifest
+    late = known.trained_on is None or known.trained_on.end >= test["event_time"].iloc[0]
+    if late or known.feature_set != FEATURE_SET or not test["is_fraud"].any():
+        return None
+    raw = file_scores(known.family, rival.files[model_file(known.family)], test[list(known.features)].to_numpy(float))
+    scores = calibrated(known.calibration, raw) if known.calibration else raw
+    return measure(test, scores)._asdict()
 
 
 def prequential(family: str, rows: pd.DataFrame, spans: list[tuple[Span, Span]], delay: timedelta) -> dict[str, Any]:

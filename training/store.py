@@ -129,8 +129,10 @@ class ModelStore:
             )
         return _manifest(pointer.version, content)
 
-    def require_not_worse(self, version: str) -> str:
+    def require_not_worse(self, version: str, old: float | None = None) -> str:
         """Returns in one sentence how a version compares with the champion, whose place it may take.
+
+        `old` is the champion's average precision on the days that the version was judged on; else that of its own days counts.
 
         Raises:
             RoleRefused: its average precision is lower, or that of one of the two is not known.
@@ -139,8 +141,9 @@ class ModelStore:
         candidate, champion = self.manifest(version), self.pointed("champion")
         if champion is None:
             return "There was no champion"
-        new, old = candidate.metrics.get(GATE), champion.metrics.get(GATE)
-        said = f"Average precision {_number(new)}, that of the champion {champion.version} {_number(old)}"
+        new, days = candidate.metrics.get(GATE), "" if old is None else " on the same days"
+        old = champion.metrics.get(GATE) if old is None else old
+        said = f"Average precision {_number(new)}, that of the champion {champion.version}{days} {_number(old)}"
         if new is None or old is None or new < old:
             raise RoleRefused(f"{version} does not take its place. {said}", "If it must: --force --reason 'WHY'.")
         return said

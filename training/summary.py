@@ -28,6 +28,12 @@ def show(found: dict[str, Any]) -> None:
     for name, (begin, end) in periods.items():
         out.print(f"  {name:<11} {begin} to {end}", highlight=False)
     out.print(_metrics(found))
+    if found["champion"]:
+        champion = found["champion"]
+        out.print(
+            f"the champion, {champion['version']}, on the same days: average precision {champion['average_precision']:.3g}",
+            highlight=False,
+        )
     if found["scenarios"]:
         out.print(_scenarios(found["scenarios"], f"Of {judged['frauds']:,} frauds, a hundred cards a day looked at"))
     if "prequential" in found:

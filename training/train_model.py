@@ -23,8 +23,9 @@ from spark_jobs.features import MATURITY, MODEL_INPUTS
 from spark_jobs.settings import S3, Limits, Place, Spark, on_s3
 from spark_jobs.transforms.decode import decode
 from training import dataset, fitting, summary
-from training.bundle import MODEL, Description, Thresholds, TrainedOn, describe
+from training.bundle import Description, Thresholds, TrainedFamily, TrainedOn, describe, model_file
 from training.dataset import Reach
+from training.fitting import Rival
 from training.metrics import CARDS_A_DAY, recall_by_scenario, suspicion
 from training.plots import plots
 from training.splits import Span, folds, periods
@@ -45,9 +46,7 @@ class TrainSettings(Settings):
         f"or {KAFKA}: the topics, from the beginning"
     )
     store: Place = Field(".fraud/models", description="Model store, a folder or s3a:// URL")
-    family: Literal["logistic_regression", "decision_tree", "random_forest", "xgboost", "isolation_forest"] = Field(
-        "xgboost", description="Kind of model; isolation_forest learns without labels"
-    )
+    family: TrainedFamily = Field("xgboost", description="Kind of model; isolation_forest learns without labels")
     label_delay: Duration = Field(
         MATURITY, ge=timedelta(0), description="Time until most labels are known; nothing younger is learnt from"
     )
@@ -75,7 +74,8 @@ class Candidate(NamedTuple):
     """A trained model, not saved yet."""
 
     known: Description
-    onnx: bytes
+    content: bytes
+    """Of its file."""
     report: dict[str, Any]
     pictures: Mapping[str, bytes]
 
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             summary.show(found)
         if settings.promote:
-            promote(settings, found["version"])
+            promote(settings, found)
     except FraudDetectionError as error:
         return report(error)
     except KeyboardInterrupt:
@@ -104,17 +104,17 @@ def run(settings: TrainSettings) -> dict[str, Any]:
     Raises:
         FraudDetectionError: one of those of `spark_jobs.errors`, `training.splits`, `training.export` and `training.store`.
     """
-    ModelStore(settings.store, settings.s3).pointer("champion")  # before the work of minutes: can it be reached?
-    with TemporaryDirectory(prefix="fraud-train-") as folder:
+    champion = rival(settings)  # before the work of minutes: can the store be reached?
+    with TemporaryDirectory(prefix="fraud-train-") as folder, _spark(settings) as spark:
         events = Path(folder) / "events"
         with _step("features"):
-            reach = _features(settings, events)
-        return save(settings, train(settings, events, reach))
+            reach = _features(settings, spark, events)
+        return save(settings, train(settings, events, reach, champion))
 
 
 def save(settings: TrainSettings, candidate: Candidate) -> dict[str, Any]:
     """Returns the report, with the version's name. The version is in the store, or, where this is cut off, nothing of it."""
-    files = {MODEL: candidate.onnx}
+    files = {model_file(settings.family): candidate.content}
     manifest = describe(settings.family, candidate.known, files, datetime.now(UTC))
     found = {"version": manifest.version, **candidate.report}
     ModelStore(settings.store, settings.s3).add(
@@ -124,19 +124,20 @@ def save(settings: TrainSettings, candidate: Candidate) -> dict[str, Any]:
     return found
 
 
-def promote(settings: TrainSettings, version: str) -> None:
-    """Makes the version champion.
+def promote(settings: TrainSettings, found: dict[str, Any]) -> None:
+    """Makes the version of a report champion.
 
     Raises:
         RoleRefused: it is worse than the one that is.
     """
     store = ModelStore(settings.store, settings.s3)
-    pointer = store.point("champion", version, store.require_not_worse(version))
+    version, beside = found["version"], found["champion"] or {}
+    pointer = store.point("champion", version, store.require_not_worse(version, beside.get("average_precision")))
     log.info("champion", version=pointer.version, reason=pointer.reason)
 
 
-def train(settings: TrainSettings, events: Path, reach: Reach) -> Candidate:
-    """Returns a model trained on what `dataset.keep` has written of events that reach so far.
+def train(settings: TrainSettings, events: Path, reach: Reach, champion: Rival | None = None) -> Candidate:
+    """Returns a model trained on what `dataset.keep` has written of events that reach so far; the champion is judged beside it.
 
     Raises:
         TooLittleHistory, ExportDiffers.
@@ -168,14 +169,35 @@ def train(settings: TrainSettings, events: Path, reach: Reach) -> Candidate:
     told |= {
         "judged_on": {"rows": len(parts.test), "frauds": int(parts.test["is_fraud"].sum())},
         "scenarios": fitting.records(scenarios),
-        "onnx_difference": model.difference,
+        "file_difference": model.difference,
         "suspicion": suspicion(metrics, parts.test),
+        "champion": _beside(champion, parts.test),
     }
     if spans:
         with _step("folds"):
             told["prequential"] = fitting.prequential(settings.family, rows, spans, settings.label_delay)
     pictures = plots(parts.test, scores, raw, scenarios, points, thresholds)
-    return Candidate(known, model.onnx, told, pictures)
+    return Candidate(known, model.content, told, pictures)
+
+
+def rival(settings: TrainSettings) -> Rival | None:
+    """Returns the champion.
+
+    Raises:
+        UnusableStore: the store cannot be reached.
+        NoSuchModel, UnusableModel: the champion is broken, and nothing could take its place by comparison.
+    """
+    store = ModelStore(settings.store, settings.s3)
+    if not settings.promote:
+        store.pointer("champion")
+        return None
+    manifest = store.pointed("champion")
+    return Rival(manifest, store.files(manifest.version)) if manifest else None
+
+
+def _beside(champion: Rival | None, test: pd.DataFrame) -> dict[str, Any] | None:
+    metrics = fitting.judge_rival(champion, test) if champion else None
+    return {"version": champion.manifest.version, **metrics} if champion and metrics else None
 
 
 def _trained_on(rows: pd.DataFrame, label_delay: timedelta) -> TrainedOn:
@@ -197,9 +219,17 @@ def _thresholds(settings: TrainSettings, points: pd.DataFrame) -> Thresholds:
     return Thresholds(review=review, decline=to_decline(points, settings.decline_precision, review))
 
 
-def _features(settings: TrainSettings, folder: Path) -> Reach:
-    """Writes the features, and returns from when to when the data are; too few days are refused before."""
+@contextmanager
+def _spark(settings: TrainSettings) -> Iterator[SparkSession]:
     spark = session.build("train_model", settings.spark, settings.s3, 1, None)
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+def _features(settings: TrainSettings, spark: SparkSession, folder: Path) -> Reach:
+    """Writes the features, and returns from when to when the data are; too few days are refused before."""
     try:
         session.require_storage(spark, on_s3(settings.data))
         events = read_events(settings, spark)
@@ -212,8 +242,6 @@ def _features(settings: TrainSettings, folder: Path) -> Reach:
         raise UnusableFolder(
             f"{settings.data} cannot be read: {str(error).splitlines()[0]}", "Check `data`; the full trace is above."
         ) from None
-    finally:
-        spark.stop()
 
 
 def read_events(settings: TrainSettings, spark: SparkSession) -> DataFrame:

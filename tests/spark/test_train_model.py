@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -15,9 +16,10 @@ from spark_jobs.settings import S3
 from tests.kafka import send
 from tests.worlds import World, data_set
 from training import dataset
-from training.bundle import MODEL
+from training.bundle import model_file
 from training.dataset import Reach
-from training.export import onnx_scores
+from training.export import file_scores
+from training.families import FAMILIES, mllib_gbt
 from training.splits import Span
 from training.store import ModelStore
 from training.train_model import KAFKA, TrainSettings, promote, read_events, save, train
@@ -35,14 +37,18 @@ def history(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tu
     return folder, dataset.reach(events)
 
 
-@pytest.mark.parametrize("family", ["xgboost", "logistic_regression"])
-def test_a_model_is_trained_kept_and_promoted(family: str, history: tuple[Path, Reach], tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", ["xgboost", "logistic_regression", "mllib_gbt"])
+def test_a_model_is_trained_kept_and_promoted(
+    family: str, history: tuple[Path, Reach], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = partial(mllib_gbt, maxIter=3, maxDepth=4)  # fifty trees take a minute
+    monkeypatch.setattr("training.fitting.FAMILIES", {**FAMILIES, "mllib_gbt": few})
     folder, reach = history
     settings = TrainSettings(
         data="unused", store=str(tmp_path), family=family, label_delay=timedelta(days=1), cards_per_day=50, promote=True
     )
     found = save(settings, train(settings, folder, reach))
-    promote(settings, found["version"])
+    promote(settings, found)
     store = ModelStore(str(tmp_path), S3())
     champion = store.pointer("champion")
     assert champion is not None
@@ -54,7 +60,8 @@ def test_a_model_is_trained_kept_and_promoted(family: str, history: tuple[Path, 
     assert manifest.metrics["auc_roc"] > 0.7, "even two days teach something"
     assert manifest.thresholds.review is not None
     rows = dataset.read(folder, Span(*reach), reach.last)
-    scores = onnx_scores(store.files(champion.version)[MODEL], dataset.inputs(rows))
+    content = store.files(champion.version)[model_file(manifest.family)]
+    scores = file_scores(manifest.family, content, dataset.inputs(rows))
     fraud = rows["is_fraud"].to_numpy()
     assert scores[fraud].mean() > 5 * scores[~fraud].mean()
 

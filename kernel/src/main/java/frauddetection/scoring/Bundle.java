@@ -12,11 +12,11 @@ public final class Bundle {
 
   private final Manifest manifest;
   private final String manifestSha256;
-  private final OnnxModel model;
+  private final Model model;
   private final int[] inputs;
   private final double[] usual;
 
-  private Bundle(Manifest manifest, String manifestSha256, OnnxModel model, List<String> columns) {
+  private Bundle(Manifest manifest, String manifestSha256, Model model, List<String> columns) {
     this.manifest = manifest;
     this.manifestSha256 = manifestSha256;
     this.model = model;
@@ -42,13 +42,15 @@ public final class Bundle {
     }
     byte[] json = read(files, version, MANIFEST, manifestSha256);
     Manifest manifest = Manifest.parse(version, json, columns, featureSet);
-    byte[] onnx = null;
+    byte[] model = null;
     for (String file : manifest.files().keySet()) {
       byte[] bytes = read(files, version, file, manifest.files().get(file));
-      onnx = file.equals(Manifest.MODEL) ? bytes : onnx;
+      model = file.equals(manifest.modelFile()) ? bytes : model;
     }
     try {
-      return new Bundle(manifest, StoreFiles.sha256(json), new OnnxModel(onnx, manifest.features().size()), columns);
+      int width = manifest.features().size();
+      return new Bundle(
+          manifest, StoreFiles.sha256(json), manifest.isMllib() ? new MllibModel(model, width) : new OnnxModel(model, width), columns);
     } catch (IllegalArgumentException error) {
       throw new BundleRefused(version, error.getMessage());
     }

@@ -33,13 +33,15 @@ record Manifest(
     Thresholds thresholds,
     Map<String, String> files) {
 
-  static final String MODEL = "model.onnx";
+  static final String ONNX = "model.onnx";
+  static final String TREES = "trees.json";
   static final ObjectMapper JSON = new ObjectMapper();
 
   private static final int FORMAT = 1;
   private static final int HASH_DIGITS = 8;
   private static final Set<String> FAMILIES =
       Set.of("logistic_regression", "decision_tree", "random_forest", "xgboost", "isolation_forest", "onnx");
+  private static final Set<String> MLLIB_FAMILIES = Set.of("mllib_random_forest", "mllib_gbt");
   private static final Pattern VERSION = Pattern.compile("[a-z0-9][a-z0-9._-]{0,99}");
   private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_-]*(\\.[A-Za-z0-9_-]+)*");
 
@@ -71,6 +73,16 @@ record Manifest(
     return manifest;
   }
 
+  /** Returns whether Spark MLlib scores the model. */
+  boolean isMllib() {
+    return MLLIB_FAMILIES.contains(family);
+  }
+
+  /** Returns the name of the file that is the model. */
+  String modelFile() {
+    return isMllib() ? TREES : ONNX;
+  }
+
   static String firstLine(String text) {
     return text == null ? "" : text.strip().lines().findFirst().orElse("");
   }
@@ -82,7 +94,7 @@ record Manifest(
     if (!name.equals(version)) {
       return "its manifest.json is that of version " + version;
     }
-    if (family == null || !FAMILIES.contains(family)) {
+    if (family == null || !FAMILIES.contains(family) && !isMllib()) {
       return "its family, " + family + ", is not known";
     }
     if (!detector.equals(featureSet)) {
@@ -114,15 +126,15 @@ record Manifest(
   }
 
   private String faultOfFiles() {
-    if (files == null || files.get(MODEL) == null) {
-      return "its manifest.json does not list " + MODEL;
+    if (files == null || files.get(modelFile()) == null) {
+      return "its manifest.json does not list " + modelFile();
     }
     for (String file : files.keySet()) {
       if (!PLAIN.matcher(file).matches()) {
         return "its file '" + file + "' would lie outside the bundle";
       }
     }
-    String model = files.get(MODEL);
+    String model = files.get(modelFile());
     if (!version.endsWith(model.substring(0, Math.min(HASH_DIGITS, model.length())))) {
       return "its name does not end with the first " + HASH_DIGITS + " digits of its model's hash";
     }

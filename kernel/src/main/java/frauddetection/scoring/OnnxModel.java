@@ -19,7 +19,7 @@ import java.util.Set;
  * A model as ONNX Runtime runs it, on the thread that calls. Any number of threads may; each has tensors of its own, which it uses again
  * for every row. Native memory goes with the last reference: nobody can close a model that another thread is using.
  */
-final class OnnxModel {
+final class OnnxModel implements Model {
   private static final Cleaner CLEANER = Cleaner.create();
   private static final int PROBES = 2;
 
@@ -54,12 +54,12 @@ final class OnnxModel {
       columns = probe();
     } catch (OrtException error) {
       throw new IllegalArgumentException(
-          "ONNX Runtime cannot use " + Manifest.MODEL + ": " + Manifest.firstLine(error.getMessage()), error);
+          "ONNX Runtime cannot use " + Manifest.ONNX + ": " + Manifest.firstLine(error.getMessage()), error);
     }
   }
 
-  /** Returns what the model gives for one row. */
-  double score(double[] row) {
+  @Override
+  public double score(double[] row) {
     try {
       Batch batch = ofOneRow.get();
       batch.put(0, row);
@@ -70,8 +70,9 @@ final class OnnxModel {
     }
   }
 
-  /** Returns what the model gives for each row, in one call. */
-  double[] scores(double[][] rows) {
+  /** In one call of the engine. */
+  @Override
+  public double[] scores(double[][] rows) {
     Batch batch = new Batch(this, rows.length);
     for (int i = 0; i < rows.length; i++) {
       batch.put(i, rows[i]);
@@ -133,17 +134,17 @@ final class OnnxModel {
       return tensor.type;
     }
     throw new IllegalArgumentException(
-        "the " + what + " '" + node.getName() + "' of its " + Manifest.MODEL + " is no tensor of floats or doubles");
+        "the " + what + " '" + node.getName() + "' of its " + Manifest.ONNX + " is no tensor of floats or doubles");
   }
 
   private void checkInput() throws OrtException {
     if (session.getNumInputs() != 1) {
-      throw new IllegalArgumentException("its " + Manifest.MODEL + " has " + session.getNumInputs() + " inputs, and must have one");
+      throw new IllegalArgumentException("its " + Manifest.ONNX + " has " + session.getNumInputs() + " inputs, and must have one");
     }
     long[] shape = ((TensorInfo) session.getInputInfo().get(inputName).getInfo()).getShape();
     if (shape.length != 2 || shape[0] > 0 || shape[1] > 0 && shape[1] != width) {
       throw new IllegalArgumentException(
-          "its " + Manifest.MODEL + " takes " + shapeOf(shape) + ", and must take any number of rows of " + width + " features");
+          "its " + Manifest.ONNX + " takes " + shapeOf(shape) + ", and must take any number of rows of " + width + " features");
     }
   }
 
@@ -155,7 +156,7 @@ final class OnnxModel {
       long[] shape = ((OnnxTensor) result.get(0)).getInfo().getShape();
       int found = shape.length == 2 ? (int) shape[1] : 0;
       if (shape.length == 0 || shape.length > 2 || shape[0] != PROBES || shape.length == 2 && found != 1 && found != 2) {
-        throw new IllegalArgumentException("the last output of its " + Manifest.MODEL + " is " + shapeOf(shape) + " for "
+        throw new IllegalArgumentException("the last output of its " + Manifest.ONNX + " is " + shapeOf(shape) + " for "
             + PROBES + " rows, and must be one score, or two of which the last counts, a row");
       }
       return found;

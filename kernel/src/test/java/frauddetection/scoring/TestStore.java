@@ -28,19 +28,23 @@ final class TestStore {
 
   /** Adds a model of `amount` and `risk`, whose usual values are 10 and none; returns its version. */
   String add(byte[] onnx, Consumer<ObjectNode> changes) throws IOException {
-    String hash = StoreFiles.sha256(onnx);
+    return add("onnx", "model.onnx", onnx, changes);
+  }
+
+  String add(String family, String file, byte[] model, Consumer<ObjectNode> changes) throws IOException {
+    String hash = StoreFiles.sha256(model);
     ObjectNode manifest = Manifest.JSON.createObjectNode();
-    manifest.put("format", 1).put("version", "onnx-" + hash.substring(0, 8)).put("family", "onnx").put("feature_set", FEATURE_SET);
+    manifest.put("format", 1).put("version", family + "-" + hash.substring(0, 8)).put("family", family).put("feature_set", FEATURE_SET);
     manifest.putArray("features").add("amount").add("risk");
     manifest.putArray("usual").add(10.0).addNull();
     manifest.putNull("calibration");
     manifest.putObject("thresholds").put("review", 0.5).put("decline", 0.9);
     manifest.putObject("metrics").put("auc_roc", 0.88);
-    manifest.putObject("files").put("model.onnx", hash);
+    manifest.putObject("files").put(file, hash);
     String version = manifest.get("version").textValue();
     changes.accept(manifest);
     Files.createDirectories(folder.resolve(version));
-    Files.write(folder.resolve(version).resolve("model.onnx"), onnx);
+    Files.write(folder.resolve(version).resolve(file), model);
     Files.write(folder.resolve(version).resolve("manifest.json"), Manifest.JSON.writeValueAsBytes(manifest));
     return version;
   }
