@@ -51,7 +51,7 @@ def main(
 
 
 def _kernel() -> str:
-    command = ["mvn", "--quiet", "--file", str(KERNEL), "test-compile", "exec:java"]
+    command = ["mvn", "--quiet", "--file", str(KERNEL), "test-compile", "exec:exec"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 

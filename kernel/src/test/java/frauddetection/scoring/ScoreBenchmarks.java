@@ -1,7 +1,7 @@
 package frauddetection.scoring;
 
+import frauddetection.Benchmarks;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -9,87 +9,86 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.RunnerException;
 
 /**
- * What a score costs: {@code mvn -q test-compile exec:java -Dbenchmarks=frauddetection.scoring.ScoreBenchmarks}.
+ * What a score costs, with JMH: {@code mvn -q test-compile exec:exec -Dbenchmarks=frauddetection.scoring.ScoreBenchmarks}.
  *
- * <p>A line is the median of five rounds' processor time on one thread, after a round that does not count. Trees are not trained: they
- * are grown by splits at random between random rows, so that no branch can be foreseen. A tenth of all values is absent.
+ * <p>Trees are not trained: they are grown by splits at random between random rows, so that no branch can be foreseen. A tenth of all
+ * values is absent.
  */
-public final class ScoreBenchmarks {
+@State(Scope.Thread)
+public class ScoreBenchmarks {
   private static final int FEATURES = 44;
   private static final int ROWS = 2_000;
-  private static final long ROUND = 1_000_000_000L;
-  private static final int EXPLAINED = -1;
 
   private final Random random = new Random(7);
   private final double[][] rows = new double[ROWS][FEATURES];
-  private double sink;
+  private Bundle bundle;
+  private OnnxModel model;
+  private int next;
 
-  public static void main(String[] arguments) throws IOException {
-    ScoreBenchmarks all = new ScoreBenchmarks();
-    System.out.println("| model | nodes | MB | rows a call | µs/row | rows/s |");
-    System.out.println("|---|---|---|---|---|---|");
-    double[] weights = all.random.doubles(FEATURES, -1, 1).toArray();
-    all.table("logistic regression, double", 0, Onnx.logistic(Onnx.DOUBLE, Onnx.Output.TWO, 0, weights));
-    Onnx.Forest boosted = all.grow(200, 6);
-    all.table("200 trees of depth 6", boosted.nodes.size(), Onnx.trees(FEATURES, boosted));
-    Onnx.Forest deep = all.grow(100, 20);
-    all.table("100 trees of depth 20", deep.nodes.size(), Onnx.trees(FEATURES, deep));
-    if (all.sink == 42) {
-      System.out.println();
+  @Param({"logistic regression, double", "200 trees of depth 6", "100 trees of depth 20"})
+  String kind;
+
+  /** Prints the table of kernel/README.md. */
+  public static void main(String[] arguments) throws RunnerException {
+    System.out.println("| model | call | ns/row | ± | rows/s |");
+    System.out.println("|---|---|---|---|---|");
+    for (RunResult found : Benchmarks.run(ScoreBenchmarks.class)) {
+      String name = found.getParams().getBenchmark();
+      double nanoseconds = found.getPrimaryResult().getScore();
+      System.out.printf(Locale.ROOT, "| %s | %s | %s | %,.0f |%n", found.getParams().getParam("kind"),
+          name.substring(name.lastIndexOf('.') + 1), Benchmarks.score(found), 1e9 / nanoseconds);
     }
   }
 
-  private ScoreBenchmarks() {
+  /** Makes the model and the rows. */
+  @Setup
+  public void load() throws IOException {
     for (double[] row : rows) {
       Arrays.setAll(row, i -> random.nextInt(10) == 0 ? Double.NaN : Math.exp(random.nextGaussian()));
     }
-  }
-
-  private void table(String name, int nodes, byte[] onnx) throws IOException {
-    Bundle bundle = bundle(onnx);
-    OnnxModel model = new OnnxModel(onnx, FEATURES);
-    for (int size : new int[] {1, 16, 256, 1_000, EXPLAINED}) {
-      double[] micros = new double[5];
-      for (int round = -1; round < micros.length; round++) {
-        micros[Math.max(0, round)] = round(size, bundle, model);
-      }
-      Arrays.sort(micros);
-      String call = size == EXPLAINED ? "an explanation" : "%,d".formatted(size);
-      System.out.printf(Locale.ROOT, "| %s | %,d | %.1f | %s | %.2f | %,.0f |%n",
-          name, nodes, onnx.length / 1e6, call, micros[2], 1e6 / micros[2]);
-    }
-  }
-
-  private double round(int size, Bundle bundle, OnnxModel model) {
-    int scored = 0;
-    long start = cpu();
-    while (cpu() - start < ROUND) {
-      if (size == EXPLAINED) {
-        sink += bundle.explain(rows[scored++ % ROWS]).size();
-      } else if (size == 1) {
-        for (int i = 0; i < ROWS; i++) {
-          sink += bundle.score(rows[i]);
-        }
-        scored += ROWS;
-      } else {
-        int from = scored % (ROWS - size + 1);
-        sink += model.scores(Arrays.copyOfRange(rows, from, from + size))[0];
-        scored += size;
-      }
-    }
-    return (cpu() - start) / 1e3 / scored;
-  }
-
-  private static Bundle bundle(byte[] onnx) throws IOException {
-    Path folder = Files.createTempDirectory("benchmarks");
+    byte[] onnx = kind.startsWith("logistic")
+        ? Onnx.logistic(Onnx.DOUBLE, Onnx.Output.TWO, 0, random.doubles(FEATURES, -1, 1).toArray())
+        : Onnx.trees(FEATURES, kind.startsWith("200") ? grow(200, 6) : grow(100, 20));
     List<String> columns = IntStream.range(0, FEATURES).mapToObj(i -> "f" + i).toList();
+    Path folder = Files.createTempDirectory("benchmarks");
     String version = new TestStore(folder).add(onnx, manifest -> {
       manifest.set("features", Manifest.JSON.valueToTree(columns));
       manifest.set("usual", Manifest.JSON.valueToTree(columns.stream().map(column -> 1.0).toList()));
     });
-    return Bundle.load(folder.toString(), version, columns.toArray(String[]::new), TestStore.FEATURE_SET);
+    bundle = Bundle.load(folder.toString(), version, columns.toArray(String[]::new), TestStore.FEATURE_SET);
+    model = new OnnxModel(onnx, FEATURES);
+  }
+
+  /** As the detector scores: one row a call. */
+  @Benchmark
+  public double oneRow() {
+    next = (next + 1) % ROWS;
+    return bundle.score(rows[next]);
+  }
+
+  /** The reasons of an alert. */
+  @Benchmark
+  public List<Contribution> explanation() {
+    next = (next + 1) % ROWS;
+    return bundle.explain(rows[next]);
+  }
+
+  /** What a call of many rows would cost for each. */
+  @Benchmark
+  @OperationsPerInvocation(256)
+  public double[] rows256() {
+    next = (next + 256) % (ROWS - 256);
+    return model.scores(Arrays.copyOfRange(rows, next, next + 256));
   }
 
   private Onnx.Forest grow(int trees, int depth) {
@@ -126,10 +125,5 @@ public final class ScoreBenchmarks {
       forest.above.set(place, node(forest, tree, next, above, depth - 1));
     }
     return number;
-  }
-
-  // Processor time: the machine may be shared.
-  private static long cpu() {
-    return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
   }
 }
