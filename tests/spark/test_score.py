@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 
 from configuration import KafkaConnection, TopicNames
 from contract import Alert, Scored, Topics, decode, encode
+from local.s3 import BUCKET, S3Server
 from spark_jobs.pipeline import detect
 from spark_jobs.settings import S3, Rule
 from spark_jobs.transforms.egress import egress
@@ -53,7 +54,10 @@ def promoted(store: ModelStore, weight: float, number: int = 0, role: Role = "ch
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> ModelStore:
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> ModelStore:
+    if getattr(request, "param", "folder") == "s3":
+        server: S3Server = request.getfixturevalue("s3")
+        return ModelStore(f"s3a://{BUCKET}/{tmp_path.name}/models", S3.model_validate(server.settings))
     return ModelStore(str(tmp_path / "models"), S3())
 
 
@@ -68,6 +72,7 @@ def judged(raw: Raw, store: ModelStore, rules: dict[str, Rule], *amounts: str) -
     return {one.transaction.transaction_id: one for one in scored}, {one.transaction_id: one for one in alerts}
 
 
+@pytest.mark.parametrize("store", ["folder", "s3"], indirect=True)
 def test_model_and_rules_decide_together_and_an_alert_says_why(raw: Raw, store: ModelStore) -> None:
     version = promoted(store, 0.1).version
     rules = {

@@ -10,9 +10,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from configuration import KafkaConnection, TopicNames
+from local.s3 import BUCKET, S3Server
 from spark_jobs import sources
 from spark_jobs.features import MODEL_INPUTS
-from spark_jobs.settings import S3
 from tests.kafka import send
 from tests.worlds import World, data_set
 from training import dataset
@@ -37,19 +37,25 @@ def history(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tu
     return folder, dataset.reach(events)
 
 
-@pytest.mark.parametrize("family", ["xgboost", "logistic_regression", "mllib_gbt"])
+@pytest.mark.parametrize(("family", "where"), [("xgboost", "folder"), ("logistic_regression", "s3"), ("mllib_gbt", "folder")])
 def test_a_model_is_trained_kept_and_promoted(
-    family: str, history: tuple[Path, Reach], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    family: str, where: str, history: tuple[Path, Reach], tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = partial(mllib_gbt, maxIter=3, maxDepth=4)  # fifty trees take a minute
     monkeypatch.setattr("training.fitting.FAMILIES", {**FAMILIES, "mllib_gbt": few})
     folder, reach = history
     settings = TrainSettings(
-        data="unused", store=str(tmp_path), family=family, label_delay=timedelta(days=1), cards_per_day=50, promote=True
+        data="unused",
+        store=str(tmp_path) if where == "folder" else f"s3a://{BUCKET}/{tmp_path.name}",
+        s3=s3.settings,
+        family=family,
+        label_delay=timedelta(days=1),
+        cards_per_day=50,
+        promote=True,
     )
     found = save(settings, train(settings, folder, reach))
     promote(settings, found)
-    store = ModelStore(str(tmp_path), S3())
+    store = ModelStore(settings.store, settings.s3)
     champion = store.pointer("champion")
     assert champion is not None
     manifest = store.require_usable(champion.version)
