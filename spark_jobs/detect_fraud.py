@@ -177,6 +177,7 @@ def _await(
             served.look()
     if query.isActive:
         _let_finish(query, progressed, settings)
+    if query.isActive:
         query.stop()
     elif error := query.exception():
         raise failures.explain(error, settings.checkpoint, settings.log_dir) from error
