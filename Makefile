@@ -174,11 +174,11 @@ test-e2e: setup chart-tools ## Images, install, alert, upgrade, crashes, uninsta
 	@$(BIN)/pytest tests/e2e $(ARGS)
 
 .PHONY: bench
-bench: setup ## Measure, and write docs/benchmarks.md; over an hour, on a machine with nothing else to do
+bench: setup ## Measure, and write docs/benchmarks.md; two hours, on a machine with nothing else to do
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: bench-model
-bench-model: setup ## Measure what a model costs, and write docs/benchmarks-model.md; twenty minutes on a quiet machine
+bench-model: setup ## Measure what a model costs, and write docs/benchmarks-model.md; forty minutes on a quiet machine
 	@$(BIN)/python -m benchmarks.scoring $(ARGS)
 
 .PHONY: handbook

@@ -24,6 +24,7 @@ from confluent_kafka import Consumer, TopicPartition
 import local
 from benchmarks.cpu import CpuTime
 from configuration import KafkaConnection, TopicNames
+from configuration.durations import parse
 from contract import Alert, Scored, decode
 from local.screen import percentile
 from producer.topics import create_topics
@@ -34,12 +35,13 @@ from training.store import ModelStore
 PARTITIONS = 1
 """Of each topic: in real-time mode four tasks, busy for each record; the producer and the broker need a core too."""
 DEMO_RULES = yaml.safe_load((Path(local.__file__).parent / "demo.yaml").read_text())["rules"]
-MANY_ALERTS = {"over_50": {"when": "amount > 50", "action": "review", "reason": "Amount over 50"}}
-"""About two payments in five become alerts: enough of them for a 99th percentile."""
+MANY_ALERTS = {"over_150": {"when": "amount > 150", "action": "review", "reason": "Amount over 150"}}
+"""One payment in some thirty becomes an alert: more than a bank has, and enough for a 99.9th percentile."""
+LONG = "realTime, checkpoint every 15m"
 STEP_S = 0.2
 SWAP_EVERY_S = 40
 TRIGGERS: dict[str, dict[str, Any]] = {
-    **{f"realTime, checkpoint every {every}": {"mode": "realTime", "duration": every} for every in ("10s", "1m", "5m")},
+    **{f"realTime, checkpoint every {every}": {"mode": "realTime", "duration": every} for every in ("1m", "5m", "15m")},
     "microBatch": MICRO_BATCH,
 }
 
@@ -77,9 +79,11 @@ def latencies(
 ) -> dict[str, Any]:
     """Returns `mode` (a name of TRIGGERS), `rate`, `alerts`, and `p50`, `p99`, `p999`, `max` in milliseconds.
 
-    `warm_up` and `measured` are seconds: alerts of the last `measured` seconds count. `models` is a model store.
+    `warm_up` and `measured` are seconds: alerts of the last `measured` seconds count, or of a minute more than the trigger's
+    duration where that is longer, so that a checkpoint lies inside. `models` is a model store.
     """
     topics = _topics(kafka, "latency")
+    measured = max(measured, round(parse(TRIGGERS[name].get("duration", "0s")).total_seconds()) + 60)
     with _detector(kafka, topics, folder, TRIGGERS[name], MANY_ALERTS, models) as detector:
         began = datetime.now(UTC)
         sent = _produce(kafka, topics, folder, rate=rate, duration=f"{warm_up + measured}s")
@@ -94,7 +98,7 @@ def swap(kafka: KafkaConnection, folder: Path, rate: int, warm_up: int, store: M
     name another version than their scored record; the latencies as `latencies` has them, from `warm_up` seconds on.
     """
     topics = _topics(kafka, "swap")
-    with _detector(kafka, topics, folder, TRIGGERS["realTime, checkpoint every 5m"], MANY_ALERTS, store.place) as detector:
+    with _detector(kafka, topics, folder, TRIGGERS[LONG], MANY_ALERTS, store.place) as detector:
         began = datetime.now(UTC)
         with ThreadPoolExecutor(1) as pool:
             sending = pool.submit(_produce, kafka, topics, folder, rate=rate, duration=f"{warm_up + 2 * SWAP_EVERY_S}s")
