@@ -116,7 +116,8 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 ##@ Check it
 .PHONY: test
 test: lint test-kernel chart-tools ## All that needs no cluster: lint, then every test
-	@$(BIN)/pytest $(ARGS)
+	@# Two at a time, each with a broker and a Spark of its own; the tests of a file stay together, in their order.
+	@$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: setup ## Format, lint, types, arrows

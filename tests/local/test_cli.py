@@ -18,6 +18,7 @@ from local.s3 import S3Server
 from tests.s3 import Archive
 
 FRAUD = Path(sys.executable).parent / "fraud"
+SINKS = {"kafka": {"type": "kafka"}, "console": {"type": "console"}}
 Fraud = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -54,9 +55,12 @@ def test_a_day_in_its_life(fraud: Fraud, home: Path) -> None:
     assert "The broker does not run. Start it: `fraud up`" in refused(fraud("topics"))
     assert "The broker does not run" in refused(fraud("produce", "--count", "1"))
 
-    assert fraud("up", "--port", "0").returncode == 0
+    assert "S3 runs at http://127.0.0.1:" in fraud("up", "--port", "0", "--with", "s3").stdout
     assert "created" not in fraud("up").stdout
-    assert answer(fraud("status", "--json"))["running"] is True
+    state = answer(fraud("status", "--json"))
+    assert state["running"] is True
+    assert state["s3"].startswith("http://127.0.0.1:")
+    assert "S3 runs at" in fraud("status").stdout
     assert fraud("produce", "--clock", "replay", "--count", "500").returncode == 0
     found = {row["topic"]: (row["partitions"], row["records"]) for row in answer(fraud("topics", "--json"))}
     assert found == {
@@ -69,7 +73,8 @@ def test_a_day_in_its_life(fraud: Fraud, home: Path) -> None:
         "fraud.alerts": (2, 0),
     }
     detected = fraud(
-        *("detect", "--trigger.mode", "availableNow"),
+        *("detect", "--trigger.mode", "availableNow", "--checkpoint", "s3a://fraud/checkpoint"),
+        *("--sinks", json.dumps({**SINKS, "archive": {"type": "parquet", "path": "s3a://fraud/archive"}})),
         *("--rules", '{"large": {"when": "amount > 100", "reason": "Over 100"}}'),
     )
     assert detected.returncode == 0, detected.stderr
@@ -78,27 +83,15 @@ def test_a_day_in_its_life(fraud: Fraud, home: Path) -> None:
     assert after["transactions.scored"] == 500
     assert after["fraud.alerts"] == len(printed) > 0
     assert all(decode(Alert, line.encode()).reasons == ("Over 100",) for line in printed)
+    assert len(Archive("s3a://fraud/archive", S3Server(home / "state" / "s3")).rows("scored")) == 500
 
     assert all(check["ok"] for check in answer(fraud("doctor", "--json")))
     assert fraud("down").returncode == 0
-    assert fraud("status").returncode == 3
+    state = fraud("status", "--json")
+    assert (state.returncode, json.loads(state.stdout)["s3"]) == (3, None)
     assert (home / "state").is_dir()
     assert fraud("down", "--purge").returncode == 0
     assert not (home / "state").exists()
-
-
-def test_with_s3_the_detector_writes_there(fraud: Fraud, home: Path) -> None:
-    assert "S3 runs at http://127.0.0.1:" in fraud("up", "--port", "0", "--with", "s3").stdout
-    assert answer(fraud("status", "--json"))["s3"].startswith("http://127.0.0.1:")
-    assert "S3 runs at" in fraud("status").stdout
-    assert fraud("produce", "--clock", "replay", "--count", "10").returncode == 0
-    archive = '{"kafka": {"type": "kafka"}, "archive": {"type": "parquet", "path": "s3a://fraud/archive"}}'
-    detected = fraud("detect", "--trigger.mode", "availableNow", "--checkpoint", "s3a://fraud/checkpoint", "--sinks", archive)
-    assert detected.returncode == 0, detected.stderr
-    assert len(Archive("s3a://fraud/archive", S3Server(home / "state" / "s3")).rows("scored")) == 10
-    assert fraud("down").returncode == 0
-    state = fraud("status", "--json")
-    assert (state.returncode, json.loads(state.stdout)["s3"]) == (3, None)
 
 
 def test_up_on_a_taken_port(fraud: Fraud) -> None:

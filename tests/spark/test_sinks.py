@@ -231,16 +231,13 @@ EVENTS, BATCH = 12_000, 2_000
 
 @pytest.mark.fresh
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("where", ["file", "s3"])
 def test_each_row_is_there_once_when_the_detector_is_killed_amid_its_writes(
-    where: str, detector: Detector, kafka: KafkaConnection, topics: TopicNames, s3: S3Server
+    detector: Detector, kafka: KafkaConnection, topics: TopicNames, s3: S3Server
 ) -> None:
-    if where == "s3":
-        archive = Archive(f"s3a://{BUCKET}/killed/archive", s3)
-        detector.settings |= {"checkpoint": f"s3a://{BUCKET}/killed/checkpoint", "s3": s3.settings}
-    else:
-        archive = Archive(str(detector.folder / "archive"))
+    archive = Archive(f"s3a://{BUCKET}/killed/archive", s3)
     detector.settings |= {
+        "checkpoint": f"s3a://{BUCKET}/killed/checkpoint",
+        "s3": s3.settings,
         "max_offsets": BATCH,
         "rules": {"large": {"when": "amount > 100", "reason": "Over 100"}},
         "sinks": {"kafka": {"type": "kafka"}, "archive": {"type": "parquet", "path": archive.path}},
@@ -267,6 +264,5 @@ def test_each_row_is_there_once_when_the_detector_is_killed_amid_its_writes(
     alerts = sorted(row["transaction_id"] for row in archive.rows("alerts"))
     assert alerts == [f"t{one:05}" for one in range(EVENTS) if one % 150 > 100]
     assert not [one for one in archive.files() if ".spark-staging" in one]
-    if where == "s3":
-        logs = "".join(file.read_text() for file in (detector.folder / "logs").iterdir())
-        assert not [key for key in keys(s3) if key in logs + detector.errors + json.dumps(detector.printed)]
+    logs = "".join(file.read_text() for file in (detector.folder / "logs").iterdir())
+    assert not [key for key in keys(s3) if key in logs + detector.errors + json.dumps(detector.printed)]
