@@ -88,7 +88,7 @@ class Account:
         self.alerts: dict[str, bytes] = {}
         self.repeats = 0
 
-    def settle(self, seconds: float = 180.0) -> None:
+    def settle(self, seconds: float = 420.0) -> None:
         """Returns once every transaction that Kafka has now is scored, and every alert for it is there.
 
         The detector publishes a batch's scored records and alerts together: an alert may be one batch behind.

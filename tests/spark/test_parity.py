@@ -19,7 +19,7 @@ COLUMNS = [
 ]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_500)
 def test_the_batch_equals_the_oracle_on_every_row_of_the_handbooks_world(tmp_path: Path) -> None:
     data = data_set(tmp_path / "world", "--days", "183")
     found = batch_features(data, tmp_path / "features")

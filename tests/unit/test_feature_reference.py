@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from contract import Customer, Label
+from local import cli
 from local.cli import app
 from spark_jobs.aggregations import Aggregation, Condition, GroupBy, Operation, days, hours, minutes, spoken
 from spark_jobs.feature_reference import described, of_group, render
@@ -97,7 +98,7 @@ def test_spans_in_words() -> None:
     ]
 
 
-def test_fraud_features_lists_them_for_scripts_and_people() -> None:
+def test_fraud_features_lists_them_for_scripts_and_people(monkeypatch: pytest.MonkeyPatch) -> None:
     done = CliRunner().invoke(app, ["features", "--json"])
     assert done.exit_code == 0
     found = json.loads(done.stdout)
@@ -115,7 +116,8 @@ def test_fraud_features_lists_them_for_scripts_and_people() -> None:
         "of": ["label fraud"],
         "feature": True,
     }
-    table = CliRunner().invoke(app, ["features"], env={"COLUMNS": "200"})
+    monkeypatch.setattr(cli.out, "width", 200)
+    table = CliRunner().invoke(app, ["features"])
     assert table.exit_code == 0
     assert all(name in table.stdout for name in (FEATURE_SET, *FEATURE_COLUMNS))
 
