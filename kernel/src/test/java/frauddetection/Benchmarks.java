@@ -12,8 +12,10 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 
 /** How all benchmarks of the kernel are run: each set of parameters in a JVM of its own, on one thread. */
 public final class Benchmarks {
-  private static final int ITERATIONS = 5;
-  private static final TimeValue ITERATION = TimeValue.seconds(2);
+  private static final int WARM_UP = 3;
+  private static final TimeValue WARM_UP_TIME = TimeValue.seconds(2);
+  private static final int MEASURED = 5;
+  private static final TimeValue MEASURED_TIME = TimeValue.seconds(1);
 
   private Benchmarks() {}
 
@@ -25,11 +27,12 @@ public final class Benchmarks {
                 .mode(Mode.AverageTime)
                 .timeUnit(TimeUnit.NANOSECONDS)
                 .forks(1)
-                .warmupIterations(ITERATIONS)
-                .warmupTime(ITERATION)
-                .measurementIterations(ITERATIONS)
-                .measurementTime(ITERATION)
+                .warmupIterations(WARM_UP)
+                .warmupTime(WARM_UP_TIME)
+                .measurementIterations(MEASURED)
+                .measurementTime(MEASURED_TIME)
                 .jvmArgs("-Xmx2g", "-XX:+UseSerialGC")
+                .shouldFailOnError(true)
                 .verbosity(VerboseMode.SILENT)
                 .build())
         .run();

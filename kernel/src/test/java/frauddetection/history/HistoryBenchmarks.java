@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Random;
 import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
@@ -24,6 +25,7 @@ public class HistoryBenchmarks {
   private static final long MINUTE = 60_000_000L;
   private static final long MONTH = 30 * 24 * 60 * MINUTE;
   private static final int COUNTED = 2_000;
+  private static final int MANY = 5_000_000;
 
   private final Plan plan = plan();
   private final double[] out = new double[plan.size()];
@@ -81,6 +83,7 @@ public class HistoryBenchmarks {
     gap = MONTH / sizes[1] / sizes[0];
     terminals = sizes[2];
     history = new KeyHistory(plan, pages[0]);
+    number = 0;
     int events = sizes[0] * sizes[1] * 5 / 4;
     for (int i = 0; i < events; i++) {
       if (sizes[0] == 1) {
@@ -90,6 +93,14 @@ public class HistoryBenchmarks {
       }
     }
     history.flush();
+  }
+
+  /** Begins anew before time, which goes on for days from event to event where windows hold few, leaves what a long can count. */
+  @Setup(Level.Iteration)
+  public void restart() {
+    if (number > MANY) {
+      fill();
+    }
   }
 
   /** An event of a key that is in memory. */
