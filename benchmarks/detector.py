@@ -36,7 +36,7 @@ PARTITIONS = 1
 """Of each topic: in real-time mode four tasks, busy for each record; the producer and the broker need a core too."""
 DEMO_RULES = yaml.safe_load((Path(local.__file__).parent / "demo.yaml").read_text())["rules"]
 MANY_ALERTS = {"over_150": {"when": "amount > 150", "action": "review", "reason": "Amount over 150"}}
-"""Enough for a 99.9th percentile. A model adds many of its own: under load cards pay far more often than those it has learnt from."""
+"""Enough for a 99.9th percentile. A model adds many of its own: under load cards pay far more often than where it learnt."""
 LONG = "realTime, checkpoint every 15m"
 STEP_S = 0.2
 SWAP_EVERY_S = 40
