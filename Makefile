@@ -114,9 +114,9 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --extra training --constraint requirements/dev.txt -o requirements/training.txt
 
 ##@ Check it
+# Two tests at a time, each with a broker and a Spark of its own; those of a file stay together, in their order.
 .PHONY: test
 test: lint test-kernel chart-tools ## All that needs no cluster: lint, then every test
-	@# Two at a time, each with a broker and a Spark of its own; the tests of a file stay together, in their order.
 	@$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
@@ -179,7 +179,7 @@ bench: setup ## Measure, and write docs/benchmarks.md; two hours, on a machine w
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: bench-model
-bench-model: setup ## Measure what a model costs, and write docs/benchmarks-model.md; forty minutes on a quiet machine
+bench-model: setup ## Measure what a model costs, and write docs/benchmarks-model.md; half an hour on a quiet machine
 	@$(BIN)/python -m benchmarks.scoring $(ARGS)
 
 .PHONY: handbook

@@ -75,20 +75,20 @@ def catch_up(kafka: KafkaConnection, folder: Path, rows: int) -> dict[str, Any]:
 
 
 def latencies(
-    kafka: KafkaConnection, folder: Path, name: str, rate: int, warm_up: int, measured: int, models: str | None = None
+    kafka: KafkaConnection, folder: Path, name: str, rate: int, warm_up: int, measured: int = 0, models: str | None = None
 ) -> dict[str, Any]:
-    """Returns `mode` (a name of TRIGGERS), `rate`, `alerts`, and `p50`, `p99`, `p999`, `max` in milliseconds.
+    """Returns `mode` (a name of TRIGGERS), `rate`, `seconds`, `alerts`, and `p50`, `p99`, `p999`, `max` in milliseconds.
 
     `warm_up` and `measured` are seconds: alerts of the last `measured` seconds count, or of a minute more than the trigger's
-    duration where that is longer, so that a checkpoint lies inside. `models` is a model store.
+    duration where that is longer, so that a checkpoint lies inside: `seconds`. `models` is a model store.
     """
     topics = _topics(kafka, "latency")
-    measured = max(measured, round(parse(TRIGGERS[name].get("duration", "0s")).total_seconds()) + 60)
+    seconds = max(measured, round(parse(TRIGGERS[name].get("duration", "0s")).total_seconds()) + 60)
     with _detector(kafka, topics, folder, TRIGGERS[name], MANY_ALERTS, models) as detector:
         began = datetime.now(UTC)
-        sent = _produce(kafka, topics, folder, rate=rate, duration=f"{warm_up + measured}s")
+        sent = _produce(kafka, topics, folder, rate=rate, duration=f"{warm_up + seconds}s")
         detector.until_scored(sent)
-        return {"mode": name, "rate": rate, **_summary(kafka, topics, began, timedelta(seconds=measured))}
+        return {"mode": name, "rate": rate, "seconds": seconds, **_summary(kafka, topics, began, timedelta(seconds=seconds))}
 
 
 def swap(kafka: KafkaConnection, folder: Path, rate: int, warm_up: int, store: ModelStore, other: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from xgboost import XGBClassifier
 from configuration import FraudDetectionError
 from training.bundle import TREES, Family, model_file
 from training.families import raw_scores
-from training.mllib import MllibTrees, json_scores, to_json
+from training.mllib import json_scores, to_json
 
 OPSETS = {"": 15, "ai.onnx.ml": 3}
 IR_VERSION = 8
@@ -37,11 +37,9 @@ class ExportDiffers(FraudDetectionError):
     """The exported model does not score as the trained one."""
 
 
-def to_file(model: Pipeline, features: int) -> bytes:
-    """Returns the trained model, one of `training.families`, as the content of its file."""
-    if isinstance(model[-1], MllibTrees):
-        return to_json(model[-1], model[0].statistics_)
-    return to_onnx(model, features)
+def to_file(family: Family, model: Pipeline, features: int) -> bytes:
+    """Returns a trained model of the family as the content of its file."""
+    return to_json(model[-1], model[0].statistics_) if model_file(family) == TREES else to_onnx(model, features)
 
 
 def to_onnx(model: Pipeline, features: int) -> bytes:
@@ -79,14 +77,13 @@ def file_scores(family: Family, content: bytes, inputs: np.ndarray) -> np.ndarra
     return (json_scores if model_file(family) == TREES else onnx_scores)(content, inputs)
 
 
-def require_same(content: bytes, model: Pipeline, inputs: np.ndarray) -> float:
+def require_same(family: Family, content: bytes, model: Pipeline, inputs: np.ndarray) -> float:
     """Returns the largest difference between the file's scores and the model's own.
 
     Raises:
         ExportDiffers: it is more than TOLERANCE, or a score is no number.
     """
-    scores = json_scores if isinstance(model[-1], MllibTrees) else onnx_scores
-    difference = float(np.max(np.abs(scores(content, inputs) - raw_scores(model, inputs))))
+    difference = float(np.max(np.abs(file_scores(family, content, inputs) - raw_scores(model, inputs))))
     if not difference <= TOLERANCE:  # NaN is no number, and not larger
         raise ExportDiffers(
             f"As a file the model scores differently, by up to {difference:.2g}",

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
+from training.bundle import TrainedFamily
 from training.mllib import MllibTrees
 
 SEED = 0
@@ -62,7 +63,7 @@ def mllib_gbt(**settings: Any) -> Pipeline:
     return make_pipeline(_below_all(), MllibTrees("gbt", {"seed": SEED, **settings}))
 
 
-FAMILIES: Mapping[str, Callable[[], Pipeline]] = {
+FAMILIES: Mapping[TrainedFamily, Callable[[], Pipeline]] = {
     "logistic_regression": partial(logistic_regression, C=100),
     "decision_tree": partial(decision_tree, max_depth=8, min_samples_leaf=20),
     "random_forest": partial(random_forest, max_depth=20, min_samples_leaf=5, max_samples=0.2),

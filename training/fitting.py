@@ -1,4 +1,4 @@
-"""One model: learnt from one period, calibrated on a later one, and written as ONNX; and how good it is on a third."""
+"""One model: learnt from one period, calibrated on a later one, and written as a file; and how good it is on a third."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sklearn.metrics import brier_score_loss
 from sklearn.pipeline import Pipeline
 
 from spark_jobs.features import FEATURE_SET
-from training.bundle import Calibration, Manifest, Thresholds, model_file
+from training.bundle import Calibration, Manifest, Thresholds, TrainedFamily, model_file
 from training.calibration import calibrated, probability, rank
 from training.dataset import as_known, inputs
 from training.export import file_scores, require_same, to_file
@@ -65,7 +65,7 @@ def judged(rows: pd.DataFrame, span: Span, delay: timedelta) -> pd.DataFrame:
     return without_known_cards(rows, span, span.begin - delay - WEEK, rows["labelled_at"])
 
 
-def learn(family: str, rows: pd.DataFrame) -> Pipeline:
+def learn(family: TrainedFamily, rows: pd.DataFrame) -> Pipeline:
     """Returns a trained model.
 
     Raises:
@@ -77,7 +77,7 @@ def learn(family: str, rows: pd.DataFrame) -> Pipeline:
     return model.fit(inputs(rows), rows["is_fraud"].to_numpy())
 
 
-def fit(family: str, rows: Rows) -> Model:
+def fit(family: TrainedFamily, rows: Rows) -> Model:
     """Returns a model, trained, calibrated and exported; an unsupervised one is scored by its place among what it has learnt.
 
     Raises:
@@ -91,8 +91,8 @@ def fit(family: str, rows: Rows) -> Model:
         calibration = probability(raw_scores(pipeline, seen), rows.validation["is_fraud"].to_numpy())
     else:
         calibration = rank(raw_scores(pipeline, inputs(rows.train)))
-    content = to_file(pipeline, seen.shape[1])
-    return Model(pipeline, content, require_same(content, pipeline, seen), calibration)
+    content = to_file(family, pipeline, seen.shape[1])
+    return Model(pipeline, content, require_same(family, content, pipeline, seen), calibration)
 
 
 def judge(model: Model, thresholds: Thresholds, test: pd.DataFrame, raw: np.ndarray) -> dict[str, float]:
@@ -127,8 +127,8 @@ class Rival(NamedTuple):
     files: Mapping[str, bytes]
 
 
-def judge_rival(rival: Rival, test: pd.DataFrame) -> dict[str, float] | None:
-    """Returns the `Metrics` of the rival on the rows that another model is judged on.
+def judge_rival(rival: Rival, test: pd.DataFrame) -> dict[str, Any] | None:
+    """Returns `version` and the `Metrics` of the rival on the rows that another model is judged on.
 
     None where that would not be fair, as it has learnt from as late a day, where the features are others, or there is no fraud.
     """
@@ -138,10 +138,10 @@ def judge_rival(rival: Rival, test: pd.DataFrame) -> dict[str, float] | None:
         return None
     raw = file_scores(known.family, rival.files[model_file(known.family)], test[list(known.features)].to_numpy(float))
     scores = calibrated(known.calibration, raw) if known.calibration else raw
-    return measure(test, scores)._asdict()
+    return {"version": known.version, **measure(test, scores)._asdict()}
 
 
-def prequential(family: str, rows: pd.DataFrame, spans: list[tuple[Span, Span]], delay: timedelta) -> dict[str, Any]:
+def prequential(family: TrainedFamily, rows: pd.DataFrame, spans: list[tuple[Span, Span]], delay: timedelta) -> dict[str, Any]:
     """Returns mean and standard deviation of the metrics of each fold, by a model of its own, and the scenarios of all together."""
     found, scenarios = [], []
     for learnt, test in spans:

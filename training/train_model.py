@@ -171,7 +171,7 @@ def train(settings: TrainSettings, events: Path, reach: Reach, champion: Rival |
         "scenarios": fitting.records(scenarios),
         "file_difference": model.difference,
         "suspicion": suspicion(metrics, parts.test),
-        "champion": _beside(champion, parts.test),
+        "champion": fitting.judge_rival(champion, parts.test) if champion else None,
     }
     if spans:
         with _step("folds"):
@@ -193,11 +193,6 @@ def rival(settings: TrainSettings) -> Rival | None:
         return None
     manifest = store.pointed("champion")
     return Rival(manifest, store.files(manifest.version)) if manifest else None
-
-
-def _beside(champion: Rival | None, test: pd.DataFrame) -> dict[str, Any] | None:
-    metrics = fitting.judge_rival(champion, test) if champion else None
-    return {"version": champion.manifest.version, **metrics} if champion and metrics else None
 
 
 def _trained_on(rows: pd.DataFrame, label_delay: timedelta) -> TrainedOn:

@@ -76,8 +76,8 @@ def test_scores_are_those_of_the_python_library(rows: DataFrame, inputs: np.ndar
     if family == "xgboost":
         model[-1].set_params(n_jobs=1)  # on a busy machine its threads wait for each other a minute
     model.fit(learnt, suspicious > np.quantile(suspicious, 0.9))
-    content = to_file(model, len(FEATURES))
-    require_same(content, model, inputs)
+    content = to_file(family, model, len(FEATURES))
+    require_same(family, content, model, inputs)
     version = promoted(tmp_path / "models", family, content)
     rows.withColumn("score", score(rows, tmp_path / "models")).select("number", "score.*").write.parquet(str(tmp_path / "scored"))
     scored = pq.read_table(tmp_path / "scored").sort_by("number")

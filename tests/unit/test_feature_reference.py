@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from contract import Customer, Label
-from local import cli
 from local.cli import app
 from spark_jobs.aggregations import Aggregation, Condition, GroupBy, Operation, days, hours, minutes, spoken
 from spark_jobs.feature_reference import described, of_group, render
@@ -116,7 +115,7 @@ def test_fraud_features_lists_them_for_scripts_and_people(monkeypatch: pytest.Mo
         "of": ["label fraud"],
         "feature": True,
     }
-    monkeypatch.setattr(cli.out, "width", 200)
+    monkeypatch.setattr("local.cli.out.width", 200)
     table = CliRunner().invoke(app, ["features"])
     assert table.exit_code == 0
     assert all(name in table.stdout for name in (FEATURE_SET, *FEATURE_COLUMNS))

@@ -18,7 +18,7 @@ from spark_jobs.features import MODEL_INPUTS
 from spark_jobs.settings import S3
 from tests.labelled import BEGIN, SPARSE, kept, payments
 from training import fitting
-from training.bundle import MODEL, TrainedOn, describe, model_file
+from training.bundle import MODEL, TrainedFamily, TrainedOn, describe, model_file
 from training.calibration import calibrated
 from training.dataset import Reach, as_known, inputs, read
 from training.export import ExportDiffers, onnx_scores, require_same, to_onnx
@@ -48,7 +48,7 @@ def one_thread() -> Iterator[None]:
 
 
 @cache
-def learnt(family: str) -> Pipeline:
+def learnt(family: TrainedFamily) -> Pipeline:
     return fitting.learn(family, payments(10))
 
 
@@ -118,19 +118,19 @@ def test_cards_whose_fraud_is_known_are_not_judged_on() -> None:
 
 
 @pytest.mark.parametrize("family", [one for one in FAMILIES if model_file(one) == MODEL])  # others need Spark: tests/spark
-def test_each_family_scores_as_onnx_as_it_does_in_python(family: str) -> None:
+def test_each_family_scores_as_onnx_as_it_does_in_python(family: TrainedFamily) -> None:
     model = learnt(family)
     unseen = inputs(payments(30, 400, seed=1))
     draws = np.random.default_rng(2)
     unseen[draws.random(unseen.shape) < 0.05] = np.nan
-    assert require_same(to_onnx(model, unseen.shape[1]), model, unseen) <= 1e-6
+    assert require_same(family, to_onnx(model, unseen.shape[1]), model, unseen) <= 1e-6
     fraud = payments(30, 400, seed=1)["is_fraud"].to_numpy()
     scores = raw_scores(model, unseen)
     assert scores[fraud].mean() > scores[~fraud].mean(), "more is more suspicious"
 
 
 @pytest.mark.parametrize("family", ["decision_tree", "random_forest", "xgboost", "isolation_forest"])
-def test_a_value_at_a_threshold_goes_the_same_way(family: str) -> None:
+def test_a_value_at_a_threshold_goes_the_same_way(family: TrainedFamily) -> None:
     model = learnt(family)
     places = thresholds(model)
     draws = np.random.default_rng(3)
@@ -138,7 +138,7 @@ def test_a_value_at_a_threshold_goes_the_same_way(family: str) -> None:
     for feature, values in places.items():
         edge[:, feature] = draws.choice(values.astype(np.float32), len(edge))
     assert len(places) > 5
-    assert require_same(to_onnx(model, edge.shape[1]), model, edge) <= 1e-6
+    assert require_same(family, to_onnx(model, edge.shape[1]), model, edge) <= 1e-6
 
 
 def thresholds(model: Pipeline) -> dict[int, np.ndarray]:
@@ -157,7 +157,7 @@ def test_a_file_that_scores_differently_is_refused() -> None:
     rows = payments(10)
     one, other = (fitting.learn("decision_tree", rows.tail(count)) for count in (2_000, 1_900))
     with pytest.raises(ExportDiffers, match="scores differently"):
-        require_same(to_onnx(one, len(MODEL_INPUTS)), other, inputs(rows))
+        require_same("decision_tree", to_onnx(one, len(MODEL_INPUTS)), other, inputs(rows))
 
 
 def test_what_is_saved_is_what_was_judged(candidate: Candidate, events: Path, tmp_path: Path) -> None:

@@ -39,9 +39,10 @@ record Manifest(
 
   private static final int FORMAT = 1;
   private static final int HASH_DIGITS = 8;
+  private static final String MLLIB = "mllib_";
   private static final Set<String> FAMILIES =
-      Set.of("logistic_regression", "decision_tree", "random_forest", "xgboost", "isolation_forest", "onnx");
-  private static final Set<String> MLLIB_FAMILIES = Set.of("mllib_random_forest", "mllib_gbt");
+      Set.of(
+          "logistic_regression", "decision_tree", "random_forest", "xgboost", "isolation_forest", MLLIB + "random_forest", MLLIB + "gbt", "onnx");
   private static final Pattern VERSION = Pattern.compile("[a-z0-9][a-z0-9._-]{0,99}");
   private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_-]*(\\.[A-Za-z0-9_-]+)*");
 
@@ -75,7 +76,7 @@ record Manifest(
 
   /** Returns whether Spark MLlib scores the model. */
   boolean isMllib() {
-    return MLLIB_FAMILIES.contains(family);
+    return family.startsWith(MLLIB);
   }
 
   /** Returns the name of the file that is the model. */
@@ -94,7 +95,7 @@ record Manifest(
     if (!name.equals(version)) {
       return "its manifest.json is that of version " + version;
     }
-    if (family == null || !FAMILIES.contains(family) && !isMllib()) {
+    if (family == null || !FAMILIES.contains(family)) {
       return "its family, " + family + ", is not known";
     }
     if (!detector.equals(featureSet)) {

@@ -6,7 +6,6 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Random;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
@@ -25,7 +24,7 @@ public class HistoryBenchmarks {
   private static final long MINUTE = 60_000_000L;
   private static final long MONTH = 30 * 24 * 60 * MINUTE;
   private static final int COUNTED = 2_000;
-  private static final int MANY = 5_000_000;
+  private static final long YEARS = 1_000 * 12 * MONTH;
 
   private final Plan plan = plan();
   private final double[] out = new double[plan.size()];
@@ -95,14 +94,6 @@ public class HistoryBenchmarks {
     history.flush();
   }
 
-  /** Begins anew before time, which goes on for days from event to event where windows hold few, leaves what a long can count. */
-  @Setup(Level.Iteration)
-  public void restart() {
-    if (number > MANY) {
-      fill();
-    }
-  }
-
   /** An event of a key that is in memory. */
   @Benchmark
   public double cached() {
@@ -119,6 +110,9 @@ public class HistoryBenchmarks {
   }
 
   private double event() {
+    if (number * gap > YEARS) { // where windows hold few, days go by from event to event
+      fill();
+    }
     number++;
     long time = 1_700_000_000_000_000L + number * gap - (random.nextInt(10) == 0 ? random.nextInt(1_000_000) : 0);
     values[0] = 100 + random.nextInt(10_000);
