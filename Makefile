@@ -175,7 +175,7 @@ test-e2e: setup chart-tools ## Images, install, alert, upgrade, crashes, uninsta
 	@$(BIN)/pytest tests/e2e $(ARGS)
 
 .PHONY: bench
-bench: setup ## Measure, and write docs/benchmarks.md; two hours, on a machine with nothing else to do
+bench: setup ## Measure, and write docs/benchmarks.md; an hour, on a machine with nothing else to do
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: bench-model

@@ -84,9 +84,10 @@ def write_events(spark: SparkSession, folder: Path, rows: int, keys: int, files:
         ).write.mode("append").parquet(str(folder))
 
 
-def kernel(events: DataFrame, group: GroupBy = SMALL) -> DataFrame:
-    """Returns the group's results of each event, by the kernel."""
-    return history(events, group).select(f"{group.name}.*")
+def kernel(events: DataFrame) -> DataFrame:
+    """Returns the results of SMALL for each payment, by the kernel, of the columns that these need."""
+    payment = F.struct(*(f"transaction.{name}" for name in ("transaction_id", "event_time", "card_id", "amount")))
+    return _results(events.withColumn("transaction", payment).drop("ingest_time", "reasons"), SMALL)
 
 
 def transform_with_state(events: DataFrame) -> DataFrame:
@@ -176,11 +177,12 @@ def run(spark: SparkSession, folder: Path, checkpoint: Path, results: Contestant
     return {"rows": rows, "rows_per_second_per_core": round(rows / taken), "check": round(sum(one[1] for one in done), 2)}
 
 
-def versus_python(spark: SparkSession, folder: Path, rows: int, runs: int = 2, keys: int = 10_000) -> list[dict[str, Any]]:
-    """Returns one dict a run and contestant: `run`, `what` and what `run` returns. All of them must come to the same results."""
-    write_events(spark, folder / "events", rows, keys)
+def versus_python(spark: SparkSession, folder: Path, rows: int, keys: int, runs: int) -> list[dict[str, Any]]:
+    """Returns one dict a run and contestant: `keys`, `run`, `what` and what `run` returns. All must come to the same results."""
+    events = folder / f"payments-{keys}"
+    write_events(spark, events, rows, keys)
     found = [
-        {"run": number, "what": what, **run(spark, folder / "events", folder / f"{what} {number}", one)}
+        {"keys": keys, "run": number, "what": what, **run(spark, events, folder / f"{what} {keys} {number}", one)}
         for number in range(1, runs + 1)
         for what, one in CONTESTANTS.items()
     ]
@@ -234,7 +236,11 @@ def _folders(folder: Path, keys: int) -> tuple[Path, Path]:
 
 
 def _card(events: DataFrame) -> DataFrame:
-    return kernel(events, CARD)
+    return _results(events, CARD)
+
+
+def _results(events: DataFrame, group: GroupBy) -> DataFrame:
+    return history(events, group).select(f"{group.name}.*")
 
 
 if __name__ == "__main__":

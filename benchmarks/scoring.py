@@ -66,7 +66,7 @@ def main(
         promoted(folder / "stream", IN_STREAM, learnt.head(len(learnt) // 2))
         other = next(one.version for one in store.versions() if one.version != champion.version)
         store.point("champion", champion.version, "benchmark")
-        alerted = detector.latencies(kafka, folder, detector.LONG, rate, warm_up, models=store.place)
+        alerted = detector.latencies(kafka, folder, detector.DEFAULT, rate, warm_up, models=store.place)
         swapped = detector.swap(kafka, folder, rate, warm_up, store, other)
     options = f"--rate {rate} --warm-up {warm_up}"
     PAGE.write_text(_page(options, load, costs, alerted, swapped))

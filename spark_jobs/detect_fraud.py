@@ -72,13 +72,14 @@ def run(settings: DetectorSettings) -> None:
     if settings.metrics.port:
         serve(registry, settings.metrics.host, settings.metrics.port)
     slots = settings.slots(partitions)
-    spark = session.build("detect_fraud", settings.spark, settings.s3, slots, settings.log_dir)
+    is_real_time = isinstance(settings.trigger, RealTimeTrigger)
+    spark = session.build("detect_fraud", settings.spark, settings.s3, slots, settings.log_dir, is_real_time=is_real_time)
     metrics = StreamMetrics(registry)
     spark.streams.addListener(metrics)
     try:
         session.require_storage(spark, settings.s3a_paths)
         with stop_signals() as stop_asked:  # after Spark's start, which sets a SIGINT handler of PySpark's own
-            if isinstance(settings.trigger, RealTimeTrigger):
+            if is_real_time:
                 _check_slots(spark, slots)
             stream(spark, settings, stop_asked, metrics)
         log.info("detector stopped")

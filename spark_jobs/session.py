@@ -30,6 +30,10 @@ CONF = {
     # A first real-time batch that was cut off leaves state files that no commit names, and micro-batch mode would refuse to begin
     # beside them. They are never read. State of other features is refused by spark_jobs/checkpoint.py.
     "spark.sql.streaming.verifyCheckpointDirectoryEmptyOnStart": "false",
+    # Spark's own choice asks a local disk by processes, chmod and readlink, ninety of them a checkpoint (docs/adr/0016).
+    "spark.sql.streaming.checkpointFileManagerClass": (
+        "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+    ),
     # Default 50 ms: it is the median latency of a shuffle in real-time mode.
     "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "5",
     # Spark's own default, INT96, is deprecated in Parquet.
@@ -42,6 +46,9 @@ CONF = {
     "spark.sql.streaming.ui.retainedQueries": "5",
 }
 
+REAL_TIME = {f"spark.{role}.defaultJavaOptions": "-XX:+UseZGC" for role in ("driver", "executor")}
+"""What real-time mode has beside CONF: a garbage collector that does not let alerts wait (docs/adr/0016)."""
+
 KERNEL = "frauddetection.spark.History"
 KAFKA_SOURCE = "org.apache.spark.sql.kafka010.KafkaSourceProvider"
 S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
@@ -49,11 +56,11 @@ SDK_CHAIN = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
 """Environment, web identity token of a ServiceAccount, profile, container, machine: the AWS SDK's own order."""
 PROFILE_FILE = "org.apache.hadoop.fs.s3a.auth.ProfileAWSCredentialsProvider"
 
-LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-"""Without spark-submit driver and tasks are one process: nobody else need reach it."""
+LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.memory": "2g"}
+"""Without spark-submit driver and tasks are one process: nobody else need reach it, and it needs memory for both."""
 
 
-def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None) -> SparkSession:
+def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None, *, is_real_time: bool = False) -> SparkSession:
     """Returns the Spark session of a job, started here. `slots` is how many tasks must run at once.
 
     Raises:
@@ -67,6 +74,7 @@ def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None) -> 
         builder = builder.master(spark.master or f"local[{max(os.cpu_count() or 1, slots)}]")
     conf = {
         **CONF,
+        **(REAL_TIME if is_real_time else {}),
         **{f"spark.hadoop.{name}": value for name, value in s3a(s3).items()},
         **(LOCAL if not _submitted() else {}),
         **spark.conf,
