@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from confluent_kafka import TopicPartition
@@ -138,6 +139,8 @@ def test_one_checkpoint_serves_both_modes_and_loses_nothing(detector: Detector, 
         before = len(read_all(kafka.bootstrap_servers, topics.scored))
         send_some()
         detector.start(mode)
+        jvm = [word for one in psutil.Process(detector.pid).children(recursive=True) for word in one.cmdline()]
+        assert ("-XX:+UseZGC" in jvm) == (mode == "realTime"), "real-time mode, and it alone, pays for a collector without pauses"
         send_some()
         detector.until_scored(before + 1_000)
         send_some(100)
