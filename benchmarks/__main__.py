@@ -53,7 +53,7 @@ def main(
 
 
 def _kernel() -> str:
-    command = ["mvn", "--quiet", "--file", str(KERNEL), "test-compile", "exec:exec"]
+    command = ["mvn", "--quiet", "--batch-mode", "--file", str(KERNEL), "test-compile", "exec:exec"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 

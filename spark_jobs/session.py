@@ -34,8 +34,8 @@ CONF = {
     "spark.sql.streaming.checkpointFileManagerClass": (
         "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
     ),
-    # Default 50 ms: it is the median latency of a shuffle in real-time mode.
-    "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "5",
+    # Default 50 ms: it is the median latency of a shuffle in real-time mode, and there are two of them.
+    "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "2",
     # Spark's own default, INT96, is deprecated in Parquet.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.ui.enabled": "false",
