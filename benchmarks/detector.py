@@ -26,10 +26,10 @@ from benchmarks.cpu import CpuTime
 from configuration import KafkaConnection, TopicNames
 from configuration.durations import parse
 from contract import Alert, Scored, decode
+from harness.detector import MICRO_BATCH, Detector
+from harness.kafka import TIMEOUT_S, read_all
 from local.screen import percentile
 from producer.topics import create_topics
-from tests.detector import MICRO_BATCH, Detector
-from tests.kafka import TIMEOUT_S, read_all
 from training.store import ModelStore
 
 PARTITIONS = 1

@@ -21,6 +21,7 @@ from pyspark.sql.streaming import StatefulProcessor, StatefulProcessorHandle
 from pyspark.sql.streaming.state import GroupStateTimeout
 
 from benchmarks.cpu import CpuTime
+from harness.worlds import batch_features, data_set
 from spark_jobs import session
 from spark_jobs.aggregations import Aggregation, GroupBy, Operation, days, hours
 from spark_jobs.features import CARD
@@ -28,7 +29,6 @@ from spark_jobs.schema import KINDS, schema
 from spark_jobs.settings import S3, Spark
 from spark_jobs.transforms.decode import SOURCE
 from spark_jobs.transforms.history import history
-from tests.worlds import batch_features, data_set
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 SPAN_S = 10 * 86_400

@@ -23,10 +23,10 @@ from benchmarks import detector
 from benchmarks.cpu import CpuTime
 from benchmarks.history import session_of_two
 from benchmarks.page import commit, machine, new_broker, table
+from harness.worlds import batch_features, data_set
 from spark_jobs.features import FEATURE_COLUMNS, MODEL_INPUTS
 from spark_jobs.settings import S3
 from spark_jobs.transforms.score import ModelSource, explain, score
-from tests.worlds import batch_features, data_set
 from training import dataset
 from training.bundle import Description, Family, Thresholds, describe, model_file
 from training.export import to_file

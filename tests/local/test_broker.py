@@ -10,10 +10,10 @@ import pytest
 
 import local.broker
 from configuration import FraudDetectionError, KafkaConnection, NoJava, TopicNames
+from harness.kafka import read_all, send
 from local.broker import Broker
 from local.errors import MissingJars, PortTaken, ServerFailed
 from producer.topics import create_topics
-from tests.kafka import read_all, send
 
 
 @pytest.fixture

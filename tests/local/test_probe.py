@@ -9,10 +9,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from configuration import BrokerUnreachable, KafkaConnection, MissingTopic, TopicNames
 from contract import Transaction, decode
+from harness.kafka import read_all, send
 from producer.__main__ import main
 from producer.errors import NoAlert
 from producer.probe import PREFIX, ProbeSettings, probe
-from tests.kafka import read_all, send
 
 Detector = Callable[[Callable[[Transaction], list[tuple[bytes, bytes]]]], None]
 

@@ -8,10 +8,10 @@ import pandas as pd
 from confluent_kafka import Consumer, TopicPartition
 
 from configuration import KafkaConnection, TopicNames
+from harness.detector import Detector
+from harness.kafka import send
+from harness.worlds import World
 from spark_jobs.features import FEATURE_COLUMNS
-from tests.detector import Detector
-from tests.kafka import send
-from tests.worlds import World
 
 POLL_S = 0.1
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from configuration import KafkaConnection, TopicNames
-from tests.detector import MICRO_BATCH, Detector
+from harness.detector import MICRO_BATCH, Detector
+from harness.worlds import World, assert_same, batch_features, data_set
 from tests.parity.streams import streamed
-from tests.worlds import World, assert_same, batch_features, data_set
 
 REAL_TIME_ROWS = 200_000
 

@@ -8,10 +8,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from configuration import KafkaConnection, TopicNames
+from harness.detector import QUICK_START, Detector
 from local.s3 import S3Server
 from spark_jobs import session
 from spark_jobs.settings import S3, Spark
-from tests.detector import QUICK_START, Detector
 
 
 @pytest.fixture(scope="session")

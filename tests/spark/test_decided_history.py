@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
+from harness.worlds import data_set
 from spark_jobs.settings import S3, Rule
 from spark_jobs.transforms.score import ModelSource
 from tests.models import MADE_AT, linear
-from tests.worlds import data_set
 from training.backtest import MODEL as THE_MODEL
 from training.backtest import decided_history, judgement
 from training.bundle import MODEL, Description, Thresholds, describe

@@ -18,9 +18,9 @@ from confluent_kafka import TopicPartition
 
 from configuration import KafkaConnection, TopicNames, reach
 from contract import Alert, ContractError, Rejected, Transaction, decode, encode
-from tests.detector import MICRO_BATCH, Detector
+from harness.detector import MICRO_BATCH, Detector
+from harness.kafka import Record, read_all, send
 from tests.hostile import hostile
-from tests.kafka import Record, read_all, send
 from tests.records import AT, transaction
 
 EVENTS, HOSTILE = 120_000, 2_000
@@ -38,7 +38,7 @@ def by_id(records: list[Record], name: str) -> dict[str, set[tuple[bytes | None,
 
 
 def expected_alert(paid: Transaction) -> tuple[str, tuple[str, ...]] | None:
-    """The rules of tests/detector.py once more, in plain Python."""
+    """The rules of harness/detector.py once more, in plain Python."""
     fired = []
     if paid.is_fraud:
         fired.append("is_fraud")

@@ -17,6 +17,8 @@ from pyspark.sql import SparkSession
 
 from configuration import FraudDetectionError, KafkaConnection, TopicNames
 from contract import Customer, Label, encode
+from harness.detector import Detector
+from harness.kafka import read_all, send
 from producer.topics import create_topics
 from spark_jobs.aggregations import Aggregation, GroupBy, Operation, days
 from spark_jobs.checkpoint import read_pages
@@ -25,8 +27,6 @@ from spark_jobs.explain_history import explain, table
 from spark_jobs.feature_reference import of_group
 from spark_jobs.features import CARD, GROUPS
 from spark_jobs.settings import ExplainSettings
-from tests.detector import Detector
-from tests.kafka import read_all, send
 from tests.records import AT, transaction
 
 FRAUD = Path(sys.executable).parent / "fraud"

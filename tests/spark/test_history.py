@@ -11,14 +11,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from configuration import KafkaConnection, TopicNames
 from contract import Customer, Label, Merchant, Topics, encode
+from harness.detector import Detector
+from harness.kafka import read_all, send
 from spark_jobs import checkpoint
 from spark_jobs.aggregations import days
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.features import CARD, TERMINAL
 from spark_jobs.pipeline import features
 from spark_jobs.transforms.decode import decode
-from tests.detector import Detector
-from tests.kafka import read_all, send
 from tests.records import AT, transaction
 
 TOPICS = Topics()

@@ -13,9 +13,9 @@ from pyspark.sql import SparkSession
 
 from configuration import InvalidSettings, KafkaConnection, TopicNames
 from contract import Alert, decode, encode
+from harness.detector import RULES
+from harness.kafka import read_all, send
 from spark_jobs.ilum_job import DetectFraud
-from tests.detector import RULES
-from tests.kafka import read_all, send
 from tests.records import transaction
 
 

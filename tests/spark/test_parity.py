@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from configuration import KafkaConnection, TopicNames
-from tests.detector import MICRO_BATCH, Detector
-from tests.oracle import features
+from harness.detector import MICRO_BATCH, Detector
+from harness.oracle import features
+from harness.worlds import World, assert_same, batch_features, data_set
 from tests.parity.streams import streamed
-from tests.worlds import World, assert_same, batch_features, data_set
 
 ROWS = 100_000
 COLUMNS = [

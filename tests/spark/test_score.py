@@ -14,13 +14,13 @@ from pyspark.sql import DataFrame
 
 from configuration import KafkaConnection, TopicNames
 from contract import Alert, Scored, Topics, decode, encode
+from harness.detector import Detector
+from harness.kafka import read_all, send
 from local.s3 import BUCKET, S3Server
 from spark_jobs.pipeline import detect
 from spark_jobs.settings import S3, Rule
 from spark_jobs.transforms.egress import egress
 from spark_jobs.transforms.score import ModelSource
-from tests.detector import Detector
-from tests.kafka import read_all, send
 from tests.models import MADE_AT, change, linear
 from tests.records import AT, transaction
 from training.bundle import MANIFEST, MODEL, Description, Manifest, Role, Thresholds, describe

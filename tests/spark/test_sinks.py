@@ -18,6 +18,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from configuration import KafkaConnection, TopicNames
 from contract import Alert, Scored, Topics, Transaction, decode, encode
+from harness.detector import MICRO_BATCH, Detector
+from harness.kafka import read_all, send
 from local.s3 import BUCKET, S3Server
 from spark_jobs import session
 from spark_jobs.errors import UnusableStorage
@@ -29,8 +31,6 @@ from spark_jobs.sinks.console import PREFIX, ConsoleSink
 from spark_jobs.sinks.kafka import KafkaSink
 from spark_jobs.sinks.parquet import ParquetSink
 from spark_jobs.transforms.egress import egress
-from tests.detector import MICRO_BATCH, Detector
-from tests.kafka import read_all, send
 from tests.records import AT, transaction
 from tests.s3 import Archive, keys
 from tests.spark.test_decide import detected

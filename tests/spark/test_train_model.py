@@ -10,11 +10,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from configuration import KafkaConnection, TopicNames
+from harness.kafka import send
+from harness.worlds import World, data_set
 from local.s3 import BUCKET, S3Server
 from spark_jobs import sources
 from spark_jobs.features import MODEL_INPUTS
-from tests.kafka import send
-from tests.worlds import World, data_set
 from training import dataset
 from training.bundle import model_file
 from training.dataset import Reach

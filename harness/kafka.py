@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -10,6 +10,8 @@ TIMEOUT_S = 30.0
 
 
 class Record(NamedTuple):
+    """A record as it lies in a topic; `timestamp` in milliseconds since 1970."""
+
     topic: str
     partition: int
     offset: int
@@ -18,7 +20,7 @@ class Record(NamedTuple):
     value: bytes | None
 
 
-def send(address: str, topic: str, records: Iterable[Sequence]) -> int:
+def send(address: str, topic: str, records: Iterable[Sequence[Any]]) -> int:
     """Sends (key, value) or (key, value, headers), in order; returns how many, all acknowledged."""
     failed = []
     producer = Producer(
@@ -62,11 +64,11 @@ def read_all(address: str, topic: str) -> list[Record]:
                 messages = consumer.consume(10_000, timeout=1.0)
                 for message in messages:
                     assert not message.error(), message.error()
-                    if message.offset() < high:
-                        found.append(
-                            Record(topic, number, message.offset(), message.timestamp()[1], message.key(), message.value())
-                        )
-                    position = message.offset() + 1
+                    offset = message.offset()
+                    assert offset is not None
+                    if offset < high:
+                        found.append(Record(topic, number, offset, message.timestamp()[1], message.key(), message.value()))
+                    position = offset + 1
     finally:
         consumer.close()
     return found
@@ -79,7 +81,9 @@ def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
         try:
             return consumer.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+            told = error.args[0]
+            waits = isinstance(told, KafkaError) and told.code() == KafkaError.NOT_LEADER_FOR_PARTITION
+            if not waits or time.monotonic() > deadline:
                 raise
             consumer.list_topics(place.topic, timeout=TIMEOUT_S)
 

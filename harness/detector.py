@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from configuration import KafkaConnection, TopicNames
-from tests.kafka import wait_for
+from harness.kafka import wait_for
 
 RULES: dict[str, Any] = {
     "is_fraud": {"when": "is_fraud", "action": "decline", "reason": "Labelled as fraud"},
@@ -80,6 +80,7 @@ class Detector:
         return self.wait()
 
     def wait(self) -> int:
+        """Returns the exit code, once the detector has ended."""
         assert self._process is not None
         code = self._process.wait()
         if self._reader is not None:

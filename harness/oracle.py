@@ -30,14 +30,15 @@ class Keyed:
 
     def first_after(self, before: int) -> np.ndarray:
         """Returns for each row the first one of its key with time > t - before."""
-        return np.searchsorted(self.places, self.places - before, side="right")
+        return np.asarray(np.searchsorted(self.places, self.places - before, side="right"))
 
     def window(self, span: int, delay: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Returns first row and the one behind the last of (t - delay - span, t - delay]; ties of t by id."""
         return self.first_after(delay + span), self.first_after(delay) if delay else self.here + 1
 
     def sorted(self, column: pd.Series) -> np.ndarray:
-        return column.to_numpy()[self.order]
+        """Returns a column's values in the order of the keys."""
+        return np.asarray(column.to_numpy()[self.order])
 
     def back(self, values: np.ndarray) -> np.ndarray:
         """Returns values in the order of the data set."""
@@ -145,7 +146,7 @@ def _by_row(
 
 
 def _micros(times: pd.Series) -> np.ndarray:
-    return times.dt.as_unit("us").astype("int64").to_numpy().copy()
+    return np.asarray(times.dt.as_unit("us").astype("int64").to_numpy().copy())
 
 
 def _cents(amounts: np.ndarray) -> np.ndarray:
@@ -154,7 +155,7 @@ def _cents(amounts: np.ndarray) -> np.ndarray:
 
 def _sum(values: np.ndarray, first: np.ndarray, end: np.ndarray) -> np.ndarray:
     running = np.concatenate(([0], np.cumsum(values)))
-    return running[end] - running[first]
+    return np.asarray(running[end] - running[first])
 
 
 def _sum_of_squares(values: np.ndarray, mean: np.ndarray, first: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -191,4 +192,4 @@ def _unique(values: np.ndarray, first: np.ndarray) -> np.ndarray:
 def _distance(latitude: np.ndarray, longitude: np.ndarray, to_latitude: np.ndarray, to_longitude: np.ndarray) -> np.ndarray:
     a, b, c, d = (np.radians(one) for one in (latitude, longitude, to_latitude, to_longitude))
     chord = np.sin((c - a) / 2) ** 2 + np.cos(a) * np.cos(c) * np.sin((d - b) / 2) ** 2
-    return 2 * EARTH_KM * np.arcsin(np.minimum(1, np.sqrt(chord)))
+    return np.asarray(2 * EARTH_KM * np.arcsin(np.minimum(1, np.sqrt(chord))))
