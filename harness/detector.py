@@ -52,10 +52,15 @@ class Detector:
         self._errors: list[str] = []
         self._reader: threading.Thread | None = None
 
-    def start(self, mode: str, until: str = "detector started", **changes: Any) -> None:
-        """Returns once the detector says on standard error that it runs."""
+    def write(self, mode: str, **changes: Any) -> Path:
+        """Returns the file of its settings, some of them changed for one run."""
         file = self.folder / "detector.yaml"
         file.write_text(yaml.safe_dump(self.settings | {"trigger": {"mode": mode}} | changes))
+        return file
+
+    def start(self, mode: str, until: str = "detector started", **changes: Any) -> None:
+        """Returns once the detector says on standard error that it runs."""
+        file = self.write(mode, **changes)
         self._errors = []
         with (self.folder / "out.txt").open("a") as out:
             self._process = subprocess.Popen(

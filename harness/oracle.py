@@ -5,6 +5,7 @@ Holds for a data set in which a label is known exactly seven days after its tran
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,10 @@ import pandas as pd
 DAY = 86_400_000_000
 SPANS = {"10m": 600_000_000, "1h": 3_600_000_000} | {f"{days}d": days * DAY for days in (1, 7, 14, 28, 30)}
 EARTH_KM = 6371.0
+COLUMNS = (
+    *("transaction_id", "event_time", "card_id", "terminal_id", "amount", "response_code", "latitude", "longitude", "device_id"),
+    *("vpn", "is_fraud"),
+)
 
 
 class Keyed:
@@ -43,6 +48,13 @@ class Keyed:
     def back(self, values: np.ndarray) -> np.ndarray:
         """Returns values in the order of the data set."""
         return values[self._back]
+
+
+def oracle(data: Path) -> pd.DataFrame:
+    """Returns the features of all transactions of a data set, indexed by transaction_id; absent is NaN."""
+    transactions = pd.read_parquet(data / "transactions", columns=list(COLUMNS))
+    labels = pd.read_parquet(data / "labels", columns=["transaction_id", "is_fraud"])
+    return features(transactions, labels, pd.read_parquet(data / "customers"), pd.read_parquet(data / "merchants"))
 
 
 def features(transactions: pd.DataFrame, labels: pd.DataFrame, customers: pd.DataFrame, merchants: pd.DataFrame) -> pd.DataFrame:

@@ -1,17 +1,21 @@
-"""One Spark session for the tests that run in this process; `Detector` for those that need a process of its own."""
+"""One Spark for the tests that run in this process, detectors among them; `Detector` for those that need a process of their own."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from pyspark.sql import DataFrame, SparkSession
 
 from configuration import KafkaConnection, TopicNames
 from harness.detector import QUICK_START, Detector
 from local.s3 import S3Server
 from spark_jobs import session
-from spark_jobs.settings import S3, Spark
+from spark_jobs.detect_fraud import stream
+from spark_jobs.metrics import StreamMetrics
+from spark_jobs.settings import S3, DetectorSettings, Spark
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +48,17 @@ def detector(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iter
     one = Detector(kafka, topics, tmp_path)
     yield one
     one.kill()
+
+
+@pytest.fixture
+def run_here(spark: SparkSession, detector: Detector) -> Callable[..., None]:
+    """Returns a function that lets the detector read all that waits, in the tests' own Spark; raises what a process would report.
+
+    Starting a process takes many times as long: that is for tests of how a detector starts, stops or dies.
+    """
+
+    def run(**changes: Any) -> None:
+        settings = DetectorSettings.load(["--config", str(detector.write("availableNow", **changes))], "tests")
+        stream(spark.newSession(), settings, threading.Event(), StreamMetrics(CollectorRegistry()))
+
+    return run

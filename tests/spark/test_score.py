@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame
 
-from configuration import KafkaConnection, TopicNames
+from configuration import FraudDetectionError, KafkaConnection, TopicNames
 from contract import Alert, Scored, Topics, decode, encode
 from harness.detector import Detector
 from harness.kafka import read_all, send
@@ -191,10 +191,12 @@ def test_models_are_swapped_while_the_stream_runs(
     assert second.version in detector.errors, "the driver says who is champion"
 
 
-@pytest.mark.fresh
-def test_a_champion_that_cannot_be_trusted_stops_a_start(detector: Detector, store: ModelStore, payments: Payments) -> None:
+def test_a_champion_that_cannot_be_trusted_stops_a_start(
+    detector: Detector, run_here: Callable[..., None], store: ModelStore, payments: Payments
+) -> None:
     manifest = promoted(store, 0.1)
     change(Path(store.place) / manifest.version / MANIFEST, family="oracle")
-    assert detector.run("microBatch") == 1
-    assert f"The model store {store.place} is refused" in detector.errors
-    assert manifest.version in detector.errors
+    with pytest.raises(FraudDetectionError) as refused:
+        run_here()
+    assert f"The model store {store.place} is refused" in str(refused.value)
+    assert manifest.version in str(refused.value)
