@@ -25,6 +25,7 @@ ENGINE_STAMP := .runtime/kernel-engine/.installed
 KERNEL_SOURCES := kernel/pom.xml $(shell find kernel/src/main)
 PYSPARK_JARS := "$$($(BIN)/python -c 'import pyspark, os; print(os.path.dirname(pyspark.__file__))')/jars"
 CHART_TOOLS := $(CURDIR)/.runtime/chart-tools
+TIERS := .runtime/tiers
 export PATH := $(CHART_TOOLS):$(PATH)
 
 ##@ Use it
@@ -114,10 +115,19 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --extra training --constraint requirements/dev.txt -o requirements/training.txt
 
 ##@ Check it
-# Two tests at a time, each with a broker and a Spark of its own; those of a file stay together, in their order.
+# Two tests at a time, each with a broker and a Spark of its own; those of a file stay together, in their order, and the longest files
+# come first.
 .PHONY: test
-test: lint test-kernel chart-tools ## All that needs no cluster: lint, then every test
-	@$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
+test: export TIERS := $(TIERS)/test
+test: setup chart-tools ## All that needs no cluster: lint, then every test; a quarter of an hour
+	@rm -f $(TIERS)
+	@bash tests/tier.sh lint 60 $(MAKE) --no-print-directory lint
+	@bash tests/tier.sh kernel 120 $(MAKE) --no-print-directory test-kernel
+	@bash tests/tier.sh tests 900 $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25 $(ARGS)
+	@bash tests/tier.sh
+
+.PHONY: test-all
+test-all: test parity handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; an hour and a half
 
 .PHONY: lint
 lint: setup ## Format, lint, types, arrows

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,21 @@ def steps(file: Path) -> list[dict[str, Any]]:
     return [step for job in read(file)["jobs"].values() for step in job.get("steps", [])]
 
 
-def test_all_four_are_there() -> None:
-    assert [file.name for file in FILES] == ["chart.yaml", "e2e-kind.yaml", "publish.yaml", "test.yaml"]
+def test_all_are_there() -> None:
+    assert [file.stem for file in FILES] == ["chart", "e2e-kind", "nightly", "publish", "test"]
+
+
+def test_the_night_runs_all_that_test_all_runs() -> None:
+    jobs = read(ROOT / ".github" / "workflows" / "nightly.yaml")["jobs"].values()
+    scripts = [step.get("run", "") for job in jobs for one in _with_called(job) for step in one.get("steps", [])]
+    (parts,) = re.findall(r"^test-all: ([a-z0-9 -]+) ##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {f"make {part}" for part in parts.split()} <= set(scripts)
+
+
+def _with_called(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield job
+    if "uses" in job:
+        yield from read(ROOT / job["uses"])["jobs"].values()
 
 
 def test_actionlint_finds_nothing() -> None:
