@@ -194,7 +194,7 @@ bench-model: setup ## Measure what a model costs, and write docs/benchmarks-mode
 
 .PHONY: handbook
 handbook: setup ## The Fraud Detection Handbook's published results beside ours; five minutes
-	@$(BIN)/python -m training.handbook $(ARGS)
+	@$(BIN)/python -m benchmarks.handbook $(ARGS)
 
 .PHONY: schemas
 schemas: setup ## Write docs/reference/schemas and features.md anew from the code

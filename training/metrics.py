@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from configuration import FraudDetectionError
-
 CARDS_A_DAY = 100
 
 
@@ -29,20 +27,6 @@ HANDBOOK = {"amount_above_limit", "compromised_terminal", "compromised_card"}
 ADVICE = "Look for a feature that knows a label before its time, or rows that are judged and learnt from."
 
 
-class LeakSuspected(FraudDetectionError):
-    """A model is better than it can be: it has seen what could not have been known."""
-
-
-def refuse_leak(model: str, found: Metrics) -> None:
-    """Checks the metrics of a model of the Handbook's world.
-
-    Raises:
-        LeakSuspected: one of them is above LEAK.
-    """
-    if too_good := _above(found._asdict(), LEAK):
-        raise LeakSuspected(f"{model}: {too_good} is better than can be", ADVICE)
-
-
 def suspicion(found: Mapping[str, float], transactions: pd.DataFrame) -> str | None:
     """Returns a warning where a model is better than one would believe, on `transactions` with is_fraud and scenario.
 
@@ -50,11 +34,12 @@ def suspicion(found: Mapping[str, float], transactions: pd.DataFrame) -> str | N
     error, since LEAK is for the mean of four weeks: a single one may lie above it by luck.
     """
     of_the_handbook = set(transactions.loc[transactions["is_fraud"], "scenario"]) <= HANDBOOK
-    too_good = _above(found, LEAK if of_the_handbook else BEYOND_BELIEF)
+    too_good = above(found, LEAK if of_the_handbook else BEYOND_BELIEF)
     return f"{too_good} is better than one would believe. {ADVICE}" if too_good else None
 
 
-def _above(found: Mapping[str, float], limits: Metrics) -> str:
+def above(found: Mapping[str, float], limits: Metrics) -> str:
+    """Returns those of the metrics that are above their limits, in words; empty where there is none."""
     return ", ".join(f"{name} {found[name]:.3f}" for name, limit in limits._asdict().items() if found.get(name, 0.0) > limit)
 
 

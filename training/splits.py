@@ -4,7 +4,7 @@ Between what is learnt and what is judged lies the time in which labels become k
 """
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import pandas as pd
@@ -13,11 +13,6 @@ from configuration import FraudDetectionError
 
 WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
-NO_TIME = timedelta(0)
-BASELINE = datetime(2018, 7, 25, tzinfo=UTC)
-"""First day of training of the Handbook's baseline (chapter 3)."""
-TEST_FOLDS = tuple(datetime(2018, month, day, tzinfo=UTC) for month, day in ((8, 15), (8, 8), (8, 1), (7, 25)))
-"""First days of training of the four folds of its prequential test (chapter 5)."""
 LEARNT = timedelta(days=77)
 """At most so much is learnt from, the eleven weeks of table C in docs/reference/handbook.md: fraud changes."""
 LEAST_DAYS = 4
@@ -26,13 +21,6 @@ LEAST_DAYS = 4
 
 class TooLittleHistory(FraudDetectionError):
     """Days or frauds do not suffice to learn from some and be judged on others."""
-
-
-class Split(NamedTuple):
-    """Transactions to learn from and to be judged on."""
-
-    train: pd.DataFrame
-    test: pd.DataFrame
 
 
 class Span(NamedTuple):
@@ -53,18 +41,6 @@ class Periods(NamedTuple):
     train: Span
     validation: Span
     test: Span
-
-
-def split(transactions: pd.DataFrame, begin: datetime, delay: timedelta = WEEK, history: timedelta = NO_TIME) -> Split:
-    """Returns the rows of the week from `begin` on, and of the week that begins `delay` after it.
-
-    `history` adds what came before `begin` to what is learnt, and changes nothing of what is judged. `transactions` has event_time
-    (UTC), card_id and is_fraud.
-    """
-    end = begin + WEEK
-    known_at = transactions["event_time"] + delay
-    judged = without_known_cards(transactions, Span(end + delay, end + delay + WEEK), begin, known_at)
-    return Split(Span(begin - history, end).of(transactions), judged)
 
 
 def without_known_cards(transactions: pd.DataFrame, span: Span, since: datetime, known_at: pd.Series) -> pd.DataFrame:

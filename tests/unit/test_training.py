@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.metrics import LeakSuspected, card_precision, measure, refuse_leak
-from training.splits import BASELINE, DAY, WEEK, split
+from benchmarks.handbook import BASELINE, LeakSuspected, refuse_leak, split
+from training.metrics import card_precision, measure
+from training.splits import DAY, WEEK
 
 
 def paid(*rows: tuple[float, str, bool]) -> pd.DataFrame:

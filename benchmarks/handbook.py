@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,12 +23,12 @@ from producer.settings import DatasetSettings
 from spark_jobs import write_features
 from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET
 from training.families import BEST, decision_tree, logistic_regression, random_forest, xgboost
-from training.metrics import Metrics, measure, refuse_leak
-from training.splits import BASELINE, NO_TIME, TEST_FOLDS, split
+from training.metrics import ADVICE, LEAK, Metrics, above, measure
+from training.splits import WEEK, Span, without_known_cards
 
 ROUNDING = 1e-9
 NAMES = ("AUC", "AP", "CP@100")
-PROGRAM = "python -m training.handbook"
+PROGRAM = "python -m benchmarks.handbook"
 FEATURES = (
     "amount",
     "is_weekend",
@@ -42,8 +42,24 @@ GENERIC = ("amount", *(name for name in FEATURE_COLUMNS if not NOT_GENERIC.searc
 """What the book could have had: all features of its own fields, but those shaped like its attacks, which last 14 and 28 days."""
 HISTORY = timedelta(days=70)
 """How much more than the Handbook's week our own model learns from, in the last fold from 2018-05-16 on."""
+NO_TIME = timedelta(0)
+BASELINE = datetime(2018, 7, 25, tzinfo=UTC)
+"""First day of training of the Handbook's baseline (chapter 3)."""
+TEST_FOLDS = tuple(datetime(2018, month, day, tzinfo=UTC) for month, day in ((8, 15), (8, 8), (8, 1), (7, 25)))
+"""First days of training of the four folds of its prequential test (chapter 5)."""
 
 log = structlog.get_logger()
+
+
+class LeakSuspected(FraudDetectionError):
+    """A model is better than it can be: it has seen what could not have been known."""
+
+
+class Split(NamedTuple):
+    """Transactions to learn from and to be judged on."""
+
+    train: pd.DataFrame
+    test: pd.DataFrame
 
 
 class Result(NamedTuple):
@@ -155,6 +171,28 @@ def results(transactions: pd.DataFrame) -> Iterator[tuple[Result, Metrics]]:
         mean = Metrics(*np.mean(found, axis=0).tolist())
         refuse_leak(one.model, mean)
         yield one, mean
+
+
+def split(transactions: pd.DataFrame, begin: datetime, delay: timedelta = WEEK, history: timedelta = NO_TIME) -> Split:
+    """Returns the rows of the week from `begin` on, and of the week that begins `delay` after it.
+
+    `history` adds what came before `begin` to what is learnt, and changes nothing of what is judged. `transactions` has event_time
+    (UTC), card_id and is_fraud.
+    """
+    end = begin + WEEK
+    known_at = transactions["event_time"] + delay
+    judged = without_known_cards(transactions, Span(end + delay, end + delay + WEEK), begin, known_at)
+    return Split(Span(begin - history, end).of(transactions), judged)
+
+
+def refuse_leak(model: str, found: Metrics) -> None:
+    """Checks the metrics of a model of the Handbook's world.
+
+    Raises:
+        LeakSuspected: one of them is above LEAK.
+    """
+    if too_good := above(found._asdict(), LEAK):
+        raise LeakSuspected(f"{model}: {too_good} is better than can be", ADVICE)
 
 
 def _row(one: Result, found: Metrics) -> dict[str, Any]:
