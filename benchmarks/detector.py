@@ -3,9 +3,12 @@
 Detector and producer are processes of their own, the broker is real. The clock of all three is this machine's. A latency is the
 time from a payment's event_time, which the producer reads right before it sends, to the broker's append of the alert. Kafka's
 times are whole milliseconds, rounded down: each latency is up to one millisecond too low.
+
+`python -m benchmarks.detector` measures catching up alone, and prints its table.
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -23,6 +26,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 import local
 from benchmarks.cpu import CpuTime
+from benchmarks.page import new_broker, table
 from configuration import KafkaConnection, TopicNames
 from configuration.durations import parse
 from contract import Alert, Scored, decode
@@ -38,6 +42,10 @@ DEMO_RULES = yaml.safe_load((Path(local.__file__).parent / "demo.yaml").read_tex
 MANY_ALERTS = {"over_150": {"when": "amount > 150", "action": "review", "reason": "Amount over 150"}}
 """Enough for a 99.9th percentile. A model adds many of its own: under load cards pay far more often than where it learnt."""
 DEFAULT = "realTime, checkpoint every 5m"
+BACKLOG = 2_000_000
+"""Transactions that wait for a detector that catches up: a minute or two of work."""
+COLD, SETTLED = 300_000, 1_500_000
+"""Where the first figure of catching up ends, and where the second begins: by then the JVM has compiled what it runs."""
 STEP_S = 0.2
 SWAP_EVERY_S = 40
 TRIGGERS: dict[str, dict[str, Any]] = {
@@ -46,32 +54,38 @@ TRIGGERS: dict[str, dict[str, Any]] = {
 }
 
 
-def catch_up(kafka: KafkaConnection, folder: Path, rows: int) -> dict[str, Any]:
-    """Returns `rows`, `rows_per_second`, `rows_per_second_per_core`, `cores` of a detector that has a backlog, its second half.
+def catch_up(kafka: KafkaConnection, folder: Path) -> list[dict[str, Any]]:
+    """Returns two measurements of a detector that has a backlog of BACKLOG.
 
-    The first half warms the JVM up. CPU time is that of Python and JVM together.
+    Each has `what`, `rows`, `rows_per_second`, `rows_per_second_per_core`, `cores`. The first is of the first COLD transactions,
+    from the moment at which the detector says that it runs: its JVM compiles while it works. The second is of those from SETTLED
+    on. CPU time is that of Python and JVM together.
     """
     topics = _topics(kafka, "catch-up")
     # No label falls due: every record but the profiles is a transaction.
-    _produce(kafka, topics, folder, clock="replay", count=rows, inline_labels=True, label_delay="3650d")
+    _produce(kafka, topics, folder, clock="replay", count=BACKLOG, inline_labels=True, label_delay="3650d")
     consumer = Consumer({**kafka.librdkafka(), "group.id": "benchmark"})
     with _detector(kafka, topics, folder, MICRO_BATCH, DEMO_RULES) as detector:
-        cpu = CpuTime(detector.pid)
+        used = CpuTime(detector.pid)
 
         def until(count: int) -> tuple[int, float, float]:
             while (scored := _records(consumer, topics.scored)) < count:
                 assert detector.alive, detector.errors
                 time.sleep(STEP_S)
-            return scored, time.monotonic(), cpu.seconds()
+            return scored, time.monotonic(), used.seconds()
 
-        begun, finished = until(rows // 2), until(rows)
-    done, wall, cpu = (after - before for before, after in zip(begun, finished, strict=True))
-    return {
-        "rows": done,
-        "rows_per_second": round(done / wall),
-        "rows_per_second_per_core": round(done / cpu),
-        "cores": round(cpu / wall, 2),
-    }
+        started, warm, settled, finished = (until(count) for count in (0, COLD, SETTLED, BACKLOG))
+    return [
+        _throughput(f"the first {COLD:,}, from a cold JVM", started, warm),
+        _throughput(f"from the {SETTLED:,}th on, settled", settled, finished),
+    ]
+
+
+def throughput_table(caught: list[dict[str, Any]]) -> str:
+    """Returns what `catch_up` measured as a Markdown table."""
+    columns = {"what": "transactions", "rows": "rows", "rows_per_second": "rows/s", "cores": "cores used"}
+    columns |= {"rows_per_second_per_core": "rows/s/core"}
+    return table(tuple(columns.values()), [tuple(row[name] for name in columns) for row in caught])
 
 
 def latencies(
@@ -118,6 +132,17 @@ def swap(kafka: KafkaConnection, folder: Path, rate: int, warm_up: int, store: M
             "torn": sum(by_id[one.transaction_id] != one.model_version for one in alerts),
             **_summary(kafka, topics, timedelta(seconds=2 * SWAP_EVERY_S)),
         }
+
+
+def _throughput(what: str, begun: tuple[int, float, float], ended: tuple[int, float, float]) -> dict[str, Any]:
+    rows, wall, cpu = (after - before for before, after in zip(begun, ended, strict=True))
+    return {
+        "what": what,
+        "rows": rows,
+        "rows_per_second": round(rows / wall),
+        "rows_per_second_per_core": round(rows / cpu),
+        "cores": round(cpu / wall, 2),
+    }
 
 
 def _summary(kafka: KafkaConnection, topics: TopicNames, measured: timedelta) -> dict[str, Any]:
@@ -168,3 +193,9 @@ def _detector(
         yield detector
     finally:
         detector.kill()
+
+
+if __name__ == "__main__":
+    load = os.getloadavg()[0]
+    with new_broker() as (broker, home):
+        sys.stdout.write(f"{throughput_table(catch_up(broker, home))}\n\nLoad average before the start {load:.2f}.\n")

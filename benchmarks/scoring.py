@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,11 +82,8 @@ def measure(spark: SparkSession, features: Path, learnt: pd.DataFrame, folder: P
     found = []
     for name in MODELS:
         models = ModelSource(promoted(folder / "models", name, learnt).place, POLL_S)
-        scored = _cost(cpu, events, lambda frame, one=models: score(frame, one).select("score.*")) / SCORED
-        explained = (
-            _cost(cpu, alerts, lambda frame, one=models: explain(score(frame, one), one).select("contributions")) / EXPLAINED
-            - scored
-        )
+        scored = _cost(cpu, events, partial(_scored, models=models)) / SCORED
+        explained = _cost(cpu, alerts, partial(_explained, models=models)) / EXPLAINED - scored
         found.append({"what": name, "score_per_second_per_core": round(1 / scored), "explain_us": round(explained * 1e6)})
     events.unpersist()
     alerts.unpersist()
@@ -122,6 +120,14 @@ def _events(spark: SparkSession, features: Path, rows: int) -> DataFrame:
         F.struct("amount").alias("transaction"),
         F.struct(*FEATURE_COLUMNS).alias("features"),
     )
+
+
+def _scored(events: DataFrame, models: ModelSource) -> DataFrame:
+    return score(events, models).select("score.*")
+
+
+def _explained(alerts: DataFrame, models: ModelSource) -> DataFrame:
+    return explain(score(alerts, models), models).select("contributions")
 
 
 def _cost(cpu: CpuTime, frame: DataFrame, model: Callable[[DataFrame], DataFrame]) -> float:
