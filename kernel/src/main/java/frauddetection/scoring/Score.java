@@ -1,6 +1,6 @@
 package frauddetection.scoring;
 
-import frauddetection.spark.Calls;
+import frauddetection.catalyst.Calls;
 import java.io.Serializable;
 import java.util.List;
 import org.apache.spark.sql.Column;

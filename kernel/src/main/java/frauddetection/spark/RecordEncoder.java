@@ -1,5 +1,6 @@
 package frauddetection.spark;
 
+import frauddetection.catalyst.Calls;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.sql.catalyst.encoders.AgnosticExpressionPathEncoder;

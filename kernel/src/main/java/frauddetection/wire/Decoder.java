@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
-import frauddetection.spark.Calls;
+import frauddetection.catalyst.Calls;
 import java.io.IOException;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;

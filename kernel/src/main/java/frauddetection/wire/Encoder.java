@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonEncoding;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.StreamWriteFeature;
-import frauddetection.spark.Calls;
+import frauddetection.catalyst.Calls;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.Serializable;

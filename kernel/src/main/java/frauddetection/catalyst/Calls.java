@@ -1,4 +1,4 @@
-package frauddetection.spark;
+package frauddetection.catalyst;
 
 import java.util.List;
 import org.apache.spark.sql.Column;
@@ -32,7 +32,7 @@ public final class Calls {
   }
 
   /** Returns the elements as Scala has them. */
-  static <E> Seq<E> seq(List<E> elements) {
+  public static <E> Seq<E> seq(List<E> elements) {
     return CollectionConverters.asScala(elements).toSeq();
   }
 }
