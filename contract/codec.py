@@ -4,30 +4,17 @@ Amounts and times are JSON strings (a bare number is a double to most readers), 
 out. Errors name the field and what is wrong with it, never its value: a value may hold a card number.
 """
 
-import base64
-import binascii
 import json
-import math
-import re
-import types
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from functools import cache
 from json.encoder import encode_basestring
 from operator import attrgetter
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeVar, assert_never
+
+from contract.fields import ListOf, MapOf, Nested, OneOf, Shape, fields_of
+from contract.scalars import Scalar
 
 Record = TypeVar("Record")
-
-AMOUNT = re.compile(r"\d{1,10}(\.\d{1,2})?", re.ASCII)
-NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
-DATE = re.compile(r"[12]\d{3}-\d\d-\d\d", re.ASCII)
-TIME = re.compile(r"[12]\d{3}-\d\d-\d\dT[0-2]\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-4]):[0-5]\d)", re.ASCII)
-TEXT = re.compile(r"[^\[{].*", re.DOTALL)
-"""The accepted texts, whole-string matches, of a scalar of each type; `spark_jobs.transforms.decode` uses the same."""
 
 
 class ContractError(ValueError):
@@ -38,7 +25,7 @@ class ContractError(ValueError):
         self.reason = reason
 
 
-class WireField(NamedTuple):
+class _WireField(NamedTuple):
     """How one field travels."""
 
     name: str
@@ -106,14 +93,14 @@ def _object_text(record: Any) -> str:
 
 @cache
 def _writers(kind: Any) -> tuple[Callable[[Any], tuple[Any, ...]], list[tuple[str, Callable[[Any], str]]]]:
-    wire = wire_fields(kind)
+    wire = _wire_fields(kind)
     # No record has a single field, so attrgetter gives a tuple.
     return attrgetter(*(field.name for field in wire)), [(f'"{field.name}":', field.to_json) for field in wire]
 
 
 def _from_object(kind: Any, found: Mapping[str, Any]) -> Any:
     values = {}
-    wire = wire_fields(kind)
+    wire = _wire_fields(kind)
     if found.keys() - {field.name for field in wire}:
         raise ContractError("unknown_field")  # without its name, which may be anything, a card number too
     for field in wire:
@@ -126,156 +113,98 @@ def _from_object(kind: Any, found: Mapping[str, Any]) -> Any:
             values[field.name] = field.from_wire(value)
         except ContractError:
             raise
-        except (ValueError, TypeError, LookupError, ArithmeticError, binascii.Error):
+        except (ValueError, TypeError):
             raise ContractError(f"invalid:{field.name}") from None
     return kind(**values)
 
 
 @cache
-def wire_fields(kind: Any) -> tuple[WireField, ...]:
-    """Returns how each field of a record class travels, in declared order."""
-    hints = get_type_hints(kind)
-    return tuple(WireField(field.name, field.default is MISSING, *_converters(hints[field.name])) for field in fields(kind))
+def _wire_fields(kind: Any) -> tuple[_WireField, ...]:
+    return tuple(_WireField(one.name, one.required, _writer(one.shape), _reader(one.shape)) for one in fields_of(kind))
 
 
-def _converters(hint: Any) -> tuple[Callable[[Any], str], Callable[[Any], Any]]:
-    origin = get_origin(hint)
-    if origin is Annotated:
-        return _converters(get_args(hint)[0])
-    if origin in (Union, types.UnionType):
-        (present,) = (part for part in get_args(hint) if part is not types.NoneType)
-        return _converters(present)
-    if origin is Literal:
-        return encode_basestring, _one_of(get_args(hint))
-    if origin is tuple:
-        to_item, from_item = _converters(get_args(hint)[0])
-        return _list_text(to_item), _each(from_item)
-    if origin is Mapping:
-        return _numbers_text, _numbers
-    if isinstance(hint, type) and is_dataclass(hint):
-        return _object_text, _object_of(hint)
-    return _SCALARS[hint]
+def _writer(shape: Shape) -> Callable[[Any], str]:
+    match shape:
+        case Scalar():
+            return shape.to_json
+        case OneOf():
+            return encode_basestring
+        case ListOf():
+            return _list_text(_writer(shape.item))
+        case MapOf():
+            return _map_text(_writer(shape.value))
+        case Nested():
+            return _object_text
+        case _:
+            assert_never(shape)
 
 
-def _object_of(kind: type) -> Callable[[Any], Any]:
-    return lambda found: _from_object(kind, _object(found))
+def _reader(shape: Shape) -> Callable[[Any], Any]:
+    """Returns a function that raises ValueError or TypeError where what it gets is not of the shape."""
+    match shape:
+        case Scalar():
+            return _value_of(shape)
+        case OneOf():
+            return _one_of(shape.allowed)
+        case ListOf():
+            return _each(_reader(shape.item))
+        case MapOf():
+            return _each_value(_reader(shape.value))
+        case Nested():
+            return _record_of(shape.record)
+        case _:
+            assert_never(shape)
 
 
 def _list_text(to_json: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda values: f"[{','.join(map(to_json, values))}]"
 
 
-def _numbers_text(values: Mapping[str, float]) -> str:
-    return f"{{{','.join(f'{encode_basestring(name)}:{_float_text(value)}' for name, value in values.items())}}}"
+def _map_text(to_json: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda values: f"{{{','.join(f'{encode_basestring(name)}:{to_json(value)}' for name, value in values.items())}}}"
 
 
-def _each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def all_of(values: Any) -> tuple[Any, ...]:
-        if not isinstance(values, (list, tuple)):
-            raise TypeError("not a list")
-        return tuple(map(convert, values))
+def _value_of(scalar: Scalar) -> Callable[[Any], Any]:
+    is_accepted, from_text = scalar.texts.fullmatch, scalar.from_text
 
-    return all_of
+    def read(value: Any) -> Any:
+        # A quoted value is as good as a bare one: what counts is the text.
+        if value is True or value is False:
+            value = "true" if value else "false"
+        if not isinstance(value, str) or not is_accepted(value):
+            raise ValueError("not a text of the asked form")
+        return from_text(value)
+
+    return read
 
 
 def _one_of(allowed: tuple[str, ...]) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if value not in allowed:
             raise ValueError("not one of the allowed values")
-        return _text(value)
+        return str(value)
 
     return check
+
+
+def _each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def all_of(values: Any) -> tuple[Any, ...]:
+        if not isinstance(values, list):
+            raise TypeError("not a list")
+        return tuple(map(convert, values))
+
+    return all_of
+
+
+def _each_value(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda found: {name: convert(value) for name, value in _object(found).items()}
+
+
+def _record_of(kind: type) -> Callable[[Any], Any]:
+    return lambda found: _from_object(kind, _object(found))
 
 
 def _object(found: Any) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise TypeError("not an object")
     return found
-
-
-def _numbers(found: Any) -> dict[str, float]:
-    return {str(name): _float(value) for name, value in _object(found).items()}
-
-
-def _scalar(value: Any, pattern: re.Pattern[str]) -> str:
-    """Returns the text of a JSON scalar. A quoted number is as good as a bare one: what counts is the text."""
-    if value is True or value is False:
-        value = "true" if value else "false"
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise ValueError("not a text of the asked form")
-    return value
-
-
-def _text(value: Any) -> str:
-    return _scalar(value, TEXT)
-
-
-def _boolean(value: Any) -> bool:
-    return {"true": True, "false": False}[_scalar(value, TEXT)]
-
-
-def _integer(value: Any) -> int:
-    return int(_scalar(value, INTEGER))
-
-
-def _float(value: Any) -> float:
-    number = float(_scalar(value, NUMBER))
-    if not math.isfinite(number):
-        raise ValueError("not finite")
-    return number
-
-
-def _amount(value: Any) -> Decimal:
-    return Decimal(_scalar(value, AMOUNT))
-
-
-def _amount_text(value: Decimal) -> str:
-    return f'"{value:f}"'
-
-
-def _boolean_text(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def _float_text(value: float) -> str:
-    if not math.isfinite(value):
-        raise ValueError("not finite")
-    return repr(float(value))
-
-
-def _time(value: Any) -> datetime:
-    return datetime.fromisoformat(_scalar(value, TIME)).astimezone(UTC)
-
-
-def _time_text(value: datetime) -> str:
-    # One form only, so that equal records are equal bytes; by hand, as isoformat takes twice as long.
-    at = value.astimezone(UTC)
-    return '"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ"' % (at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond)  # noqa: UP031
-
-
-def _date(value: Any) -> date:
-    return date.fromisoformat(_scalar(value, DATE))
-
-
-def _bytes(value: Any) -> bytes:
-    return base64.b64decode(value and _text(value), validate=True)  # no bytes at all are bytes too
-
-
-def _bytes_text(value: bytes) -> str:
-    return f'"{base64.b64encode(value).decode("ascii")}"'
-
-
-def _date_text(value: date) -> str:
-    return f'"{value.isoformat()}"'
-
-
-_SCALARS: dict[Any, tuple[Callable[[Any], str], Callable[[Any], Any]]] = {
-    str: (encode_basestring, _text),
-    bool: (_boolean_text, _boolean),
-    int: (str, _integer),
-    float: (_float_text, _float),
-    Decimal: (_amount_text, _amount),
-    datetime: (_time_text, _time),
-    date: (_date_text, _date),
-    bytes: (_bytes_text, _bytes),
-}

@@ -1,18 +1,13 @@
 """JSON Schema of every record, generated from the classes: `python -m contract.json_schema docs/reference/schemas`."""
 
 import json
-import re
 import sys
-import types
-from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, assert_never
 
-from contract.codec import AMOUNT, TIME
+from contract.fields import ListOf, MapOf, Nested, OneOf, Shape, fields_of
 from contract.records import RECORDS
+from contract.scalars import Scalar
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -33,53 +28,31 @@ def render(kind: type) -> str:
 
 
 def _object(kind: type) -> dict[str, Any]:
-    hints = get_type_hints(kind, include_extras=True)
+    found = fields_of(kind)
     return {
         "description": (kind.__doc__ or "").strip(),
         "type": "object",
-        "properties": {field.name: _property(hints[field.name]) for field in fields(kind)},
-        "required": [field.name for field in fields(kind) if field.default is MISSING],
+        "properties": {one.name: {"description": one.description, **_type(one.shape)} for one in found},
+        "required": [one.name for one in found if one.required],
         "additionalProperties": False,
     }
 
 
-def _property(hint: Any) -> dict[str, Any]:
-    kind, description = get_args(hint)
-    return {"description": description, **_type(kind)}
+def _type(shape: Shape) -> dict[str, Any]:
+    match shape:
+        case Scalar():
+            return dict(shape.json_schema)
+        case OneOf():
+            return {"enum": list(shape.allowed)}
+        case ListOf():
+            return {"type": "array", "items": _type(shape.item)}
+        case MapOf():
+            return {"type": "object", "additionalProperties": _type(shape.value)}
+        case Nested():
+            return _object(shape.record)
+        case _:
+            assert_never(shape)
 
-
-def _type(kind: Any) -> dict[str, Any]:
-    origin = get_origin(kind)
-    if origin is Annotated:
-        return _type(get_args(kind)[0])
-    if origin in (Union, types.UnionType):
-        (present,) = (part for part in get_args(kind) if part is not types.NoneType)
-        return _type(present)
-    if origin is Literal:
-        return {"enum": list(get_args(kind))}
-    if origin is tuple:
-        return {"type": "array", "items": _type(get_args(kind)[0])}
-    if origin is Mapping:
-        return {"type": "object", "additionalProperties": {"type": "number"}}
-    if is_dataclass(kind) and isinstance(kind, type):
-        return _object(kind)
-    return dict(_SCALARS[kind])
-
-
-def _whole(pattern: re.Pattern[str]) -> str:
-    return f"^{pattern.pattern}$"
-
-
-_SCALARS: dict[Any, dict[str, Any]] = {
-    str: {"type": "string"},
-    bool: {"type": "boolean"},
-    int: {"type": "integer"},
-    float: {"type": "number"},
-    Decimal: {"type": "string", "pattern": _whole(AMOUNT)},
-    datetime: {"type": "string", "format": "date-time", "pattern": _whole(TIME)},
-    date: {"type": "string", "format": "date"},
-    bytes: {"type": "string", "contentEncoding": "base64"},
-}
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])

@@ -1,17 +1,16 @@
 """Traffic to Parquet: what a data scientist trains on, made by the code that also makes the stream."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, replace
-from datetime import date, datetime
-from decimal import Decimal
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contract import Customer, Label, Merchant, Transaction
+from contract.fields import fields_of
 from producer.errors import CannotWrite, FolderInUse
 from producer.labels import Labeller
 from producer.payments import Event
@@ -22,27 +21,14 @@ from producer.traffic import PAYMENTS_A_DAY, Traffic
 
 ROWS_A_GROUP = 50_000
 
-_TYPES: dict[Any, pa.DataType] = {
-    str: pa.string(),
-    bool: pa.bool_(),
-    float: pa.float64(),
-    Decimal: pa.decimal128(12, 2),
-    datetime: pa.timestamp("us", tz="UTC"),
-    date: pa.date32(),
-}
-
 
 def arrow_schema(kind: type) -> pa.Schema:
     """Returns the Arrow schema of a record class: its fields, in order, by their types."""
-    hints = get_type_hints(kind)
-    return pa.schema([pa.field(one.name, _TYPES[_scalar(hints[one.name])]) for one in fields(kind)])
-
-
-def _scalar(hint: Any) -> Any:
-    options = [part for part in get_args(hint) if part is not type(None)]
-    if not options:
-        return hint
-    return str if isinstance(options[0], str) else _scalar(options[0])
+    columns = []
+    for one in fields_of(kind):
+        name, *arguments = one.scalar.arrow
+        columns.append(pa.field(one.name, getattr(pa, name)(*arguments)))
+    return pa.schema(columns)
 
 
 def write(settings: DatasetSettings) -> dict[str, float]:

@@ -8,16 +8,18 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
-from typing import Any, get_type_hints
+from typing import Any
 
 from contract import Customer, Merchant, Transaction
+from contract.fields import fields_of
+from contract.scalars import SCALE
 from spark_jobs.errors import InvalidFeature
-from spark_jobs.schema import AMOUNT, KIND_OF, plain
+from spark_jobs.schema import KIND_OF
 
 PROFILES = (Customer, Merchant)
 _UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)), ("s", timedelta(seconds=1)))
@@ -147,7 +149,7 @@ class GroupBy:
             {
                 "key": self.key,
                 "values": [
-                    {"name": f"{KIND_OF[of]}.{column}", "type": kind, **({"scale": AMOUNT.scale} if kind == "fixed" else {})}
+                    {"name": f"{KIND_OF[of]}.{column}", "type": kind, **({"scale": SCALE} if kind == "fixed" else {})}
                     for (of, column), kind in zip(self._values, types, strict=True)
                 ],
                 "aggregations": [
@@ -185,7 +187,7 @@ class GroupBy:
             value = f"{KIND_OF[of]}.{column}"
             yield {
                 "fixed": value,
-                "double": f"double(unix_date({value}))" if self._hint(of, column) is date else value,
+                "double": f"double(unix_date({value}))" if self._python(of, column) is date else value,
                 "hash": f"IF({value} IS NULL, NULL, xxhash64({value}))",
             }[self._type(of, column)]
 
@@ -208,11 +210,11 @@ class GroupBy:
             for window in one.windows or (None,):
                 yield one, window
 
-    def _hint(self, of: type, column: str) -> Any:
-        return plain(get_type_hints(of)[column])
+    def _python(self, of: type, column: str) -> type:
+        return next(one.scalar.python for one in fields_of(of) if one.name == column)
 
     def _type(self, of: type, column: str) -> str:
-        return {Decimal: "fixed", str: "hash"}.get(self._hint(of, column), "double")
+        return {Decimal: "fixed", str: "hash"}.get(self._python(of, column), "double")
 
     def _name(self, one: Aggregation, window: timedelta | None) -> str:
         parts = [self.name, one.where.name if one.where else "", one.operation.name.lower(), one.column or ""]
@@ -237,14 +239,14 @@ class GroupBy:
                 )
 
     def _check_fields(self, one: Aggregation, where: str) -> None:
-        known = sorted(field.name for field in fields(one.of))
+        known = sorted(field.name for field in fields_of(one.of))
         if one.column is None and one.operation in _TAKES:
             raise InvalidFeature(f"{where}: of which column?", "Name one.")
         if one.column is not None:
             if one.column not in known:
                 raise InvalidFeature(f"{where}: {one.of.__name__} has no column {one.column}", f"It has: {', '.join(known)}.")
             takes = _TAKES.get(one.operation)
-            if takes and self._hint(one.of, one.column) not in takes:
+            if takes and self._python(one.of, one.column) not in takes:
                 allowed = ", ".join(kind.__name__ for kind in takes)
                 raise InvalidFeature(f"{where}: the column's type does not fit", f"It takes: {allowed}.")
         for kind, field in re.findall(r"\b([a-z]+)\.(\w+)", one.where.sql if one.where else ""):

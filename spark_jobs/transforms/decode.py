@@ -5,17 +5,17 @@ The kernel reads the JSON (kernel/, Java); what it accepts is said here, from th
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contract import Topics, Transaction
-from contract.codec import AMOUNT, DATE, INTEGER, NUMBER, TIME
-from spark_jobs.schema import KINDS, SPARK_TYPES, schema
+from contract.fields import OneOf, fields_of
+from contract.scalars import SCALARS
+from spark_jobs.schema import KINDS, schema
 
 REJECTED = "rejected"
 
@@ -40,7 +40,8 @@ SOURCE = (
 """Type of an event's `source`."""
 
 _MICROSECOND = timedelta(microseconds=1)
-_FORMS = {int: INTEGER, float: NUMBER, Decimal: AMOUNT, datetime: TIME, date: DATE}
+_BY_PATTERN = [SCALARS[python] for python in (int, float, Decimal, datetime, date)]
+"""What the kernel judges by the contract's patterns; texts and booleans it knows by itself."""
 
 
 def decode(raw: DataFrame, topics: Topics, max_bytes: int, max_future: timedelta, max_age: timedelta) -> DataFrame:
@@ -81,7 +82,7 @@ def _plan(max_bytes: int, max_future: timedelta, max_age: timedelta) -> str:
                 {
                     "name": kind,
                     "schema": schema(record).json(),
-                    "required": [one.name for one in fields(record) if one.default is MISSING],
+                    "required": [one.name for one in fields_of(record) if one.required],
                     "allowed": _allowed(record),
                     "time": "event_time" if record is Transaction else None,
                     "maxFuture": max_future // _MICROSECOND,
@@ -89,11 +90,11 @@ def _plan(max_bytes: int, max_future: timedelta, max_age: timedelta) -> str:
                 }
                 for kind, record in KINDS.items()
             ],
-            "patterns": {SPARK_TYPES[python].simpleString(): form.pattern for python, form in _FORMS.items()},
+            "patterns": {one.spark: one.texts.pattern for one in _BY_PATTERN},
             "maxBytes": max_bytes,
         }
     )
 
 
 def _allowed(record: type) -> dict[str, list[str]]:
-    return {name: list(get_args(hint)) for name, hint in get_type_hints(record).items() if get_origin(hint) is Literal}
+    return {one.name: list(one.shape.allowed) for one in fields_of(record) if isinstance(one.shape, OneOf)}

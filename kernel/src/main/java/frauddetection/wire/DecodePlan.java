@@ -11,7 +11,7 @@ import org.apache.spark.sql.types.StructType;
  * What the contract says of the wire form.
  *
  * @param kinds in the order of their columns
- * @param patterns the accepted texts by the name of Spark's type, whole-string matches; other types are strings and booleans
+ * @param patterns the accepted texts by the name of Spark's type in a schema's JSON, whole-string matches; other types are strings and booleans
  * @param maxBytes of a value
  */
 record DecodePlan(List<Kind> kinds, Map<String, String> patterns, int maxBytes) {

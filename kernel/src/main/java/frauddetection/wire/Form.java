@@ -29,13 +29,13 @@ interface Form extends Serializable {
       return text -> texts.contains(text) ? UTF8String.fromString(text) : null;
     }
     if (type.equals(DataTypes.StringType)) {
-      // As the contract's TEXT: what looks like a list or an object is none.
+      // As contract/scalars.py has it: what looks like a list or an object is none.
       return text -> text.isEmpty() || text.charAt(0) == '[' || text.charAt(0) == '{' ? null : UTF8String.fromString(text);
     }
     if (type.equals(DataTypes.BooleanType)) {
       return text -> text.equals("true") ? Boolean.TRUE : text.equals("false") ? Boolean.FALSE : null;
     }
-    Pattern pattern = Pattern.compile(patterns.get(type.catalogString()));
+    Pattern pattern = Pattern.compile(patterns.get(type.typeName()));
     Form parse = parserOf(type);
     return text -> pattern.matcher(text).matches() ? parse.read(text) : null;
   }
