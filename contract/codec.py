@@ -1,4 +1,4 @@
-"""Records to JSON bytes and back: the only place that knows the wire form.
+"""Records to JSON bytes and back. The form of one value is said in `contract.scalars`; the form of a record is known here alone.
 
 Amounts and times are JSON strings (a bare number is a double to most readers), bytes are base64, an absent optional field is left
 out. Errors name the field and what is wrong with it, never its value: a value may hold a card number.
