@@ -15,13 +15,20 @@ class KafkaConnection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bootstrap_servers: str = Field("127.0.0.1:9092", description="Comma-separated host:port of the brokers")
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = Field("PLAINTEXT", description="How brokers are spoken to")
-    ca_file: Path | None = Field(None, description="PEM file with the certificates that sign the brokers' (SSL, SASL_SSL)")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = Field(
+        "PLAINTEXT",
+        description="How the brokers are reached: in plain text; SSL, by certificates; SASL_SSL, with user and password",
+    )
+    ca_file: Path | None = Field(
+        None, description="PEM file of the authorities that sign the brokers' certificates (SSL, SASL_SSL)"
+    )
     certificate_file: Path | None = Field(None, description="PEM file with this client's certificate chain (SSL)")
     key_file: Path | None = Field(None, description="PEM file with this client's private key, PKCS#8 (SSL)")
-    sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field("SCRAM-SHA-512", description="For SASL_SSL")
-    sasl_username: str | None = Field(None, description="For SASL_SSL")
-    sasl_password_file: Path | None = Field(None, description="File that holds the password alone (SASL_SSL)")
+    sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="How user and password are proved (SASL_SSL)"
+    )
+    sasl_username: str | None = Field(None, description="User name (SASL_SSL)")
+    sasl_password_file: Path | None = Field(None, description="File that holds the password and nothing else (SASL_SSL)")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -33,7 +33,12 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 out = Console()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-Partitions = Annotated[int, typer.Option(min=1, help="Partitions of topics that are created, profiles apart.")]
+Partitions = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Partitions of each topic that is created; customers, merchants and rejected records always have one."
+    ),
+]
 
 
 @app.command()
@@ -44,7 +49,7 @@ def up(
         Literal["s3"] | None, typer.Option("--with", help="Also start an S3 server; `fraud detect` then knows it.")
     ] = None,
 ) -> None:
-    """Start the broker and create the topics. Does nothing the second time."""
+    """Start the broker and create the topics. If it runs already, nothing happens."""
     address = broker().start(port or None)
     created = create_topics(KafkaConnection(bootstrap_servers=address), TopicNames().specs(partitions))
     out.print(f"Kafka runs at {address}" + (f", created {', '.join(created)}" if created else ""), highlight=False, soft_wrap=True)
@@ -65,7 +70,7 @@ def down(purge: Annotated[bool, typer.Option("--purge", help="Also remove all da
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Say what runs, and where. Exit code 3 where the broker does not."""
+    """Say what runs, and where. The exit code is 3 if the broker does not run."""
     one, store = broker(), s3()
     found = {
         "running": one.running,
@@ -110,13 +115,15 @@ def topics(
 
 @app.command()
 def demo(
-    seconds: Annotated[float | None, typer.Option(min=1, help="End by itself, so long after it went live.")] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Print lines, as where there is no terminal.")] = False,
-    mode: Annotated[Literal["realTime", "microBatch"], typer.Option(help="Mode of the detector.")] = "realTime",
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="End this long after the detector went live; else at Ctrl-C.")
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Print lines instead of a live screen.")] = False,
+    mode: Annotated[Literal["realTime", "microBatch"], typer.Option(help="Mode in which the detector runs.")] = "realTime",
     rate: Annotated[float, typer.Option(min=0.1, help="Payments a second.")] = 100.0,
     traffic: Annotated[Kind, typer.Option(help="Normal customers, attacks, or both.")] = "all",
 ) -> None:
-    """Broker, traffic, detector and, the first time, trainer on one live screen."""
+    """Run everything on one live screen: broker, traffic, detector and, the first time, trainer."""
     Demo(home(), broker(), mode, rate, traffic).run(seconds, plain or not out.is_terminal)
 
 
@@ -159,14 +166,17 @@ def features(
     explain: Annotated[
         str | None, typer.Option(metavar="KEY", help="Show what a checkpoint holds of this card or terminal.")
     ] = None,
-    group: Annotated[Literal["card", "terminal"], typer.Option(help="What KEY is.")] = "card",
-    checkpoint: Annotated[str | None, typer.Option(help="The detector's checkpoint: a folder, or s3a:// URL.")] = None,
+    group: Annotated[Literal["card", "terminal"], typer.Option(help="Whether KEY is a card or a terminal.")] = "card",
+    checkpoint: Annotated[str | None, typer.Option(help="The detector's checkpoint, a folder or s3a:// URL.")] = None,
     at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Where windows end: 2026-11-24T10:00:00Z; else KEY's newest event.")
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Instant at which windows end, such as 2026-11-24T10:00:00Z; by default KEY's newest transaction."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List all features; or, with --explain, what a checkpoint holds of one card or terminal, for support."""
+    """List all features. With --explain, show instead what a checkpoint holds of one card or terminal."""
     if explain is None:
         if checkpoint or at:
             raise typer.BadParameter("--checkpoint and --at go with --explain KEY")
@@ -179,7 +189,7 @@ def features(
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Check this machine: Python, Java, jars, broker, disk, memory; each problem with what to do."""
+    """Check this machine: Python, Java, jars, broker, disk, memory. Each problem comes with what to do."""
     checks = doctor_room.examine()
     if as_json:
         out.print_json(data=[check._asdict() for check in checks])

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from local.errors import IlumRefused, IlumUnreachable, JobEnded, NothingToSubmit
 
-app = typer.Typer(no_args_is_help=True, help="The detector on Ilum.")
+app = typer.Typer(no_args_is_help=True, help="Submit the detector to Ilum.")
 out = Console(highlight=False, soft_wrap=True, markup=False)
 
 TIMEOUT_S = 30.0

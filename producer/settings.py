@@ -19,23 +19,35 @@ class TopicSettings(Settings):
 
     kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
     topics: TopicNames = Field(TopicNames(), description="Names of the topics")
-    partitions: int = Field(2, ge=1, description="Of the topics that are created, profiles apart")
+    partitions: int = Field(
+        2, ge=1, description="Partitions of each topic that is created; customers, merchants and rejected records always have one"
+    )
 
 
 class TrafficSettings(Settings):
     """What both programs make."""
 
     traffic: Kind = Field("normal", description="normal: the Handbook's customers; hacker: attacks; all: both")
-    base_rate: BaseRate = Field("0.84", description="Share of fraud, percent; 0.84 with normal traffic is the Handbook exactly")
-    campaigns: dict[str, float] = Field(
-        dict.fromkeys(CAMPAIGNS, 1.0), description=f"Relative share of frauds of each attack: {', '.join(CAMPAIGNS)}"
+    base_rate: BaseRate = Field(
+        "0.84", description="Share of fraud in percent; only 0.84 with normal traffic is the Handbook's world"
     )
-    seed: int = Field(0, ge=0, description="Of everything but the Handbook's own numbers")
-    start: datetime = Field(datetime(2018, 4, 1, tzinfo=UTC), description="First day (UTC); a live run begins today instead")
-    label_delay: Duration = Field(timedelta(days=7), description="Time from a payment to its label; the median where lognormal")
-    label_delay_distribution: Distribution = Field("fixed", description="fixed or lognormal")
+    campaigns: dict[str, float] = Field(
+        dict.fromkeys(CAMPAIGNS, 1.0),
+        description=f"Relative share of each attack in the frauds; one that is not named has none: {', '.join(CAMPAIGNS)}",
+    )
+    seed: int = Field(0, ge=0, description="Seed of everything but the Handbook's own numbers, which never change")
+    start: datetime = Field(
+        datetime(2018, 4, 1, tzinfo=UTC),
+        description="First day of the simulated world (UTC). A live run ignores it: its payments are made now",
+    )
+    label_delay: Duration = Field(
+        timedelta(days=7), description="Time from a payment to its label; with lognormal, the median of that time"
+    )
+    label_delay_distribution: Distribution = Field(
+        "fixed", description="fixed: every label takes label-delay; lognormal: it varies around that"
+    )
     label_never_reported: float = Field(0.0, ge=0, le=1, description="Share of frauds that get no label")
-    inline_labels: bool = Field(False, description="Put is_fraud into the transactions: for demos only")
+    inline_labels: bool = Field(False, description="Put is_fraud into the transactions too: for demos only")
 
     @field_validator("start")
     @classmethod
@@ -61,21 +73,27 @@ class RunSettings(TrafficSettings):
     kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
     topics: TopicNames = Field(TopicNames(), description="Names of the topics")
     create_topics: bool = Field(False, description="Create the topics that are missing")
-    partitions: int = Field(2, ge=1, description="Of the topics that are created, profiles apart")
+    partitions: int = Field(
+        2, ge=1, description="Partitions of each topic that is created; customers, merchants and rejected records always have one"
+    )
     clock: Literal["live", "replay"] = Field(
         "live", description="live: event_time is now; replay: event_time is the simulated world's, from `start` on"
     )
     speed: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["max"] = Field(
-        "max", description="Of a replay: simulated seconds a second, or max"
+        "max", description="Speed of a replay: simulated seconds in a second, or max"
     )
-    backfill: Duration = Field(timedelta(0), description="Send this much history first, as fast as it goes: 14d")
+    backfill: Duration = Field(timedelta(0), description="Send this much history first, as fast as possible, such as 14d")
     rate: float | None = Field(
-        None, gt=0, description=f"Events a second: sets the pace of live (default {LIVE_RATE:g}), caps that of a replay"
+        None,
+        gt=0,
+        description=f"Transactions a second: the pace of a live run (default {LIVE_RATE:g}), an upper limit for a replay",
     )
-    days: int | None = Field(None, ge=1, description="Days of the simulated world; 183 is the Handbook's; it never ends by default")
-    count: int | None = Field(None, ge=1, description="Stop after so many transactions, backfill not counted")
-    duration: Duration | None = Field(None, description="Stop after this time: 60s; backfill not counted")
-    ledger: Path | None = Field(None, description="File to which each transaction_id is appended once Kafka has it")
+    days: int | None = Field(
+        None, ge=1, description="Length of the simulated world; the Handbook's has 183 days; null: it never ends"
+    )
+    count: int | None = Field(None, ge=1, description="Stop after so many transactions, not counting the backfill")
+    duration: Duration | None = Field(None, description="Stop after this time, such as 60s, not counting the backfill")
+    ledger: Path | None = Field(None, description="File to which each transaction_id is appended once Kafka has acknowledged it")
     json_summary: bool = Field(False, alias="json", description="Print the summary as JSON on standard output")
 
 
@@ -83,6 +101,6 @@ class DatasetSettings(TrafficSettings):
     """Writes the same traffic to Parquet: transactions, labels, customers, merchants."""
 
     out: Path = Field(description="Folder to write to; it must not hold a data set already")
-    days: int = Field(183, ge=1, description="Days of traffic; 183 is the Handbook's")
+    days: int = Field(183, ge=1, description="Days of traffic; the Handbook has 183")
     rows: int | None = Field(None, ge=1, description="Stop after so many transactions")
     json_summary: bool = Field(False, alias="json", description="Print the summary as JSON on standard output")

@@ -22,7 +22,7 @@ class RealTimeTrigger(Part):
     duration: Duration = Field(
         timedelta(minutes=5),
         ge=timedelta(seconds=5),
-        description="Time between two checkpoints: a short one replays less after a crash, and stalls the stream more often",
+        description="Real-time mode: time between checkpoints. If shorter, a crash repeats less, and the stream stalls more often",
     )
 
 
@@ -30,7 +30,9 @@ class MicroBatchTrigger(Part):
     """A batch every `interval`. All sinks."""
 
     mode: Literal["microBatch"] = "microBatch"
-    interval: Duration = Field(timedelta(seconds=1), ge=timedelta(0), description="Time between the starts of two batches")
+    interval: Duration = Field(
+        timedelta(seconds=1), ge=timedelta(0), description="Micro-batch mode: time between the starts of two batches"
+    )
 
 
 class AvailableNowTrigger(Part):
@@ -39,23 +41,31 @@ class AvailableNowTrigger(Part):
     mode: Literal["availableNow"] = "availableNow"
 
 
-Trigger = Annotated[RealTimeTrigger | MicroBatchTrigger | AvailableNowTrigger, Field(discriminator="mode")]
+Trigger = Annotated[RealTimeTrigger | AvailableNowTrigger | MicroBatchTrigger, Field(discriminator="mode")]
 
 
 class Rule(Part):
     """One rule: a question about one transaction, and what a yes means."""
 
     when: str = Field(description="Spark SQL boolean expression over the transaction's fields, the features and fraud_score")
-    action: Literal["review", "decline"] = Field("review", description="Decision where the rule fires; decline beats review")
-    reason: str = Field(min_length=1, description="Why, in words for the analyst; goes into the alert")
+    action: Literal["review", "decline"] = Field(
+        "review", description="What is decided when the rule fires; where several fire, decline beats review"
+    )
+    reason: str = Field(min_length=1, description="Why, in words for the analyst; the alert repeats them")
 
 
 class Limits(Part):
     """What an input record may be before it is rejected."""
 
-    max_bytes: int = Field(65_536, ge=1_024, le=400_000, description="Largest value of an input record, in bytes")
-    max_future: Duration = Field(timedelta(minutes=10), description="How far event_time may be ahead of Kafka's timestamp")
-    max_age: Duration = Field(timedelta(days=3_650), description="How far event_time may be behind Kafka's timestamp")
+    max_bytes: int = Field(65_536, ge=1_024, le=400_000, description="A record is rejected if its value has more bytes than this")
+    max_future: Duration = Field(
+        timedelta(minutes=10),
+        description="A record is rejected if its event_time is later than Kafka's timestamp by more than this",
+    )
+    max_age: Duration = Field(
+        timedelta(days=3_650),
+        description="A record is rejected if its event_time is earlier than Kafka's timestamp by more than this",
+    )
 
 
 class KafkaSink(Part):
@@ -68,7 +78,9 @@ class ConsoleSink(Part):
     """One line an alert on the driver's standard output: at least once."""
 
     type: Literal["console"] = "console"
-    group: str = Field("fraud-detector-console", description="Kafka consumer group that keeps its place in real-time mode")
+    group: str = Field(
+        "fraud-detector-console", description="Kafka consumer group under which real-time mode remembers which alerts were printed"
+    )
 
 
 def _s3a(value: str) -> str:
@@ -90,7 +102,9 @@ class ParquetSink(Part):
     """Scored transactions and alerts to Parquet files, each exactly once. Not in real-time mode."""
 
     type: Literal["parquet"] = "parquet"
-    path: Place = Field(description="Folder, or s3a://bucket/folder; it belongs to one checkpoint, as batches are known by number")
+    path: Place = Field(
+        description="Folder, or s3a://bucket/folder, for one checkpoint: another would count batches from 0 and overwrite them"
+    )
 
 
 Sink = Annotated[KafkaSink | ConsoleSink | ParquetSink, Field(discriminator="type")]
@@ -100,39 +114,42 @@ class S3(Part):
     """How s3a:// paths are reached, those of sinks, of the checkpoint and of the model store."""
 
     endpoint: str | None = Field(None, pattern="^https?://", description="URL of the S3 server; null: AWS")
-    region: str | None = Field(None, description="Region; null: what the provider chain says")
-    path_style: bool = Field(False, description="Buckets in the path, not in the host name: MinIO, Ceph, versitygw")
+    region: str | None = Field(None, description="Region; null: the AWS SDK looks for it")
+    path_style: bool = Field(
+        False, description="Put the bucket into the URL's path, not into its host name: for MinIO, Ceph, versitygw"
+    )
     credentials_dir: Path | None = Field(
         None,
-        description="Folder with AWS's own file `credentials`, profile [default]; null: the provider chain (environment, role)",
+        description="Folder with the file `credentials` of the AWS tools, profile [default]; null: the AWS SDK looks for "
+        "keys by itself (environment, role)",
     )
 
 
 class Models(Part):
     """The trained model that scores; `fraud models` says which."""
 
-    store: Place | None = Field(None, description="Model store, a folder or s3a:// URL; null: rules decide alone")
+    store: Place | None = Field(None, description="Model store, a folder or s3a:// URL; null: no model, rules decide alone")
     poll: Duration = Field(
         timedelta(seconds=5),
         ge=timedelta(seconds=1),
-        description="Time between two looks at the store: how soon a promotion is taken up",
+        description="How often the store is looked at, and so how soon a promotion takes effect",
     )
 
 
 class Metrics(Part):
     """Prometheus metrics of the stream."""
 
-    port: int = Field(0, ge=0, le=65_535, description="Port of /metrics; 0 serves none")
-    host: str = Field("127.0.0.1", description="Address that the port is bound to; 0.0.0.0 in a pod")
+    port: int = Field(0, ge=0, le=65_535, description="Port of /metrics; 0: metrics are not served")
+    host: str = Field("127.0.0.1", description="Address at which the port listens; use 0.0.0.0 in a pod")
 
 
 class Spark(Part):
     """Spark itself."""
 
     master: str | None = Field(
-        None, description="Where Spark runs; by default what spark-submit says, else local[N] with enough slots"
+        None, description="Where Spark runs; null: where spark-submit says, and without it local[N] with enough slots"
     )
-    conf: dict[str, str] = Field({}, description="Further Spark settings; they win over the detector's own")
+    conf: dict[str, str] = Field({}, description="Further Spark settings; they override this program's own")
 
 
 class DetectorSettings(Settings):
@@ -140,32 +157,38 @@ class DetectorSettings(Settings):
 
     kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
     topics: TopicNames = Field(TopicNames(), description="Names of the topics")
-    trigger: Trigger = Field(MicroBatchTrigger(), description="Mode of the stream: realTime, microBatch or availableNow")
-    checkpoint: Place = Field(
-        "checkpoints/detect_fraud", description="Where the stream keeps its place, a folder or s3a:// URL; one a detector"
+    trigger: Trigger = Field(
+        MicroBatchTrigger(),
+        description="How the stream runs: realTime, microBatch (default), or availableNow, which reads all there is and ends",
     )
-    max_offsets: int = Field(100_000, ge=1, description="Most records a batch reads; real-time mode takes each record as it comes")
+    checkpoint: Place = Field(
+        "checkpoints/detect_fraud",
+        description="Where the stream keeps its place in Kafka and all history, a folder or s3a:// URL; each detector has its own",
+    )
+    max_offsets: int = Field(
+        100_000, ge=1, description="How many records a batch reads at most. Real-time mode ignores it: it has no such batches"
+    )
     state_partitions: int = Field(
         2,
         ge=1,
         le=1_000,
-        description="Tasks of each of the two stateful steps, history per terminal and card; fixed for a checkpoint's life",
+        description="Tasks that keep the history of cards, and as many for that of terminals. Fixed for a checkpoint's life",
     )
-    limits: Limits = Field(Limits(), description="What an input record may be before it is rejected")
-    rules: dict[str, Rule] = Field({}, description="Rules by name")
+    limits: Limits = Field(Limits(), description="Limits beyond which an input record is rejected")
+    rules: dict[str, Rule] = Field({}, description="Rules by name; each has when, action and reason")
     models: Models = Field(Models(), description="The trained model that scores")
     sinks: dict[str, Sink] = Field(
-        {"kafka": KafkaSink(), "console": ConsoleSink()}, description="Where results go, by name; kafka is required"
+        {"kafka": KafkaSink(), "console": ConsoleSink()}, description="Where results go, by name; one of type kafka is required"
     )
     s3: S3 = Field(S3(), description="How s3a:// paths are reached")
     metrics: Metrics = Field(Metrics(), description="Prometheus metrics of the stream")
     spark: Spark = Field(Spark(), description="Spark itself")
     stop_timeout: Duration = Field(
         timedelta(seconds=30),
-        description="How long a stop may wait for the batch at work; after that it is replayed on the next start",
+        description="How long a stop waits for the current batch. One that takes longer is cut off, and repeated on the next start",
     )
     log_dir: Path | None = Field(
-        Path("logs"), description="Folder of spark.log and detect_fraud.log, with full traces; null: standard error"
+        Path("logs"), description="Folder for spark.log and detect_fraud.log, with full traces of errors; null: standard error"
     )
 
     @model_validator(mode="after")
@@ -205,6 +228,6 @@ class ExplainSettings(DetectorSettings):
     key: str = Field(min_length=1, description="The card or terminal, as card_id or terminal_id has it in transactions")
     group: Literal["card", "terminal"] = Field("card", description="What the key is")
     at: AwareDatetime | None = Field(
-        None, description="Where the windows end, such as 2026-11-24T10:00:00Z; null: the newest event of the key"
+        None, description="Instant at which the windows end, such as 2026-11-24T10:00:00Z; null: the key's newest transaction"
     )
     output: Literal["table", "json"] = Field("table", description="For people, or for scripts")

@@ -38,11 +38,12 @@ class BacktestSettings(Settings):
     data: Place = Field(
         alias="from", description="Folder with {transactions,labels,customers,merchants}/*.parquet; `producer dataset` writes one"
     )
-    rules: Path | None = Field(None, description="YAML file with `rules`, as the detector's settings have them; null: none")
-    model: str | None = Field(None, description="Version in the model store; null: none")
+    rules: Path | None = Field(None, description="YAML file with `rules`, as in the detector's settings; null: no rules")
+    model: str | None = Field(None, description="Version in the model store; null: no model")
     store: Place = Field(".fraud/models", description="Model store, a folder or s3a:// URL")
     since: AwareDatetime | None = Field(
-        None, description="Judge from here on, such as 2018-08-01T00:00:00Z; null: from the end of what the model has learnt"
+        None,
+        description="Judge later transactions only, such as 2018-08-01T00:00:00Z; null: those after what the model has learnt from",
     )
     json_summary: bool = Field(False, alias="json", description="Print JSON on standard output")
     s3: S3 = Field(S3(), description="How s3a:// paths are reached")

@@ -34,7 +34,7 @@ Place = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Version = Annotated[str, typer.Argument(help="A version, as `fraud models list` names it.")]
-Reason = Annotated[str | None, typer.Option(help="Why, for those who come after; kept with the role.")]
+Reason = Annotated[str | None, typer.Option(help="Why, for those who come later; it is kept in champion.json or challenger.json.")]
 
 NUMBERS = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 FORM = "It takes one input [N, features], float or double; the last column of its last output, [N], [N, 1] or [N, 2], is the score."
@@ -50,7 +50,7 @@ class NotAModel(FraudDetectionError):
 
 @app.command("list")
 def list_models(store: Place = None, as_json: Json = False) -> None:
-    """List all versions, newest first, and who is champion and challenger."""
+    """List all versions, newest first. One may be champion, one challenger."""
     models = _store(store)
     roles = _roles(models)
     found = models.versions()
@@ -85,7 +85,9 @@ def show(version: Version, store: Place = None, as_json: Json = False) -> None:
 @app.command()
 def promote(
     version: Version,
-    force: Annotated[bool, typer.Option("--force", help="Even if it is worse than the champion; needs --reason.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote it even if it is worse than the champion; needs --reason.")
+    ] = False,
     reason: Reason = None,
     store: Place = None,
 ) -> None:
@@ -109,12 +111,12 @@ def rollback(reason: Reason = None, store: Place = None) -> None:
 
 @app.command()
 def challenge(
-    version: Annotated[str | None, typer.Argument(help="The version that scores in the champion's shadow.")] = None,
-    end: Annotated[bool, typer.Option("--end", help="Have no challenger any more.")] = False,
+    version: Annotated[str | None, typer.Argument(help="The version that scores beside the champion.")] = None,
+    end: Annotated[bool, typer.Option("--end", help="Remove the challenger.")] = False,
     reason: Reason = None,
     store: Place = None,
 ) -> None:
-    """Let a version score in the champion's shadow, without a say in any decision; or --end it."""
+    """Let a version score beside the champion, without deciding anything. --end removes it."""
     if end == (version is not None):
         raise typer.BadParameter("name a version, or --end")
     models = _store(store)

@@ -43,29 +43,36 @@ class TrainSettings(Settings):
 
     data: Place = Field(
         description="Folder with {transactions,labels,customers,merchants}/*.parquet, as `producer dataset` writes it; "
-        f"or {KAFKA}: the topics, from the beginning"
+        f"or {KAFKA}, to read the topics from the beginning"
     )
     store: Place = Field(".fraud/models", description="Model store, a folder or s3a:// URL")
     family: TrainedFamily = Field("xgboost", description="Kind of model; isolation_forest learns without labels")
     label_delay: Duration = Field(
-        MATURITY, ge=timedelta(0), description="Time until most labels are known; nothing younger is learnt from"
+        MATURITY, ge=timedelta(0), description="Time after which most labels are known; younger transactions are not used"
     )
     folds: int = Field(
-        0, ge=0, le=20, description="Weeks before the end on which models of their own are judged as well (prequential)"
+        0, ge=0, le=20, description="For each of this many last weeks, also train and judge another model (prequential)"
     )
     thresholds: Literal["capacity", "cost"] = Field(
-        "capacity", description="What to review: by cards-per-day, or where missed amount and reviews cost least"
+        "capacity",
+        description="How the review threshold is found. capacity: as many cards as cards-per-day allows; cost: where missed "
+        "frauds and reviews together cost least",
     )
-    cards_per_day: float = Field(CARDS_A_DAY, gt=0, description="Cards that analysts can look at in a day")
+    cards_per_day: float = Field(CARDS_A_DAY, gt=0, description="How many cards analysts can look at in a day")
     review_cost: float = Field(5.0, ge=0, description="Cost of looking at a card, in the amounts' currency")
     decline_precision: float = Field(
-        0.9, gt=0, le=1, description="Decline where at least this share is fraud; never where no score has it"
+        0.9,
+        gt=0,
+        le=1,
+        description="Decline from the score on above which at least this share is fraud; if no score has it, decline nothing",
     )
-    promote: bool = Field(False, description="Make it the champion, if its average precision is not lower than the champion's")
+    promote: bool = Field(
+        False, description="Make the new model champion, unless its average precision is lower than the champion's"
+    )
     json_summary: bool = Field(False, alias="json", description="Print the report as JSON on standard output")
     kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
     topics: TopicNames = Field(TopicNames(), description="Names of the topics")
-    limits: Limits = Field(Limits(), description="What a record may be before it is rejected")
+    limits: Limits = Field(Limits(), description="Limits beyond which a record is rejected")
     s3: S3 = Field(S3(), description="How s3a:// paths are reached")
     spark: Spark = Field(Spark(conf={"spark.driver.memory": "4g"}), description="Spark itself")
 
