@@ -1,4 +1,6 @@
-"""The simulated world of the Fraud Detection Handbook (chapter 3), row for row: in 183 days 1,754,155 payments, 14,681 frauds.
+"""The simulated world of the Fraud Detection Handbook (chapter 3): in 183 days 1,754,155 payments, 14,681 frauds.
+
+The rows are the book's; those of one second may stand in another order, as the book's own sort leaves ties as they fall.
 
 Written from the Handbook's prose. Two kinds of generator are needed to the letter, NumPy's legacy `RandomState` and Python's own
 `random.Random`, because each customer of the book draws from both. The seeds are the book's; no setting changes them.
