@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from pyspark.sql import DataFrame
+from chispa import assert_df_equality
+from pyspark.sql import DataFrame, SparkSession
 
 from contract import Topics, encode
 from spark_jobs.errors import InvalidRule
@@ -31,7 +32,7 @@ def featured(raw: Raw) -> DataFrame:
     return score(features(decode(raw((TOPICS.transactions, b"")), TOPICS, 65_536, YEARS, YEARS)), None)
 
 
-def test_decline_beats_review_beats_approve_and_all_that_fired_are_named(raw: Raw) -> None:
+def test_decline_beats_review_beats_approve_and_all_that_fired_are_named(spark: SparkSession, raw: Raw) -> None:
     rules = {
         "large": Rule(when="amount > 100", action="review", reason="It is large"),
         "abroad": Rule(when="country <> 'FR'", action="decline", reason="It is abroad"),
@@ -53,9 +54,12 @@ def test_decline_beats_review_beats_approve_and_all_that_fired_are_named(raw: Ra
     ]
     values = [encode(replace(paid, transaction_id=f"t{number}")) for number, (paid, *_) in enumerate(cases)]
     frame = detected(raw(*((TOPICS.transactions, value, {"timestamp": AT}) for value in values)), rules)
-    rows = frame.orderBy("transaction.transaction_id").collect()
-    assert [(row.decision, row.reasons_to_alert) for row in rows] == [(decision, reasons) for _, decision, reasons in cases]
-    assert {row.ruleset_version for row in rows} == {ruleset_version(rules)}
+    expected = spark.createDataFrame(
+        [(f"t{number}", decision, reasons, ruleset_version(rules)) for number, (_, decision, reasons) in enumerate(cases)],
+        "transaction_id string, decision string, reasons_to_alert array<string>, ruleset_version string",
+    )
+    found = frame.select("transaction.transaction_id", "decision", "reasons_to_alert", "ruleset_version")
+    assert_df_equality(found, expected, ignore_row_order=True, ignore_nullable=True)
 
 
 @pytest.mark.parametrize(
