@@ -27,6 +27,11 @@ if [ -n "${CLUSTER:-}" ]; then
             "${build[@]}" -t "$base" -f /dev/stdin "$authorities" >&2
         options+=(--build-context "debian:bookworm-slim=container-image://$base")
     fi
+    # What `make setup` has downloaded here is not downloaded again: pip and Maven get the caches of this machine. Hashes decide, as
+    # without them, what is let in.
+    mkdir -p "$HOME/.cache/pip" "$HOME/.m2/repository"
+    options+=(--build-arg PIP_NO_CACHE_DIR= --volume "$HOME/.cache/pip:/root/.cache/pip"
+        --volume "$HOME/.m2/repository:/root/.m2/repository")
 elif docker info >/dev/null 2>&1; then
     build=(docker build)
 elif podman info >/dev/null 2>&1; then

@@ -109,7 +109,22 @@ case "{name} $*" in
 helm* | "kind create"* | "kind export"*) echo "KUBECONFIG $KUBECONFIG" >>"$CALLS" ;;
 esac
 """
-PROGRAMS = ("bash", "env", "find", "sort", "xargs", "sha256sum", "sed", "git", "dirname", "basename", "grep", "mktemp", "rm")
+PROGRAMS = (
+    "bash",
+    "env",
+    "find",
+    "sort",
+    "xargs",
+    "sha256sum",
+    "sed",
+    "git",
+    "dirname",
+    "basename",
+    "grep",
+    "mkdir",
+    "mktemp",
+    "rm",
+)
 
 
 class Machine:
@@ -122,6 +137,7 @@ class Machine:
             assert program
             (folder / name).symlink_to(program)
         monkeypatch.setenv("CALLS", str(folder / "calls"))
+        monkeypatch.setenv("HOME", str(folder))
         monkeypatch.setenv("PATH", str(folder))
         monkeypatch.delenv("CLUSTER", raising=False)
         monkeypatch.setenv("KUBECONFIG", "of-the-user")
@@ -247,6 +263,8 @@ def test_make_cluster(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None
     names = sorted(one["image"] for one in ARTIFACTS)
     images = [call.split(":dev-")[0] for call in builds if ":dev-" in call]  # not a base image with own authorities
     assert images == [f"cluster build-image -t docker.io/{name}" for name in names]
+    for cache in (".cache/pip", ".m2/repository"):
+        assert all(f"/{cache}:/root/{cache} " in call for call in builds if ":dev-" in call), "downloads are used again"
     assert install.startswith("helm upgrade --install fraud charts/fraud-detection --namespace fraud")
     assert install.endswith("--set kafka.bootstrapServers=kafka:9092")
     assert context == "KUBECONFIG of-the-cluster"
