@@ -24,6 +24,8 @@ ENGINE_STAMP := .runtime/kernel-engine/.installed
 # The folders too: their time tells that a file has gone.
 KERNEL_SOURCES := kernel/pom.xml $(shell find kernel/src/main)
 PYSPARK_JARS := "$$($(BIN)/python -c 'import pyspark, os; print(os.path.dirname(pyspark.__file__))')/jars"
+# The trainer's image is what the other end-to-end tests need beside these.
+E2E_CORE_IMAGES := images/spark images/producer tests/e2e/test-servers
 CHART_TOOLS := $(CURDIR)/.runtime/chart-tools
 TIERS := .runtime/tiers
 export PATH := $(CHART_TOOLS):$(PATH)
@@ -31,7 +33,7 @@ export PATH := $(CHART_TOOLS):$(PATH)
 ##@ Use it
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: setup ## Broker, traffic, detector and a live screen; ARGS="--seconds 60 --plain" ends by itself
@@ -181,8 +183,14 @@ test-local: setup ## Broker, command line and demo, as a person uses them
 .PHONY: test-e2e
 test-e2e: setup chart-tools ## Images, install, alert, upgrade, crashes, uninstall on the cluster in KUBECONFIG; half an hour
 	@: "$${KUBECONFIG:?name a cluster whose Spark operator serves the namespace fraud-e2e}"
-	@bash tests/e2e/images.sh
-	@$(BIN)/pytest tests/e2e $(ARGS)
+	@bash tests/e2e/images.sh $(E2E_CORE_IMAGES) images/trainer
+	@$(BIN)/pytest tests/e2e --durations=0 --durations-min=1 $(ARGS)
+
+.PHONY: test-e2e-core
+test-e2e-core: setup chart-tools ## The core of it, for CI: install, alert, changed rule, crash, uninstall; ten minutes
+	@: "$${KUBECONFIG:?name a cluster whose Spark operator serves the namespace fraud-e2e}"
+	@bash tests/e2e/images.sh $(E2E_CORE_IMAGES)
+	@$(BIN)/pytest tests/e2e -m core --durations=0 --durations-min=1 $(ARGS)
 
 .PHONY: bench
 bench: setup ## Measure, and write docs/benchmarks.md; an hour, on a machine with nothing else to do

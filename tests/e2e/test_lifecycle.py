@@ -1,6 +1,6 @@
 """From install to uninstall, with and without an operator: alerts, models, a changed rule, crashes, a mistake, and nothing lost.
 
-The tests of this file are one release's life, in the order in which they stand.
+The tests of this file are one release's life, in the order in which they stand. Those marked `core` are a life too, a short one.
 """
 
 import json
@@ -33,6 +33,8 @@ MODELS: Object = {
 FRAUD_MODELS = "python3 -m training.models"
 HISTORY: Object = {"normal": {"config": {"traffic": "all", "backfill": "5d", "label_delay": "0s"}}}
 LOAD: Object = {"normal": {"config": {"rate": 200, "ledger": "/tmp/ledger"}}}
+core_on_kubeflow = pytest.mark.parametrize("life", [pytest.param("kubeflow", marks=pytest.mark.core), "none"], indirect=True)
+"""For a test that runs on both runtimes, and is core on the one that most people use."""
 
 
 def rules(when: str) -> Object:
@@ -88,6 +90,7 @@ def life(request: pytest.FixtureRequest, release: Callable[[str, str], Release],
     return Life(release(f"on-{request.param}", request.param), broker)
 
 
+@pytest.mark.core
 def test_the_first_alert_is_in_the_drivers_log_soon(life: Life, namespace: Namespace) -> None:
     began = time.monotonic()
     life.apply()
@@ -126,6 +129,7 @@ def test_a_promotion_is_in_the_alerts_without_a_restart(life: Life) -> None:
     assert life.incarnations() == before, "a promotion is no reason to restart anything"
 
 
+@core_on_kubeflow
 def test_helm_test_sees_an_alert_with_its_score_and_cleans_up(life: Life, namespace: Namespace) -> None:
     printed = life.release.test()
     score = r", fraud_score [01]\.\d+ by decision_tree-" if life.has_model else ""
@@ -133,6 +137,7 @@ def test_helm_test_sees_an_alert_with_its_score_and_cleans_up(life: Life, namesp
     assert not [name for name in namespace.everything() if name.startswith(f"Pod/{life.release.name}-test")]
 
 
+@core_on_kubeflow
 def test_a_changed_rule_under_load_repeats_nothing_and_loses_nothing(life: Life, namespace: Namespace) -> None:
     driver = life.release.incarnation()
     life.apply(producers=LOAD)
@@ -151,11 +156,16 @@ def test_a_changed_rule_under_load_repeats_nothing_and_loses_nothing(life: Life,
     assert len(acknowledged) > 1_000, "no load"
 
 
-@pytest.mark.parametrize("victim", ["driver", "executor", "broker and producer"])
+@core_on_kubeflow
+def test_a_crash_of_the_driver_loses_nothing(life: Life, namespace: Namespace) -> None:
+    life.restarted(lambda: namespace.kill(life.release.driver))
+    life.account.settle()
+    assert not life.account.rejected()
+
+
+@pytest.mark.parametrize("victim", ["executor", "broker and producer"])
 def test_a_crash_loses_nothing(life: Life, namespace: Namespace, victim: str) -> None:
-    if victim == "driver":
-        life.restarted(lambda: namespace.kill(life.release.driver))
-    elif victim == "executor":
+    if victim == "executor":
         namespace.kill(life.pods("spark-role=executor")[0])
     else:
         life.broker.kill()
@@ -180,6 +190,7 @@ def test_a_broken_rule_is_seen_and_its_repair_loses_nothing(life: Life, namespac
     life.account.settle()
 
 
+@pytest.mark.core
 def test_uninstall_leaves_checkpoint_and_models_alone(life: Life, namespace: Namespace) -> None:
     life.release.uninstall()
     kept = life.before | {f"PersistentVolumeClaim/{life.release.name}-{claim}" for claim in ("checkpoint", "models")}
