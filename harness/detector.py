@@ -17,7 +17,7 @@ from harness.kafka import wait_for
 
 RULES: dict[str, Any] = {
     "is_fraud": {"when": "is_fraud", "action": "decline", "reason": "Labelled as fraud"},
-    "large": {"when": "amount > 220", "action": "review", "reason": "Amount over 220"},
+    "large": {"when": "amount > 170", "action": "review", "reason": "Amount over 170"},
     "small_hours": {
         "when": "is_night = 1 AND amount > 150 AND channel <> 'pos'",
         "action": "review",
