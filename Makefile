@@ -8,7 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-MVN := mvn --quiet --batch-mode --no-transfer-progress --strict-checksums -Dstyle.color=never
+# Its other options are in .mvn, where every Maven call below this folder finds them.
+MVN := mvn --quiet
 COPY_JARS := $(MVN) \
 	org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime
 

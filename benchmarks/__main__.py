@@ -54,10 +54,7 @@ def main(
 
 def _kernel() -> str:
     command = ["mvn", "--quiet", "--file", str(KERNEL), "test-compile", "exec:exec"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return "\n".join(
-        line for line in printed.splitlines() if line.startswith("|")
-    )  # Maven ends with colour codes, whatever it is told
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _history(folder: Path, rows: int) -> Remembered:

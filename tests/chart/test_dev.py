@@ -200,7 +200,17 @@ def test_what_an_image_takes_is_let_in_and_changes_its_tag(name: str) -> None:
 def test_a_tag_is_that_of_the_sources_and_not_of_what_was_built(machine: Machine, tmp_path: Path) -> None:
     machine.has("docker", works="docker")
     project = tmp_path / "project"
-    for folder in ("contract", "configuration", "images", "producer", "requirements", "spark_jobs", "training", "kernel/src/main"):
+    for folder in (
+        ".mvn",
+        "contract",
+        "configuration",
+        "images",
+        "producer",
+        "requirements",
+        "spark_jobs",
+        "training",
+        "kernel/src/main",
+    ):
         shutil.copytree(ROOT / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("pyproject.toml", "kernel/jars.sha256", "kernel/pom.xml"):
         shutil.copy(ROOT / file, project / file)
