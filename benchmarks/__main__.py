@@ -58,7 +58,7 @@ def _kernel() -> str:
 
 
 def _history(folder: Path, rows: int) -> Remembered:
-    spark = history.session_of_two()
+    spark = history.session_of_two(folder)
     try:
         versus = [
             *history.versus_python(spark, folder, rows, KEYS[0], runs=2),

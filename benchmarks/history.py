@@ -52,10 +52,10 @@ PACKED_STATE = "times binary, cents binary"
 Contestant = Callable[[DataFrame], DataFrame]
 
 
-def session_of_two() -> SparkSession:
-    """Returns a session on two cores, whose Python workers are this Python."""
+def session_of_two(folder: Path) -> SparkSession:
+    """Returns a session on two cores, whose Python workers are this Python, and whose log is in the folder."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    return session.build("benchmark", Spark(master="local[2]", conf={"spark.driver.memory": "6g"}), S3(), 1, None)
+    return session.build("benchmark", Spark(master="local[2]", conf={"spark.driver.memory": "6g"}), S3(), 1, folder)
 
 
 def write_events(spark: SparkSession, folder: Path, rows: int, keys: int, files: range = ALL_FILES) -> None:
@@ -224,7 +224,7 @@ def features_for_training(folder: Path) -> dict[str, Any]:
 
 
 def _go_on(folder: Path, keys: int) -> None:
-    spark = session_of_two()
+    spark = session_of_two(folder)
     events, checkpoint = _folders(folder, keys)
     run(spark, events, checkpoint, _card)
     sys.stdout.write(str(time.time()))

@@ -57,7 +57,7 @@ def main(
         data = data_set(folder / "world", "--days", str(DAYS), "--traffic", "all")
         batch_features(data, folder / "features")
         learnt = _learnt(folder / "features", data / "labels")
-        spark = session_of_two()
+        spark = session_of_two(folder)
         try:
             costs = measure(spark, folder / "features", learnt, folder)
         finally:

@@ -42,7 +42,7 @@ def corner(data: Path, out: Path, share: float = 0.05) -> Path:
 
 def batch_features(data: Path, out: Path) -> pd.DataFrame:
     """Returns the features that the batch job computes, indexed by transaction_id; absent is NaN."""
-    _run("spark_jobs.write_features", "--data", str(data), "--out", str(out))
+    _run("spark_jobs.write_features", "--data", str(data), "--out", str(out), "--log-dir", str(out.parent))
     return pd.read_parquet(out, columns=["transaction_id", *FEATURE_COLUMNS]).set_index("transaction_id")
 
 

@@ -14,7 +14,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from configuration import FraudDetectionError, report, stop_signals
 from spark_jobs import checkpoint, failures, session, sources
-from spark_jobs.errors import TooFewSlots, UnusableCheckpoint, UnusableFolder
+from spark_jobs.errors import TooFewSlots, UnusableCheckpoint
 from spark_jobs.metrics import StreamMetrics, observed, serve
 from spark_jobs.pipeline import detect
 from spark_jobs.served_models import ServedModels
@@ -33,6 +33,7 @@ from spark_jobs.sinks import parquet as parquet_sink
 from spark_jobs.transforms.score import ModelSource
 
 PROGRAM = "python -m spark_jobs.detect_fraud"
+NAME = "detect_fraud"
 POLL_S = 0.2
 """How often a running query is asked whether it still runs."""
 
@@ -43,15 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the detector until it is stopped, has read all (availableNow) or fails; returns the exit code."""
     try:
         settings = DetectorSettings.load(sys.argv[1:] if arguments is None else arguments, PROGRAM)
-        _make_log_dir(settings.log_dir)
+        if settings.log_dir is not None:
+            session.make_log_dir(settings.log_dir)
         try:
             run(settings)
         except failures.SparkFailure as error:
-            failures.keep_trace(settings.log_dir)
+            failures.keep_trace(NAME, settings.log_dir)
             raise failures.explain(error, settings.checkpoint, settings.log_dir) from None
         except FraudDetectionError as error:
             if error.__cause__ is not None:
-                failures.keep_trace(settings.log_dir)
+                failures.keep_trace(NAME, settings.log_dir)
             raise
     except FraudDetectionError as error:
         return report(error)
@@ -73,7 +75,7 @@ def run(settings: DetectorSettings) -> None:
         serve(registry, settings.metrics.host, settings.metrics.port)
     slots = settings.slots(partitions)
     is_real_time = isinstance(settings.trigger, RealTimeTrigger)
-    spark = session.build("detect_fraud", settings.spark, settings.s3, slots, settings.log_dir, is_real_time=is_real_time)
+    spark = session.build(NAME, settings.spark, settings.s3, slots, settings.log_dir, is_real_time=is_real_time)
     metrics = StreamMetrics(registry)
     spark.streams.addListener(metrics)
     try:
@@ -127,7 +129,7 @@ def _start(decided: DataFrame, settings: DetectorSettings) -> StreamingQuery:
         else:
             writer = writer.trigger(availableNow=True)
     try:
-        return writer.queryName("detect_fraud").option("checkpointLocation", settings.checkpoint).start()
+        return writer.queryName(NAME).option("checkpointLocation", settings.checkpoint).start()
     except Py4JJavaError as error:
         raise failures.unusable_checkpoint(error, settings.checkpoint, settings.log_dir) from error
 
@@ -195,14 +197,6 @@ def _let_finish(query: StreamingQuery, progressed: threading.Event, settings: De
         log.info("stopping after the batch at work", within_seconds=limit.total_seconds())
         progressed.clear()
         progressed.wait(limit.total_seconds())
-
-
-def _make_log_dir(log_dir: Path | None) -> None:
-    try:
-        if log_dir is not None:
-            log_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnusableFolder(f"The log folder {log_dir} cannot be made: {error.strerror}", "Set log_dir to another.") from None
 
 
 def _check_checkpoint(checkpoint: str) -> None:

@@ -39,6 +39,10 @@ class PortInUse(FraudDetectionError):
     """The metrics port is taken."""
 
 
+class SparkFailed(FraudDetectionError):
+    """Spark did not start, or could not do what it was asked to."""
+
+
 class UnusableStorage(FraudDetectionError):
     """An S3 bucket cannot be reached, or does not let us in."""
 

@@ -25,6 +25,7 @@ from spark_jobs.schema import KIND_OF
 from spark_jobs.settings import ExplainSettings, Spark, on_s3
 
 PROGRAM = "python -m spark_jobs.explain_history"
+NAME = "explain_history"
 MEMORY = "512m"
 """Of this Spark, which reads one key: it may run in the detector's own pod, beside the detector."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,14 +56,16 @@ def run(settings: ExplainSettings) -> Explanation:
     """
     own = Spark(master="local[1]", conf={**settings.spark.conf, "spark.driver.memory": MEMORY})
     with TemporaryDirectory() as folder:  # for Spark's log: this is no part of the detector's
-        spark = session.build("explain_history", own, settings.s3, 1, Path(folder))
+        spark = session.build(NAME, own, settings.s3, 1, Path(folder))
         try:
             session.require_storage(spark, on_s3(settings.checkpoint))
             return explain(spark, settings)
         except failures.SparkFailure as error:
+            failures.keep_trace(NAME, settings.log_dir)
             raise UnusableCheckpoint(
                 f"The checkpoint {settings.checkpoint} cannot be read: {failures.cause(error)}",
-                "Where a detector is at work it may have cleaned up meanwhile: ask again.",
+                "Where a detector is at work it may have cleaned up meanwhile: ask again. "
+                f"{failures.trace_advice(settings.log_dir)}",
             ) from None
         finally:
             spark.stop()

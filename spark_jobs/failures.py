@@ -1,15 +1,16 @@
 """What went wrong inside Spark, told in one paragraph: the cause in one line, what to do, where the trace is."""
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
 from configuration import FraudDetectionError
-from spark_jobs.errors import QueryFailed, RecordsExpired, UnusableCheckpoint
+from spark_jobs.errors import QueryFailed, RecordsExpired, SparkFailed, UnusableCheckpoint
 
-LOG = "detect_fraud.log"
 SparkFailure = (PySparkException, Py4JJavaError)
 """What Spark raises: its own errors, and Java's where it has no name for them."""
 
@@ -37,17 +38,32 @@ def unusable_checkpoint(error: Exception, checkpoint: str, log_dir: Path | None)
     )
 
 
+@contextmanager
+def told(what: str, advice: str, program: str, log_dir: Path | None) -> Iterator[None]:
+    """Makes one paragraph of what Spark raises inside: what cannot be done, why, and what to do. The trace is kept.
+
+    Raises:
+        SparkFailed: Spark has raised something.
+    """
+    try:
+        yield
+    except SparkFailure as error:
+        keep_trace(program, log_dir)
+        raise SparkFailed(f"{what}: {cause(error)}", f"{advice} {trace_advice(log_dir)}") from None
+
+
 def trace_advice(log_dir: Path | None) -> str:
     """Returns where the full trace is to be found."""
     return f"The full trace is in {log_dir}." if log_dir else "The full trace is above."
 
 
-def keep_trace(log_dir: Path | None) -> None:
-    """Writes the trace of the exception at hand to the log folder, or to standard error where there is none."""
+def keep_trace(program: str, log_dir: Path | None) -> None:
+    """Writes the trace of the exception at hand to PROGRAM.log in the log folder, or to standard error where there is none."""
     if log_dir is None:
         traceback.print_exc()
         return
-    with (log_dir / LOG).open("a") as file:
+    log_dir.mkdir(parents=True, exist_ok=True)
+    with (log_dir / f"{program}.log").open("a") as file:
         traceback.print_exc(file=file)
 
 

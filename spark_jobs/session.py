@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
+from pyspark import SparkConf, SparkContext
+from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from configuration import find_java
-from spark_jobs.errors import MissingConnector, UnusableStorage
+from spark_jobs.errors import MissingConnector, UnusableFolder, UnusableStorage
 from spark_jobs.settings import S3, Spark
 
 CONF = {
@@ -63,27 +65,29 @@ LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.
 def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None, *, is_real_time: bool = False) -> SparkSession:
     """Returns the Spark session of a job, started here. `slots` is how many tasks must run at once.
 
+    What Java and Spark's log say goes to spark.log in `log_dir`, or, where that is None, to standard error. spark-submit has chosen
+    another place already.
+
     Raises:
         NoJava: none is found, or one older than 17.
+        UnusableFolder: `log_dir` cannot be made.
         MissingConnector: the Kafka connector is not among Spark's jars.
     """
     if not _submitted():
         find_java()
-    builder = SparkSession.builder.appName(name)
-    if spark.master or not _submitted():
-        builder = builder.master(spark.master or f"local[{max(os.cpu_count() or 1, slots)}]")
     conf = {
+        "spark.app.name": name,
         **CONF,
         **(REAL_TIME if is_real_time else {}),
         **{f"spark.hadoop.{name}": value for name, value in s3a(s3).items()},
         **(LOCAL if not _submitted() else {}),
         **spark.conf,
     }
+    if spark.master or not _submitted():
+        conf.setdefault("spark.master", spark.master or f"local[{max(os.cpu_count() or 1, slots)}]")
     if log_dir is not None and not _submitted():
-        options = (
-            f"-Dlog4j2.configurationFile={files('spark_jobs') / 'log4j2.properties'} -Dfraud.log={log_dir.absolute() / 'spark.log'}"
-        )
-        conf["spark.driver.extraJavaOptions"] = f"{conf.get('spark.driver.extraJavaOptions', '')} {options}".strip()
+        _start_java(conf, log_dir)
+    builder = SparkSession.builder
     for key, value in conf.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
@@ -92,6 +96,18 @@ def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None, *, 
     )
     _require_class(session, KERNEL, "The kernel", "it builds kernel/ and puts its jar beside PySpark's own")
     return session
+
+
+def make_log_dir(log_dir: Path) -> None:
+    """Makes the folder, where it is missing.
+
+    Raises:
+        UnusableFolder: that is impossible.
+    """
+    try:
+        log_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnusableFolder(f"The log folder {log_dir} cannot be made: {error.strerror}", "Set log_dir to another.") from None
 
 
 def require_storage(session: SparkSession, urls: Sequence[str]) -> None:
@@ -137,6 +153,22 @@ def s3a(s3: S3) -> dict[str, str]:
 def _submitted() -> bool:
     """Returns whether spark-submit started this program and has chosen master, Java and logging."""
     return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def _start_java(conf: dict[str, str], log_dir: Path) -> None:
+    """Starts the JVM that the session will use, where this process has none yet, and adds to `conf` where Spark's log goes.
+
+    Java itself writes too: to standard error that it uses an incubator module, to standard output why it cannot start.
+    """
+    make_log_dir(log_dir)
+    log = log_dir.absolute() / "spark.log"
+    options = f"-Dlog4j2.configurationFile={files('spark_jobs') / 'log4j2.properties'} -Dfraud.log={log}"
+    conf["spark.driver.extraJavaOptions"] = f"{conf.get('spark.driver.extraJavaOptions', '')} {options}".strip()
+    if SparkContext._gateway is None:
+        with log.open("ab") as said:
+            streams = {"stdout": said, "stderr": said}
+            gateway = launch_gateway(SparkConf().setAll(list(conf.items())), streams)  # type: ignore[no-untyped-call]
+        SparkContext._ensure_initialized(gateway=gateway)
 
 
 def _require_class(session: SparkSession, name: str, what: str, setup: str) -> None:

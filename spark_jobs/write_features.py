@@ -3,18 +3,19 @@
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import structlog
 from pydantic import Field
 
 from configuration import FraudDetectionError, Settings, report
 from spark_jobs import failures, session, sources
-from spark_jobs.errors import UnusableFolder
 from spark_jobs.features import FEATURE_SET
 from spark_jobs.pipeline import features
 from spark_jobs.settings import S3, Place, Spark, on_s3
 
 PROGRAM = "python -m spark_jobs.write_features"
+NAME = "write_features"
 
 log = structlog.get_logger()
 
@@ -28,20 +29,17 @@ class WriteFeaturesSettings(Settings):
     out: Place = Field(description="Folder for Parquet files: the transactions' fields and their features; must not exist")
     s3: S3 = Field(S3(), description="How s3a:// paths are reached")
     spark: Spark = Field(Spark(conf={"spark.driver.memory": "4g"}), description="Spark itself")
+    log_dir: Path | None = Field(
+        Path("logs") / NAME, description=f"Folder of spark.log and {NAME}.log, with full traces; null: standard error"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
     try:
         settings = WriteFeaturesSettings.load(sys.argv[1:] if arguments is None else arguments, PROGRAM)
-        try:
+        with failures.told("The features cannot be written", "Check `data` and `out`.", NAME, settings.log_dir):
             run(settings)
-        except failures.SparkFailure as error:
-            failures.keep_trace(None)
-            message = str(error).splitlines()[0]
-            raise UnusableFolder(
-                f"The features cannot be written: {message}", "Check `data` and `out`; the full trace is above."
-            ) from None
     except FraudDetectionError as error:
         return report(error)
     except KeyboardInterrupt:
@@ -52,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(settings: WriteFeaturesSettings) -> None:
     """Writes the features; on return they are complete."""
     began = time.monotonic()
-    spark = session.build("write_features", settings.spark, settings.s3, 1, None)
+    spark = session.build(NAME, settings.spark, settings.s3, 1, settings.log_dir)
     try:
         session.require_storage(spark, on_s3(settings.data, settings.out))
         rows = features(sources.read_history(spark, settings.data)).where("kind = 'transaction'")

@@ -18,14 +18,15 @@ from rich.table import Table
 
 from configuration import FraudDetectionError, InvalidSettings, Settings, report
 from spark_jobs import failures, session, sources
-from spark_jobs.errors import UnusableFolder
 from spark_jobs.pipeline import features, judge
 from spark_jobs.settings import S3, Place, Rule, Spark, on_s3
 from spark_jobs.transforms.score import ModelSource
+from training import progress
 from training.metrics import CARDS_A_DAY, card_precision
 from training.store import ModelStore
 
 PROGRAM = "python -m training.backtest"
+NAME = "backtest"
 MODEL = "the model"
 """The name under which the model's own thresholds stand among the rules."""
 
@@ -48,18 +49,17 @@ class BacktestSettings(Settings):
     json_summary: bool = Field(False, alias="json", description="Print JSON on standard output")
     s3: S3 = Field(S3(), description="How s3a:// paths are reached")
     spark: Spark = Field(Spark(conf={"spark.driver.memory": "4g"}), description="Spark itself")
+    log_dir: Path | None = Field(
+        Path("logs") / NAME, description=f"Folder of spark.log and {NAME}.log, with full traces; null: standard error"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
     try:
         settings = BacktestSettings.load(sys.argv[1:] if arguments is None else arguments, PROGRAM)
-        try:
+        with failures.told(f"{settings.data} cannot be judged", "Check `from`.", NAME, settings.log_dir):
             found = run(settings)
-        except failures.SparkFailure as error:
-            failures.keep_trace(None)
-            message = str(error).splitlines()[0]
-            raise UnusableFolder(f"{settings.data} cannot be read: {message}", "Check `from`; the full trace is above.") from None
     except FraudDetectionError as error:
         return report(error)
     except KeyboardInterrupt:
@@ -91,10 +91,11 @@ def run(settings: BacktestSettings) -> dict[str, Any]:
             alone.point("champion", settings.model, "backtest")
             if since is None and manifest.trained_on is not None:
                 since = manifest.trained_on.end
-        spark = session.build("backtest", settings.spark, settings.s3, 1, None)
+        spark = session.build(NAME, settings.spark, settings.s3, 1, settings.log_dir)
         try:
             session.require_storage(spark, on_s3(settings.data))
-            decided = decided_history(spark, settings.data, rules, models, since)
+            with progress.step("decisions"):
+                decided = decided_history(spark, settings.data, rules, models, since)
         finally:
             spark.stop()
     names = ([MODEL] if models else []) + sorted(rules)

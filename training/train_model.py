@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,25 +13,24 @@ import pandas as pd
 import structlog
 from pydantic import Field
 from pyspark.sql import DataFrame, SparkSession
-from rich.console import Console
 
 from configuration import Duration, FraudDetectionError, KafkaConnection, Settings, TopicNames, report
 from spark_jobs import failures, session, sources
-from spark_jobs.errors import UnusableFolder
 from spark_jobs.features import MATURITY, MODEL_INPUTS
 from spark_jobs.settings import S3, Limits, Place, Spark, on_s3
 from spark_jobs.transforms.decode import decode
-from training import dataset, fitting, summary
+from training import dataset, fitting, progress, summary
 from training.bundle import Description, Thresholds, TrainedFamily, TrainedOn, describe, model_file
 from training.dataset import Reach
-from training.fitting import Rival
+from training.fitting import Model, Rival, Rows
 from training.metrics import CARDS_A_DAY, recall_by_scenario, suspicion
 from training.plots import plots
-from training.splits import Span, folds, periods
+from training.splits import Periods, Span, folds, periods
 from training.store import ModelStore
 from training.thresholds import by_capacity, by_cost, operating_points, to_decline
 
 PROGRAM = "python -m training.train_model"
+NAME = "train_model"
 KAFKA = "kafka"
 
 log = structlog.get_logger()
@@ -75,6 +73,9 @@ class TrainSettings(Settings):
     limits: Limits = Field(Limits(), description="Limits beyond which a record is rejected")
     s3: S3 = Field(S3(), description="How s3a:// paths are reached")
     spark: Spark = Field(Spark(conf={"spark.driver.memory": "4g"}), description="Spark itself")
+    log_dir: Path | None = Field(
+        Path("logs") / NAME, description=f"Folder of spark.log and {NAME}.log, with full traces; null: standard error"
+    )
 
 
 class Candidate(NamedTuple):
@@ -91,7 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
     try:
         settings = TrainSettings.load(sys.argv[1:] if arguments is None else arguments, PROGRAM)
-        found = run(settings)
+        with failures.told(f"No model is made of {settings.data}", "Check `data`.", NAME, settings.log_dir):
+            found = run(settings)
         if settings.json_summary:
             sys.stdout.write(json.dumps(found) + "\n")
         else:
@@ -114,7 +116,7 @@ def run(settings: TrainSettings) -> dict[str, Any]:
     champion = rival(settings)  # before the work of minutes: can the store be reached?
     with TemporaryDirectory(prefix="fraud-train-") as folder, _spark(settings) as spark:
         events = Path(folder) / "events"
-        with _step("features"):
+        with progress.step("features"):
             reach = _features(settings, spark, events)
         return save(settings, train(settings, events, reach, champion))
 
@@ -151,16 +153,24 @@ def train(settings: TrainSettings, events: Path, reach: Reach, champion: Rival |
     """
     found = periods(*reach, settings.label_delay)
     spans = folds(found, reach.first, settings.folds)
-    with _step("history"):
+    with progress.step("history"):
         everything = Span(min([found.train.begin, *(learnt.begin for learnt, _ in spans)]), found.test.end)
         rows = dataset.read(events, everything, reach.last)
         parts = fitting.cut(rows, found, settings.label_delay)
-    with _step("model"):
+    with progress.step("model"):
         model = fitting.fit(settings.family, parts)
+    with progress.step("judgement"):
+        candidate = _judged(settings, found, parts, model, champion)
+    if spans:
+        with progress.step("folds"):
+            candidate.report["prequential"] = fitting.prequential(settings.family, rows, spans, settings.label_delay)
+    return candidate
+
+
+def _judged(settings: TrainSettings, found: Periods, parts: Rows, model: Model, champion: Rival | None) -> Candidate:
     points = operating_points(parts.validation, model.scores(model.raw(parts.validation)), settings.review_cost)
     thresholds = _thresholds(settings, points)
     raw = model.raw(parts.test)
-    metrics = fitting.judge(model, thresholds, parts.test, raw)
     scores = model.scores(raw)
     scenarios = recall_by_scenario(parts.test, scores)
     known = Description(
@@ -168,7 +178,7 @@ def train(settings: TrainSettings, events: Path, reach: Reach, champion: Rival |
         usual=dataset.usual(parts.train),
         calibration=model.calibration,
         thresholds=thresholds,
-        metrics=metrics,
+        metrics=fitting.judge(model, thresholds, parts.test, raw),
         trained_on=_trained_on(parts.train, settings.label_delay),
     )
     told: dict[str, Any] = {"family": settings.family, "periods": {name: _days(one) for name, one in found._asdict().items()}}
@@ -177,14 +187,10 @@ def train(settings: TrainSettings, events: Path, reach: Reach, champion: Rival |
         "judged_on": {"rows": len(parts.test), "frauds": int(parts.test["is_fraud"].sum())},
         "scenarios": fitting.records(scenarios),
         "file_difference": model.difference,
-        "suspicion": suspicion(metrics, parts.test),
+        "suspicion": suspicion(known.metrics, parts.test),
         "champion": fitting.judge_rival(champion, parts.test) if champion else None,
     }
-    if spans:
-        with _step("folds"):
-            told["prequential"] = fitting.prequential(settings.family, rows, spans, settings.label_delay)
-    pictures = plots(parts.test, scores, raw, scenarios, points, thresholds)
-    return Candidate(known, model.content, told, pictures)
+    return Candidate(known, model.content, told, plots(parts.test, scores, raw, scenarios, points, thresholds))
 
 
 def rival(settings: TrainSettings) -> Rival | None:
@@ -223,7 +229,7 @@ def _thresholds(settings: TrainSettings, points: pd.DataFrame) -> Thresholds:
 
 @contextmanager
 def _spark(settings: TrainSettings) -> Iterator[SparkSession]:
-    spark = session.build("train_model", settings.spark, settings.s3, 1, None)
+    spark = session.build(NAME, settings.spark, settings.s3, 1, settings.log_dir)
     try:
         yield spark
     finally:
@@ -232,18 +238,12 @@ def _spark(settings: TrainSettings) -> Iterator[SparkSession]:
 
 def _features(settings: TrainSettings, spark: SparkSession, folder: Path) -> Reach:
     """Writes the features, and returns from when to when the data are; too few days are refused before."""
-    try:
-        session.require_storage(spark, on_s3(settings.data))
-        events = read_events(settings, spark)
-        reach = dataset.reach(events)
-        periods(*reach, settings.label_delay)
-        dataset.keep(events, folder)
-        return reach
-    except failures.SparkFailure as error:
-        failures.keep_trace(None)
-        raise UnusableFolder(
-            f"{settings.data} cannot be read: {str(error).splitlines()[0]}", "Check `data`; the full trace is above."
-        ) from None
+    session.require_storage(spark, on_s3(settings.data))
+    events = read_events(settings, spark)
+    reach = dataset.reach(events)
+    periods(*reach, settings.label_delay)
+    dataset.keep(events, folder)
+    return reach
 
 
 def read_events(settings: TrainSettings, spark: SparkSession) -> DataFrame:
@@ -253,19 +253,6 @@ def read_events(settings: TrainSettings, spark: SparkSession) -> DataFrame:
     raw = sources.read_topics(spark, settings.kafka, settings.topics)
     limits = settings.limits
     return decode(raw, settings.topics, limits.max_bytes, limits.max_future, limits.max_age)
-
-
-@contextmanager
-def _step(what: str) -> Iterator[None]:
-    """Shows what is being done: a line that moves on a terminal, one for the log elsewhere."""
-    began = time.monotonic()
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status(what):
-            yield
-    else:
-        yield
-    log.info(what, seconds=round(time.monotonic() - began, 1))
 
 
 if __name__ == "__main__":

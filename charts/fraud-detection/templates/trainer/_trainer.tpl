@@ -3,6 +3,7 @@
 {{- $config := deepCopy .Values.trainer.config -}}
 {{- $_ := set $config "kafka" (include "fraud.kafkaSettings" (list . "trainer") | fromYaml) -}}
 {{- $_ := set $config "topics" .Values.topics.names -}}
+{{- $_ := set $config "log_dir" nil -}}
 {{- $_ := set $config "store" (include "fraud.modelStore" .) -}}
 {{- with include "fraud.s3Settings" . | fromYaml }}{{ $_ := set $config "s3" . }}{{ end -}}
 {{- with .Values.detector.config.limits }}{{ $_ := set $config "limits" . }}{{ end -}}
