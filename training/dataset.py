@@ -60,8 +60,9 @@ def read(folder: Path, span: Span, at: datetime) -> pd.DataFrame:
     What was known `at` a time: is_fraud, labelled_at (NaT: there is no label), scenario and campaign_id. A transaction without a
     label counts as genuine: who is robbed complains. A repeat counts once, of several labels the newest.
     """
-    rows = _read(folder, "transaction", (*_TRANSACTION, *MODEL_INPUTS), "event_time", span.begin, span.end)
-    labels = _read(folder, "label", _LABEL, "labelled_at", span.begin, None)
+    of_span = (pc.field("event_time") >= span.begin) & (pc.field("event_time") < span.end)
+    rows = _read(folder, "transaction", (*_TRANSACTION, *MODEL_INPUTS), of_span)
+    labels = _read(folder, "label", _LABEL)
     labels = labels[labels["labelled_at"] <= at].sort_values("labelled_at").drop_duplicates("transaction_id", keep="last")
     rows = rows.drop_duplicates("transaction_id").merge(labels, on="transaction_id", how="left")
     rows["is_fraud"] = rows["is_fraud"].eq(True)
@@ -85,11 +86,9 @@ def usual(rows: pd.DataFrame) -> tuple[float | None, ...]:
     return tuple(None if absent[name] else float(median) for name, median in genuine.median().items())
 
 
-def _read(folder: Path, kind: str, columns: Sequence[str], time: str, begin: datetime, end: datetime | None) -> pd.DataFrame:
+def _read(folder: Path, kind: str, columns: Sequence[str], wanted: pc.Expression | None = None) -> pd.DataFrame:
     place = folder / f"kind={kind}"
     if not place.exists():
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in columns}).astype({time: "datetime64[us, UTC]"})
-    wanted = pc.field(time) >= begin
-    return pq.read_table(
-        place, columns=list(columns), filters=wanted if end is None else wanted & (pc.field(time) < end)
-    ).to_pandas()
+        times = {name: "datetime64[us, UTC]" for name in columns if name in ("event_time", "labelled_at")}
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in columns}).astype(times)
+    return pq.read_table(place, columns=list(columns), filters=wanted).to_pandas()

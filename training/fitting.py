@@ -1,8 +1,8 @@
 """One model: learnt from one period, calibrated on a later one, and written as a file; and how good it is on a third."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from training.dataset import as_known, inputs
 from training.export import file_scores, require_same, to_file
 from training.families import FAMILIES, is_supervised, raw_scores
 from training.metrics import measure, recall_by_scenario
-from training.splits import WEEK, Periods, Span, TooLittleHistory, without_known_cards
+from training.splits import Periods, Span, TooLittleHistory, without_known_cards
 
 LEAST_LEARNT, LEAST_CALIBRATED, LEAST_JUDGED = 20, 10, 5
 """Frauds below which a model learns single cases, a probability is a guess, and a metric is luck."""
@@ -51,18 +51,18 @@ class Model:
         return calibrated(self.calibration, raw)
 
 
-def cut(rows: pd.DataFrame, found: Periods, delay: timedelta) -> Rows:
+def cut(rows: pd.DataFrame, found: Periods) -> Rows:
     """Returns the rows of the periods. Those that are calibrated and judged on come without cards whose fraud was known."""
     return Rows(
         as_known(found.train.of(rows), found.validation.begin),
-        as_known(judged(rows, found.validation, delay), found.test.begin),
-        judged(rows, found.test, delay),
+        as_known(judged(rows, found.validation), found.test.begin),
+        judged(rows, found.test),
     )
 
 
-def judged(rows: pd.DataFrame, span: Span, delay: timedelta) -> pd.DataFrame:
-    """Returns the span's rows that a model is judged on: a card is replaced, and known no longer, a delay and a week later."""
-    return without_known_cards(rows, span, span.begin - delay - WEEK, rows["labelled_at"])
+def judged(rows: pd.DataFrame, span: Span) -> pd.DataFrame:
+    """Returns the span's rows that a model is judged on."""
+    return without_known_cards(rows, span, rows["labelled_at"])
 
 
 def learn(family: TrainedFamily, rows: pd.DataFrame) -> Pipeline:
@@ -141,14 +141,15 @@ def judge_rival(rival: Rival, test: pd.DataFrame) -> dict[str, Any] | None:
     return {"version": known.version, **measure(test, scores)._asdict()}
 
 
-def prequential(family: TrainedFamily, rows: pd.DataFrame, spans: list[tuple[Span, Span]], delay: timedelta) -> dict[str, Any]:
+def prequential(family: TrainedFamily, rows: pd.DataFrame, spans: Iterable[tuple[Span, Span]]) -> dict[str, Any]:
     """Returns mean and standard deviation of the metrics of each fold, by a model of its own, and the scenarios of all together."""
-    found, scenarios = [], []
+    judged_on, found, scenarios = [], [], []
     for learnt, test in spans:
         model = learn(family, as_known(learnt.of(rows), test.begin))
-        unseen = judged(rows, test, delay)
+        unseen = judged(rows, test)
         require_frauds(unseen, LEAST_JUDGED, "be judged on")
         raw = raw_scores(model, inputs(unseen))
+        judged_on.append([test.begin.isoformat(), test.end.isoformat()])
         found.append(measure(unseen, raw))
         scenarios.append(recall_by_scenario(unseen, raw))
     together = pd.concat(scenarios)
@@ -157,7 +158,7 @@ def prequential(family: TrainedFamily, rows: pd.DataFrame, spans: list[tuple[Spa
     together["recall"] /= together["frauds"]
     names = found[0]._fields
     return {
-        "folds": [[one.begin.isoformat(), one.end.isoformat()] for _, one in spans],
+        "folds": judged_on,
         "mean": dict(zip(names, np.mean(found, axis=0).tolist(), strict=True)),
         "deviation": dict(zip(names, np.std(found, axis=0).tolist(), strict=True)),
         "scenarios": records(together),

@@ -1,6 +1,6 @@
 """How good a score is: for an analyst who can look at a hundred cards a day, and for a statistician."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -16,31 +16,6 @@ class Metrics(NamedTuple):
     auc_roc: float
     average_precision: float
     card_precision: float
-
-
-LEAK = Metrics(auc_roc=0.92, average_precision=0.80, card_precision=0.34)
-"""What nobody reaches on the Handbook's world with labels that come a week late: only two in three of its frauds at compromised
-terminals follow one that is known by then (docs/reference/handbook.md)."""
-BEYOND_BELIEF = Metrics(auc_roc=0.995, average_precision=0.97, card_precision=1.0)
-HANDBOOK = {"amount_above_limit", "compromised_terminal", "compromised_card"}
-"""The scenarios of its world, by the producer's names."""
-ADVICE = "Look for a feature that knows a label before its time, or rows that are judged and learnt from."
-
-
-def suspicion(found: Mapping[str, float], transactions: pd.DataFrame) -> str | None:
-    """Returns a warning where a model is better than one would believe, on `transactions` with is_fraud and scenario.
-
-    LEAK holds where all frauds are the Handbook's. Other attacks are easier or harder: there it takes BEYOND_BELIEF. It is no
-    error, since LEAK is for the mean of four weeks: a single one may lie above it by luck.
-    """
-    of_the_handbook = set(transactions.loc[transactions["is_fraud"], "scenario"]) <= HANDBOOK
-    too_good = above(found, LEAK if of_the_handbook else BEYOND_BELIEF)
-    return f"{too_good} is better than one would believe. {ADVICE}" if too_good else None
-
-
-def above(found: Mapping[str, float], limits: Metrics) -> str:
-    """Returns those of the metrics that are above their limits, in words; empty where there is none."""
-    return ", ".join(f"{name} {found[name]:.3f}" for name, limit in limits._asdict().items() if found.get(name, 0.0) > limit)
 
 
 def measure(transactions: pd.DataFrame, scores: np.ndarray) -> Metrics:

@@ -43,12 +43,12 @@ class Periods(NamedTuple):
     test: Span
 
 
-def without_known_cards(transactions: pd.DataFrame, span: Span, since: datetime, known_at: pd.Series) -> pd.DataFrame:
+def without_known_cards(transactions: pd.DataFrame, span: Span, known_at: pd.Series) -> pd.DataFrame:
     """Returns the rows of the span without those whose card's fraud is known when their day begins (the Handbook's get_test_set).
 
-    Nobody would let them pass. Frauds before `since` do not count: by then the card has been replaced.
+    Nobody would let them pass. What was known more than a week before the span does not count: the card has been replaced since.
     """
-    frauds = transactions["is_fraud"] & (transactions["event_time"] >= since)
+    frauds = transactions["is_fraud"] & (known_at >= span.begin - WEEK)
     days = []
     for number in range((span.end - span.begin) // DAY):
         day = span.begin + number * DAY

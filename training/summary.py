@@ -40,8 +40,8 @@ def show(found: dict[str, Any]) -> None:
         out.print(_scenarios(found["prequential"]["scenarios"], f"The same in {len(found['prequential']['folds'])} folds together"))
     for name, at in found["thresholds"].items():
         out.print(f"{name}: {'never' if at is None else f'fraud_score {at:.4g} and more'}", highlight=False)
-    if found["suspicion"]:
-        out.print(f"[yellow]{found['suspicion']}")
+    for leak in found["leaks"]:
+        out.print(f"[yellow]Leak? {leak['sentence']}", highlight=False, soft_wrap=True)
 
 
 def _metrics(found: dict[str, Any]) -> Table:

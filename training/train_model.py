@@ -23,7 +23,8 @@ from training import dataset, fitting, progress, summary
 from training.bundle import Description, Thresholds, TrainedFamily, TrainedOn, describe, model_file
 from training.dataset import Reach
 from training.fitting import Model, Rival, Rows
-from training.metrics import CARDS_A_DAY, recall_by_scenario, suspicion
+from training.leaks import leaks
+from training.metrics import CARDS_A_DAY, recall_by_scenario
 from training.plots import plots
 from training.splits import Periods, Span, folds, periods
 from training.store import ModelStore
@@ -156,18 +157,19 @@ def train(settings: TrainSettings, events: Path, reach: Reach, champion: Rival |
     with progress.step("history"):
         everything = Span(min([found.train.begin, *(learnt.begin for learnt, _ in spans)]), found.test.end)
         rows = dataset.read(events, everything, reach.last)
-        parts = fitting.cut(rows, found, settings.label_delay)
+        parts = fitting.cut(rows, found)
     with progress.step("model"):
         model = fitting.fit(settings.family, parts)
     with progress.step("judgement"):
-        candidate = _judged(settings, found, parts, model, champion)
+        candidate = _judged(settings, found, rows, parts, model, champion)
     if spans:
-        with progress.step("folds"):
-            candidate.report["prequential"] = fitting.prequential(settings.family, rows, spans, settings.label_delay)
+        candidate.report["prequential"] = fitting.prequential(settings.family, rows, progress.each("folds", spans))
     return candidate
 
 
-def _judged(settings: TrainSettings, found: Periods, parts: Rows, model: Model, champion: Rival | None) -> Candidate:
+def _judged(
+    settings: TrainSettings, found: Periods, rows: pd.DataFrame, parts: Rows, model: Model, champion: Rival | None
+) -> Candidate:
     points = operating_points(parts.validation, model.scores(model.raw(parts.validation)), settings.review_cost)
     thresholds = _thresholds(settings, points)
     raw = model.raw(parts.test)
@@ -187,7 +189,7 @@ def _judged(settings: TrainSettings, found: Periods, parts: Rows, model: Model, 
         "judged_on": {"rows": len(parts.test), "frauds": int(parts.test["is_fraud"].sum())},
         "scenarios": fitting.records(scenarios),
         "file_difference": model.difference,
-        "suspicion": suspicion(known.metrics, parts.test),
+        "leaks": [one.json() for one in leaks(rows, parts, found.test)],
         "champion": fitting.judge_rival(champion, parts.test) if champion else None,
     }
     return Candidate(known, model.content, told, plots(parts.test, scores, raw, scenarios, points, thresholds))

@@ -107,7 +107,7 @@ def test_labels_that_came_later_are_not_learnt_from(tmp_path: Path) -> None:
 def test_cards_whose_fraud_is_known_are_not_judged_on() -> None:
     rows = payments()
     span = periods(rows["event_time"].min(), rows["event_time"].max(), WEEK).test
-    left = fitting.judged(rows, span, WEEK)
+    left = fitting.judged(rows, span)
     stolen = rows[rows["is_fraud"] & (rows["event_time"] >= span.begin - 2 * WEEK)]
     for day in range(7):
         begin = span.begin + day * DAY
@@ -167,7 +167,7 @@ def test_what_is_saved_is_what_was_judged(candidate: Candidate, events: Path, tm
     assert manifest.features == MODEL_INPUTS
     assert manifest.calibration is not None
     rows = read(events, Span(BEGIN, REACH.last), REACH.last)
-    rows = fitting.judged(rows, periods(*REACH, WEEK).test, WEEK)
+    rows = fitting.judged(rows, periods(*REACH, WEEK).test)
     scores = calibrated(manifest.calibration, onnx_scores(store.files(found["version"])[MODEL], inputs(rows)))
     assert manifest.thresholds.review is not None
     alerts = scores >= manifest.thresholds.review
@@ -225,6 +225,16 @@ def test_a_forest_without_labels_ranks_by_what_it_has_learnt(tmp_path: Path) -> 
     assert found.known.metrics == {}
     assert found.known.thresholds.review is not None
     assert found.known.thresholds.decline is None, "nobody knows what is fraud"
+
+
+def test_a_leak_is_in_the_report(candidate: Candidate, tmp_path: Path) -> None:
+    assert candidate.report["leaks"] == []
+    rows = payments()
+    rows.loc[rows.index[:7], "labelled_at"] = BEGIN - DAY
+    report = train(settings(tmp_path, family="decision_tree"), kept(tmp_path / "events", rows), REACH).report
+    (leak,) = report["leaks"]
+    assert (leak["kind"], leak["labels"]) == ("label_before_transaction", 7)
+    assert leak["sentence"].startswith("7 of ")
 
 
 def test_folds_are_judged_as_the_handbook_judges(events: Path, candidate: Candidate) -> None:
