@@ -35,6 +35,15 @@ Instant = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
+def in_words(metric: str, value: float, sign: str = "") -> str:
+    """Returns a metric's value, or with the sign "+" a difference, for people: three decimals.
+
+    A number of cards has one. A Brier score has five: where one payment in two hundred is fraud, guessing has .005.
+    """
+    decimals = {"alerted_cards": 1, "brier": 5, "brier_uncalibrated": 5}.get(metric, 3)
+    return f"{value:{sign},.{decimals}f}"
+
+
 class Closed(Part):
     """A piece of JSON that another program, in another language, reads as the same: no NaN, no unknown name, nothing converted."""
 

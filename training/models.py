@@ -13,7 +13,7 @@ from rich.table import Column, Table
 
 from configuration import FraudDetectionError, report
 from spark_jobs.settings import DetectorSettings
-from training.bundle import MODEL, Description, Manifest, Role, Thresholds, TrainedOn, describe
+from training.bundle import MODEL, Description, Manifest, Role, Thresholds, TrainedOn, describe, in_words
 from training.store import ModelStore
 
 app = typer.Typer(no_args_is_help=True, help="Trained models: which there are, and which one scores.")
@@ -62,7 +62,7 @@ def list_models(store: Place = None, as_json: Json = False) -> None:
         whole = (Column(name, no_wrap=True) for name in ("version", "role", *METRICS.values()))
         table = Table(*whole, Column("learnt from"))
         for one in found:
-            metrics = (_number(one.metrics.get(name), ".3f") for name in METRICS)
+            metrics = (_number(name, one.metrics.get(name)) for name in METRICS)
             table.add_row(one.version, roles.get(one.version, ""), *metrics, _period(one.trained_on))
         tables.print(table)
 
@@ -145,7 +145,8 @@ def compare(
         return
     table = Table("metric", Column(first, overflow="fold"), Column(second, overflow="fold"), "difference")
     for row in rows:
-        table.add_row(row["metric"], _number(row["a"]), _number(row["b"]), _number(row["difference"], "+.4f"))
+        name = row["metric"]
+        table.add_row(name, _number(name, row["a"]), _number(name, row["b"]), _number(name, row["difference"], "+"))
     tables.print(table)
 
 
@@ -207,7 +208,7 @@ def _described(models: ModelStore, one: Manifest) -> dict[str, str]:
         "learnt from": f"{_period(learnt)}, {learnt.rows:,} transactions, {learnt.frauds:,} frauds" if learnt else "unknown",
         "decides": _thresholds(one.thresholds),
         "calibrated": f"{len(one.calibration.raw)} points" if one.calibration else "no",
-        **{METRICS.get(name, name): _number(value) for name, value in one.metrics.items()},
+        **{METRICS.get(name, name): in_words(name, value) for name, value in one.metrics.items()},
         "features": ", ".join(one.features),
     }
 
@@ -226,8 +227,8 @@ def _compared(name: str, one: Manifest, other: Manifest) -> dict[str, Any]:
     return {"metric": name, "a": a, "b": b, "difference": None if a is None or b is None else round(b - a, 9)}
 
 
-def _number(value: float | None, form: str = ".4f") -> str:
-    return "-" if value is None else f"{value:{form}}"
+def _number(metric: str, value: float | None, sign: str = "") -> str:
+    return "-" if value is None else in_words(metric, value, sign)
 
 
 def _read(file: Path) -> bytes:

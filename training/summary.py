@@ -1,9 +1,12 @@
 """The report of a trained model for people: tables on standard output."""
 
+from functools import partial
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from training.bundle import in_words
 
 WORDS = {
     "auc_roc": "AUC",
@@ -20,28 +23,25 @@ WORDS = {
 
 def show(found: dict[str, Any]) -> None:
     """Prints the report of `training.train_model`."""
-    out = Console()
+    out = Console(highlight=False)
+    say = partial(out.print, soft_wrap=True)
     periods, learnt, judged = found["periods"], found["trained_on"], found["judged_on"]
-    out.print(
-        f"{found['version']}: learnt from {learnt['rows']:,} transactions, {learnt['frauds']:,} of them fraud", highlight=False
-    )
+    say(f"{found['version']}: learnt from {learnt['rows']:,} transactions, {learnt['frauds']:,} of them fraud")
     for name, (begin, end) in periods.items():
-        out.print(f"  {name:<11} {begin} to {end}", highlight=False)
+        say(f"  {name:<11} {begin} to {end}")
     out.print(_metrics(found))
     if found["champion"]:
         champion = found["champion"]
-        out.print(
-            f"the champion, {champion['version']}, on the same days: average precision {champion['average_precision']:.3g}",
-            highlight=False,
-        )
+        precision = in_words("average_precision", champion["average_precision"])
+        say(f"the champion, {champion['version']}, on the same days: average precision {precision}")
     if found["scenarios"]:
         out.print(_scenarios(found["scenarios"], f"Of {judged['frauds']:,} frauds, a hundred cards a day looked at"))
     if "prequential" in found:
         out.print(_scenarios(found["prequential"]["scenarios"], f"The same in {len(found['prequential']['folds'])} folds together"))
     for name, at in found["thresholds"].items():
-        out.print(f"{name}: {'never' if at is None else f'fraud_score {at:.4g} and more'}", highlight=False)
+        say(f"{name}: {'never' if at is None else f'fraud_score {at:.4g} and more'}")
     for leak in found["leaks"]:
-        out.print(f"[yellow]Leak? {leak['sentence']}", highlight=False, soft_wrap=True)
+        say(f"[yellow]Leak? {leak['sentence']}")
 
 
 def _metrics(found: dict[str, Any]) -> Table:
@@ -49,9 +49,9 @@ def _metrics(found: dict[str, Any]) -> Table:
     table = Table("on the test period", "", *(["mean of the folds"] if folds else []))
     for name, value in found["metrics"].items():
         mean = folds["mean"].get(name) if folds else None
-        cells = [f"{value:.3g}"] + ([""] if folds and mean is None else [])
+        cells = [in_words(name, value)] + ([""] if folds and mean is None else [])
         if folds and mean is not None:
-            cells.append(f"{mean:.3f} ± {folds['deviation'][name]:.3f}")
+            cells.append(f"{in_words(name, mean)} ± {in_words(name, folds['deviation'][name])}")
         table.add_row(WORDS[name], *cells)
     return table
 

@@ -87,11 +87,11 @@ def test_people_see_what_they_choose_by(store: ModelStore) -> None:
     rows = [[cell.strip() for cell in line.split("│")[1:5]] for line in said("list").splitlines() if "xgboost-" in line]
     assert rows == [[other, "", "0.750", "-"], [one, "champion", "0.700", "-"]]
     shown = said("show", other)
-    for part in ("2026-10-27 to 2026-11-26, 1,000 transactions, 10 frauds", "review from 0.3100", "0.7500", "is_weekend, is_night"):
+    for part in ("2026-10-27 to 2026-11-26, 1,000 transactions, 10 frauds", "review from 0.3100", "0.750", "is_weekend, is_night"):
         assert part in shown
     (row,) = answer("compare", one, other)["metrics"]
     assert row == {"metric": "average_precision", "a": 0.7, "b": 0.75, "difference": 0.05}
-    assert "+0.0500" in said("compare", one, other)
+    assert "+0.050" in said("compare", one, other)
 
 
 def test_a_worse_model_needs_force_and_a_reason_that_is_kept(store: ModelStore) -> None:
