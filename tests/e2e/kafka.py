@@ -86,6 +86,7 @@ class Account:
         self.sent: set[str] = set()
         self.scored: dict[str, bytes] = {}
         self.alerts: dict[str, bytes] = {}
+        self._suspected: set[str] = set()
         self.repeats = 0
 
     def settle(self, seconds: float = 420.0) -> None:
@@ -128,8 +129,7 @@ class Account:
         unscored = wanted - self.scored.keys()
         if unscored:
             return unscored
-        decided = {name for name in wanted if json.loads(self.scored[name])["decision"] != "approve"}
-        return decided - self.alerts.keys()
+        return (wanted & self._suspected) - self.alerts.keys()
 
     def _read(self, known: dict[str, bytes], topic: str) -> None:
         for value in self._new(topic, wait_s=0.5):
@@ -139,6 +139,8 @@ class Account:
                 self.repeats += 1
                 assert known[name] == value, f"{topic}: {name} came twice and differs: {known[name]!r} {value!r}"
             known[name] = value
+            if record["decision"] != "approve":
+                self._suspected.add(name)
 
     def _new(self, topic: str, wait_s: float = 0.0) -> Iterator[bytes]:
         """Yields the values that have come to a topic since the last call; blocks for a while where there are none."""
