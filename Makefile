@@ -8,7 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-# Its other options are in .mvn, where every Maven call below this folder finds them.
+# Its other options are in .mvn, where every Maven call below this folder finds them. One of them: Maven lives for seconds, and Java's
+# compiler for long lives would take two thirds of its CPU.
 MVN := mvn --quiet
 COPY_JARS := $(MVN) \
 	org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime
