@@ -50,14 +50,14 @@ def detector(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iter
     one.kill()
 
 
-@pytest.fixture
-def run_here(spark: SparkSession, detector: Detector) -> Callable[..., None]:
-    """Returns a function that lets the detector read all that waits, in the tests' own Spark; raises what a process would report.
+@pytest.fixture(scope="session")
+def run_here(spark: SparkSession) -> Callable[..., None]:
+    """Returns a function that lets a detector read all that waits, in the tests' own Spark; raises what a process would report.
 
     Starting a process takes many times as long: that is for tests of how a detector starts, stops or dies.
     """
 
-    def run(**changes: Any) -> None:
+    def run(detector: Detector, **changes: Any) -> None:
         settings = DetectorSettings.load(["--config", str(detector.write("availableNow", **changes))], "tests")
         stream(spark.newSession(), settings, threading.Event(), StreamMetrics(CollectorRegistry()))
 

@@ -68,7 +68,7 @@ def test_nothing_is_lost_when_the_detector_is_killed_twice_amid_hostile_records(
     detector.until_scored(28_000)
     detector.kill()
     assert producer.wait() == 0, "the producer failed"
-    run_here()
+    run_here(detector)
 
     ledger = set((tmp_path / "ledger").read_text().split())
     assert len(ledger) == EVENTS
@@ -193,7 +193,7 @@ def test_a_stop_lets_the_batch_finish_and_the_metrics_tell_what_was_done(
     assert {"fraud_lag_rows", "fraud_lag_seconds", "fraud_seconds_since_progress"} <= metrics.keys()
     assert detector.stop() == 0
     # What was finished is not repeated: the stop waited for the batch's commit.
-    run_here()
+    run_here(detector)
     assert len(read_all(kafka.bootstrap_servers, topics.scored)) == 101
 
 
@@ -211,12 +211,12 @@ def test_what_spark_cannot_do_is_one_paragraph(
 
     def raised(**changes: object) -> str:
         with pytest.raises(FraudDetectionError) as caught:
-            run_here(**changes)
+            run_here(detector, **changes)
         assert "\n" not in str(caught.value)
         return str(caught.value)
 
     send(kafka.bootstrap_servers, topics.transactions, [(b"k", encode(transaction())) for _ in range(10)])
-    run_here()
+    run_here(detector)
     checkpoint = detector.folder / "checkpoint"
 
     # Records that Kafka deletes before they are read; the topic's other partition is left alone.

@@ -150,14 +150,13 @@ def test_histories_in_memory_are_in_the_checkpoint_when_it_is_made_and_again_aft
 
 
 def test_a_checkpoint_of_other_features_or_partitions_is_refused(
-    detector: Detector, spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    detector: Detector, run_here: Callable[..., None], spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     place, scored = detector.settings["checkpoint"], (detector.kafka.bootstrap_servers, detector.topics.scored)
     checkpoint.require_same_state(spark, str(tmp_path / "none"), 2)
     before = len(read_all(*scored))
-    assert detector.run("availableNow", state_partitions=3) == 1
-    assert "has its state in 2 partitions" in detector.errors
-    assert "Traceback" not in detector.errors
+    with pytest.raises(UnusableCheckpoint, match="has its state in 2 partitions"):
+        run_here(detector, state_partitions=3)
     assert len(read_all(*scored)) == before
     checkpoint.require_same_state(spark, place, 2)
     other = replace(CARD, aggregations=CARD.aggregations[1:])

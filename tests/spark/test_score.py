@@ -197,6 +197,6 @@ def test_a_champion_that_cannot_be_trusted_stops_a_start(
     manifest = promoted(store, 0.1)
     change(Path(store.place) / manifest.version / MANIFEST, family="oracle")
     with pytest.raises(FraudDetectionError) as refused:
-        run_here()
+        run_here(detector)
     assert f"The model store {store.place} is refused" in str(refused.value)
     assert manifest.version in str(refused.value)

@@ -259,7 +259,7 @@ def test_each_row_is_there_once_when_the_detector_is_killed_amid_its_writes(
         detector.kill()
         rests.extend(archive.place.glob("*/.spark-staging-*"))
     assert rests, "no kill came amid a write"
-    run_here()
+    run_here(detector)
 
     ids = sorted(row["transaction_id"] for row in archive.rows("scored"))
     assert ids == [f"t{one:05}" for one in range(EVENTS)]
