@@ -184,14 +184,8 @@ class Demo:
             "label_delay": LABEL_DELAY,
             "inline_labels": True,
         }
-        trainer = {
-            **common,
-            "data": "kafka",
-            "label_delay": LABEL_DELAY,
-            "store": store,
-            "promote": True,
-            "log_dir": str(self.folder / "trainer"),
-        }
+        trainer = {**common, "data": "kafka", "label_delay": LABEL_DELAY, "store": store, "promote": True}
+        trainer["log_dir"] = str(self.folder / "trainer")
         written = {}
         for name, settings in (("detector", detector), ("producer", producer), ("trainer", trainer)):
             written[name] = self.folder / f"{name}.yaml"
