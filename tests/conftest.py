@@ -18,9 +18,10 @@ _numbers = count(1)
 
 
 @pytest.fixture(autouse=True)
-def no_log_kept() -> Iterator[None]:
-    """A program that runs inside a test logs to a standard error that pytest closes after it."""
-    yield
+def nothing_kept() -> Iterator[None]:
+    """A program inside a test sets variables for its children, and logs to a standard error that pytest closes after it."""
+    with patch.dict(os.environ):
+        yield
     structlog.reset_defaults()
 
 
@@ -63,10 +64,9 @@ def topics(new_topics: Callable[..., TopicNames]) -> TopicNames:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder to work in, no settings from outside, and none left behind."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, and no settings from outside."""
     monkeypatch.chdir(tmp_path)
-    with patch.dict(os.environ):
-        for name in ("FRAUD_CONFIG", "FRAUD_HOME"):
-            os.environ.pop(name, None)
-        yield tmp_path
+    for name in ("FRAUD_CONFIG", "FRAUD_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
