@@ -189,10 +189,13 @@ test-e2e: setup chart-tools ## Images, install, alert, upgrade, crashes, uninsta
 	@$(BIN)/pytest tests/e2e --durations=0 --durations-min=1 $(ARGS)
 
 .PHONY: test-e2e-core
+test-e2e-core: export TIERS := $(TIERS)/e2e-core
 test-e2e-core: setup chart-tools ## The core of it, for CI: install, alert, changed rule, crash, uninstall; ten minutes
 	@: "$${KUBECONFIG:?name a cluster whose Spark operator serves the namespace fraud-e2e}"
-	@bash tests/e2e/images.sh $(E2E_CORE_IMAGES)
-	@$(BIN)/pytest tests/e2e -m core --durations=0 --durations-min=1 $(ARGS)
+	@rm -f $(TIERS)
+	@bash tests/tier.sh images 240 bash tests/e2e/images.sh $(E2E_CORE_IMAGES)
+	@bash tests/tier.sh tests 480 $(BIN)/pytest tests/e2e -m core --durations=0 --durations-min=1 $(ARGS)
+	@bash tests/tier.sh
 
 .PHONY: bench
 bench: setup ## Measure, and write docs/benchmarks.md; an hour, on a machine with nothing else to do
