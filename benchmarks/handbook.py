@@ -137,7 +137,7 @@ def load(folder: Path) -> pd.DataFrame:
     world = _made(folder / "world", lambda out: dataset.write(DatasetSettings(out=out)))
     features = _made(
         folder / f"features-{FEATURE_SET}",
-        lambda out: write_features.run(write_features.WriteFeaturesSettings(data=str(world), out=str(out))),
+        lambda out: write_features.run(write_features.WriteFeaturesSettings(data=str(world), out=str(out), log_dir=folder)),
     )
     # Its customers have one card each, and equal scores are ranked in the customers' order.
     rows = pd.read_parquet(features, columns=["transaction_id", "event_time", "customer_id", *dict.fromkeys((*FEATURES, *GENERIC))])
