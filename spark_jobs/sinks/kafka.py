@@ -1,4 +1,7 @@
-"""Kafka sink. At least once: after a crash records may be repeated, byte for byte, with the same key and alert_id."""
+"""Kafka sink. At least once: after a crash records may be repeated, with the same key and alert_id.
+
+In micro-batches a repeat is the same bytes; in real-time mode what it says of a terminal may differ (docs/adr/0010).
+"""
 
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.readwriter import DataStreamWriter
