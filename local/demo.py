@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
-from confluent_kafka import OFFSET_END, Consumer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 from rich.console import Console
 from rich.live import Live
 
@@ -92,10 +92,14 @@ class Watch:
         state, now = self._state, time.monotonic()
         if now - self._counted_at < 1:
             return
-        state.transactions = self._end(self._topics.transactions, 1)
-        before, state.scored = state.scored, self._end(self._topics.scored, PARTITIONS)
+        counted = ((self._topics.transactions, 1), (self._topics.scored, PARTITIONS), (self._topics.rejected, 1))
+        try:
+            counts = [self._end(topic, partitions) for topic, partitions in counted]
+        except KafkaException:
+            return  # the broker is busy: what was counted stands until the next look
+        before = state.scored
+        state.transactions, state.scored, state.rejected = counts
         state.per_second = (state.scored - before) / (now - self._counted_at)
-        state.rejected = self._end(self._topics.rejected, 1)
         self._counted_at = now
         if state.scored and state.phase == "starting":
             state.phase = "catching up"
