@@ -8,34 +8,22 @@ from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry
-from py4j.protocol import Py4JJavaError
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql import SparkSession
 
 from configuration import FraudDetectionError, report, stop_signals
-from spark_jobs import checkpoint, failures, session, sources
+from spark_jobs import checkpoint, failures, running, session, sources
 from spark_jobs.errors import TooFewSlots, UnusableCheckpoint
-from spark_jobs.metrics import StreamMetrics, observed, serve
+from spark_jobs.metrics import StreamMetrics, serve
 from spark_jobs.pipeline import detect
+from spark_jobs.running import Run
 from spark_jobs.served_models import ServedModels
-from spark_jobs.settings import (
-    AvailableNowTrigger,
-    ConsoleSink,
-    DetectorSettings,
-    MicroBatchTrigger,
-    ParquetSink,
-    RealTimeTrigger,
-)
-from spark_jobs.sinks import FanOut, Sink
-from spark_jobs.sinks import console as console_sink
+from spark_jobs.settings import AvailableNowTrigger, DetectorSettings, RealTimeTrigger, Trigger
 from spark_jobs.sinks import kafka as kafka_sink
-from spark_jobs.sinks import parquet as parquet_sink
+from spark_jobs.sinks.console import ConsoleReader
 from spark_jobs.transforms.score import ModelSource
 
 PROGRAM = "python -m spark_jobs.detect_fraud"
 NAME = "detect_fraud"
-POLL_S = 0.2
-"""How often a running query is asked whether it still runs."""
 
 log = structlog.get_logger()
 
@@ -92,6 +80,8 @@ def run(settings: DetectorSettings) -> None:
 def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threading.Event, metrics: StreamMetrics) -> None:
     """Runs the stream in a session that `metrics` listens to, until `stop_asked` is set or it ends.
 
+    In real-time mode what waits in Kafka is worked off in micro-batches first, on the same checkpoint: one query at a time.
+
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
@@ -99,11 +89,24 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
     models = _models(settings)
     served = ServedModels(spark, models, metrics) if models else None
-    decided = observed(_decided(spark, settings, models))
+    run = Run(NAME, settings.checkpoint, stop_asked, metrics.progressed, settings.stop_timeout, settings.log_dir)
     with _console(settings):
-        query = _start(decided, settings)
-        log.info("detector started", mode=settings.trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)
-        _await(query, stop_asked, metrics.progressed, served, settings)
+        for trigger in _triggers(settings.trigger):
+            is_real_time = isinstance(trigger, RealTimeTrigger)
+            raw = sources.read_stream(spark, settings.kafka, settings.topics.inputs(), trigger, settings.max_offsets)
+            limits = settings.limits
+            records = detect(raw, settings.topics, settings.rules, models, limits.max_bytes, limits.max_future, limits.max_age)
+            query = running.start(kafka_sink.write_stream(records, settings.kafka, is_real_time=is_real_time), trigger, run)
+            message = "detector started" if trigger is settings.trigger else "catching up in micro-batches"
+            log.info(message, mode=trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)
+            running.wait(query, trigger, run, served.look if served else lambda: None)
+            if stop_asked.is_set():
+                break
+
+
+def _triggers(asked: Trigger) -> list[Trigger]:
+    """Returns the triggers to be run one after the other: what waits is read in batches before rows flow in real time."""
+    return [AvailableNowTrigger(), asked] if isinstance(asked, RealTimeTrigger) and asked.catch_up else [asked]
 
 
 def _models(settings: DetectorSettings) -> ModelSource | None:
@@ -111,92 +114,17 @@ def _models(settings: DetectorSettings) -> ModelSource | None:
     return ModelSource(chosen.store, round(chosen.poll.total_seconds())) if chosen.store else None
 
 
-def _decided(spark: SparkSession, settings: DetectorSettings, models: ModelSource | None) -> DataFrame:
-    raw = sources.read_stream(spark, settings.kafka, settings.topics, settings.trigger, settings.max_offsets)
-    limits = settings.limits
-    return detect(raw, settings.topics, settings.rules, models, limits.max_bytes, limits.max_future, limits.max_age)
-
-
-def _start(decided: DataFrame, settings: DetectorSettings) -> StreamingQuery:
-    if isinstance(settings.trigger, RealTimeTrigger):
-        writer = kafka_sink.write_stream(decided, settings.kafka, settings.topics)
-        duration = _milliseconds(settings.trigger.duration.total_seconds())
-        writer = writer.trigger(realTime=duration)  # type: ignore[call-overload]  # PySpark's own stubs lack it
-    else:
-        writer = decided.writeStream.foreachBatch(FanOut(_sinks(settings)).write)
-        if isinstance(settings.trigger, MicroBatchTrigger):
-            writer = writer.trigger(processingTime=_milliseconds(settings.trigger.interval.total_seconds()))
-        else:
-            writer = writer.trigger(availableNow=True)
-    try:
-        return writer.queryName(NAME).option("checkpointLocation", settings.checkpoint).start()
-    except Py4JJavaError as error:
-        raise failures.unusable_checkpoint(error, settings.checkpoint, settings.log_dir) from error
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{round(seconds * 1000)} milliseconds"
-
-
-def _sinks(settings: DetectorSettings) -> list[Sink]:
-    """Returns the sinks in the order in which they are written: archives, Kafka, console. An alert implies its evidence."""
-    chosen = settings.sinks.values()
-    sinks: list[Sink] = [parquet_sink.ParquetSink(sink.path) for sink in chosen if isinstance(sink, ParquetSink)]
-    sinks.append(kafka_sink.KafkaSink(settings.kafka, settings.topics))
-    if _console_settings(settings):
-        sinks.append(console_sink.ConsoleSink())
-    return sinks
-
-
-def _console_settings(settings: DetectorSettings) -> ConsoleSink | None:
-    return next((sink for sink in settings.sinks.values() if isinstance(sink, ConsoleSink)), None)
-
-
 @contextmanager
 def _console(settings: DetectorSettings) -> Iterator[None]:
-    """In real-time mode alerts are printed by reading their topic back."""
-    chosen = _console_settings(settings)
-    if chosen is None or not isinstance(settings.trigger, RealTimeTrigger):
+    if not settings.console.enabled:
         yield
         return
-    reader = console_sink.ConsoleReader(settings.kafka, settings.topics.alerts, chosen.group)
+    reader = ConsoleReader(settings.kafka, settings.topics.alerts, settings.console.group)
     reader.start()
     try:
         yield
     finally:
         reader.stop()
-
-
-def _await(
-    query: StreamingQuery,
-    stop_asked: threading.Event,
-    progressed: threading.Event,
-    served: ServedModels | None,
-    settings: DetectorSettings,
-) -> None:
-    """Waits until the query ends or a stop is asked for; then lets it finish the batch at work, within `stop_timeout`."""
-    while query.isActive and not stop_asked.wait(POLL_S):
-        if served is not None:
-            served.look()
-    if query.isActive:
-        _let_finish(query, progressed, settings)
-    if query.isActive:
-        query.stop()
-    elif error := query.exception():
-        raise failures.explain(error, settings.checkpoint, settings.log_dir) from error
-
-
-def _let_finish(query: StreamingQuery, progressed: threading.Event, settings: DetectorSettings) -> None:
-    limit = settings.stop_timeout
-    if isinstance(settings.trigger, RealTimeTrigger) and settings.trigger.duration > limit:
-        log.info(
-            "stopping at once: the next checkpoint is too far away; what came since the last one is replayed on the next start"
-        )
-        return
-    if isinstance(settings.trigger, AvailableNowTrigger) or query.status["isTriggerActive"] or query.status["isDataAvailable"]:
-        log.info("stopping after the batch at work", within_seconds=limit.total_seconds())
-        progressed.clear()
-        progressed.wait(limit.total_seconds())
 
 
 def _check_checkpoint(checkpoint: str) -> None:

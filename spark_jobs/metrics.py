@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql.streaming.listener import (
     QueryIdleEvent,
     QueryProgressEvent,
@@ -20,28 +18,8 @@ from pyspark.sql.streaming.listener import (
 )
 
 from spark_jobs.errors import PortInUse
-from spark_jobs.schema import KINDS
-from spark_jobs.transforms.decode import REASON_CODES, REJECTED
-
-OBSERVATION = "detector"
-KIND_NAMES = (*KINDS, REJECTED)
-DECISIONS = ("approve", "review", "decline")
-
-
-def observed(decided: DataFrame) -> DataFrame:
-    """Returns the decided events, unchanged, counted on their way: Spark hands the counts over with each progress event."""
-    is_transaction = F.col("kind") == "transaction"
-    return decided.observe(
-        OBSERVATION,
-        F.max("ingest_time").alias("newest"),
-        *(F.count_if(F.col("kind") == kind).alias(f"kind_{kind}") for kind in KIND_NAMES),
-        *(F.count_if(is_transaction & (F.col("decision") == one)).alias(f"decision_{one}") for one in DECISIONS),
-        *(F.count_if(F.exists("reasons", _is_code(code))).alias(f"reason_{code}") for code in REASON_CODES),
-    )
-
-
-def _is_code(code: str) -> Any:
-    return lambda reason: F.substring_index(reason, ":", 1) == code
+from spark_jobs.transforms.decode import REASON_CODES
+from spark_jobs.transforms.observe import DECISIONS, KIND_NAMES, OBSERVATION, PAYMENTS
 
 
 class StreamMetrics(StreamingQueryListener):
@@ -59,6 +37,18 @@ class StreamMetrics(StreamingQueryListener):
             "fraud_batch_duration_seconds",
             "Time that a batch took",
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600),
+            registry=registry,
+        )
+        self._phases = Gauge(
+            "fraud_batch_phase_seconds",
+            "Time that each phase of the last batch took, by Spark's name for it",
+            ["phase"],
+            registry=registry,
+        )
+        self._largest = Gauge(
+            "fraud_largest_key_payments",
+            "Most payments in one window of one key, of those met in the last batch",
+            ["group"],
             registry=registry,
         )
         self._lag_rows = Gauge("fraud_lag_rows", "Records in Kafka that are not read yet", registry=registry)
@@ -94,6 +84,8 @@ class StreamMetrics(StreamingQueryListener):
         self.progressed.set()
         progress = event.progress
         self._duration.observe(progress.batchDuration / 1000)
+        for phase, milliseconds in progress.durationMs.items():
+            self._phases.labels(phase).set(milliseconds / 1000)
         behind = sum(_behind(source) for source in progress.sources)
         self._lag_rows.set(behind)
         found = progress.observedMetrics.get(OBSERVATION)
@@ -101,6 +93,8 @@ class StreamMetrics(StreamingQueryListener):
             return
         counts = found.asDict()
         newest = counts.pop("newest")
+        for group in PAYMENTS:
+            self._largest.labels(group).set(counts[f"largest_{group}"] or 0)
         if newest is not None:
             age = (datetime.now(UTC) - newest.astimezone(UTC)).total_seconds()
             self._lag_seconds.set(max(age, 0.0) if behind else 0.0)

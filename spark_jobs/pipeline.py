@@ -5,8 +5,7 @@
 
 Every step is a DataFrame function, the same in real-time mode, in micro-batches and in the trainer's batch. Labels, customers and
 merchants travel the same way as transactions: they change the history that later transactions see, and give no record of their
-own. What cannot be read travels too, untouched, and leaves as a dead letter. The last step belongs to the sinks: Kafka takes
-records in the contract's JSON (`transforms.egress`), others take the columns.
+own. What cannot be read travels too, untouched, and leaves as a dead letter. What leaves goes to Kafka, and nowhere else.
 """
 
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from spark_jobs.features import CARD, TERMINAL
 from spark_jobs.transforms.decide import Rule, decide
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.derive import derive
+from spark_jobs.transforms.egress import egress
 from spark_jobs.transforms.history import history
 from spark_jobs.transforms.score import ModelSource, explain, score
 
@@ -32,9 +32,9 @@ def detect(
     max_future: timedelta,
     max_age: timedelta,
 ) -> DataFrame:
-    """Returns one decided event for each record of `raw`, the columns of Spark's Kafka source, headers included."""
+    """Returns the records that leave for those of `raw`: Kafka's columns in, headers included, and `topic`, `key`, `value` out."""
     events = decode(raw, topics, max_bytes, max_future, max_age)
-    return judge(features(events), rules, models)
+    return egress(judge(features(events), rules, models), topics)
 
 
 def features(events: DataFrame) -> DataFrame:

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
 
@@ -16,7 +16,7 @@ class Part(BaseModel):
 
 
 class RealTimeTrigger(Part):
-    """Rows flow all the time: tens of milliseconds; one task slot for every partition. Sinks: kafka, console."""
+    """Rows flow all the time: tens of milliseconds; one task slot for every partition."""
 
     mode: Literal["realTime"] = "realTime"
     duration: Duration = Field(
@@ -24,10 +24,15 @@ class RealTimeTrigger(Part):
         ge=timedelta(seconds=5),
         description="Real-time mode: time between checkpoints. If shorter, a crash repeats less, and the stream stalls more often",
     )
+    catch_up: bool = Field(
+        True,
+        description="Real-time mode: what waits in Kafka at the start is read in micro-batches, in the order of its arrival, "
+        "before rows flow; false: rows flow at once, and a payment may overtake a label or profile that came before it",
+    )
 
 
 class MicroBatchTrigger(Part):
-    """A batch every `interval`. All sinks."""
+    """A batch every `interval`."""
 
     mode: Literal["microBatch"] = "microBatch"
     interval: Duration = Field(
@@ -36,7 +41,7 @@ class MicroBatchTrigger(Part):
 
 
 class AvailableNowTrigger(Part):
-    """Reads all there is, in batches, and stops: tests, backfills, catching up. All sinks."""
+    """Reads all there is, in batches, and stops: tests, backfills, catching up."""
 
     mode: Literal["availableNow"] = "availableNow"
 
@@ -68,18 +73,14 @@ class Limits(Part):
     )
 
 
-class KafkaSink(Part):
-    """Scored transactions, alerts and dead letters to their topics: at least once, repeats are byte-identical."""
+class Console(Part):
+    """One line an alert on the driver's standard output: the alerts topic is read back."""
 
-    type: Literal["kafka"] = "kafka"
-
-
-class ConsoleSink(Part):
-    """One line an alert on the driver's standard output: at least once."""
-
-    type: Literal["console"] = "console"
+    enabled: bool = Field(True, description="Print alerts")
     group: str = Field(
-        "fraud-detector-console", description="Kafka consumer group under which real-time mode remembers which alerts were printed"
+        "fraud-detector-console",
+        min_length=1,
+        description="Kafka consumer group under which the console remembers which alerts were printed",
     )
 
 
@@ -98,20 +99,8 @@ def on_s3(*places: str) -> tuple[str, ...]:
     return tuple(place for place in places if place.startswith("s3a://"))
 
 
-class ParquetSink(Part):
-    """Scored transactions and alerts to Parquet files, each exactly once. Not in real-time mode."""
-
-    type: Literal["parquet"] = "parquet"
-    path: Place = Field(
-        description="Folder, or s3a://bucket/folder, for one checkpoint: another would count batches from 0 and overwrite them"
-    )
-
-
-Sink = Annotated[KafkaSink | ConsoleSink | ParquetSink, Field(discriminator="type")]
-
-
 class S3(Part):
-    """How s3a:// paths are reached, those of sinks, of the checkpoint and of the model store."""
+    """How s3a:// paths are reached, those of the checkpoint and of the model store."""
 
     endpoint: str | None = Field(None, pattern="^https?://", description="URL of the S3 server; null: AWS")
     region: str | None = Field(None, description="Region; null: the AWS SDK looks for it")
@@ -177,9 +166,7 @@ class DetectorSettings(Settings):
     limits: Limits = Field(Limits(), description="Limits beyond which an input record is rejected")
     rules: dict[str, Rule] = Field({}, description="Rules by name; each has when, action and reason")
     models: Models = Field(Models(), description="The trained model that scores")
-    sinks: dict[str, Sink] = Field(
-        {"kafka": KafkaSink(), "console": ConsoleSink()}, description="Where results go, by name; one of type kafka is required"
-    )
+    console: Console = Field(Console(), description="Alerts on standard output")
     s3: S3 = Field(S3(), description="How s3a:// paths are reached")
     metrics: Metrics = Field(Metrics(), description="Prometheus metrics of the stream")
     spark: Spark = Field(Spark(), description="Spark itself")
@@ -191,20 +178,6 @@ class DetectorSettings(Settings):
         Path("logs"), description="Folder for spark.log and detect_fraud.log, with full traces of errors; null: standard error"
     )
 
-    @model_validator(mode="after")
-    def _sinks_fit(self) -> Self:
-        sinks = tuple(self.sinks.values())
-        if not any(isinstance(sink, KafkaSink) for sink in sinks):
-            raise ValueError("sinks: one of type kafka is needed, it carries scored transactions, alerts and dead letters")
-        for kind in (KafkaSink, ConsoleSink):
-            if sum(isinstance(sink, kind) for sink in sinks) > 1:
-                raise ValueError(f"sinks: two of type {kind.model_fields['type'].default} would repeat every record")
-        if isinstance(self.trigger, RealTimeTrigger) and any(isinstance(sink, ParquetSink) for sink in sinks):
-            raise ValueError(
-                "sinks: a real-time query writes to Kafka alone; for a sink of type parquet set trigger.mode to microBatch"
-            )
-        return self
-
     def slots(self, partitions: int) -> int:
         """Returns how many task slots the query needs at once, where its input topics have so many partitions.
 
@@ -215,8 +188,7 @@ class DetectorSettings(Settings):
     @property
     def s3a_paths(self) -> tuple[str, ...]:
         """The s3a:// URLs that the detector reads or writes."""
-        sinks = (sink.path for sink in self.sinks.values() if isinstance(sink, ParquetSink))
-        return on_s3(self.checkpoint, *sinks, *([self.models.store] if self.models.store else []))
+        return on_s3(self.checkpoint, *([self.models.store] if self.models.store else []))
 
 
 class ExplainSettings(DetectorSettings):

@@ -1,5 +1,6 @@
 """What the jobs read: Kafka, one source for all topics and checked before Spark is started; and folders of Parquet."""
 
+from collections.abc import Sequence
 from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
@@ -25,9 +26,9 @@ def count_partitions(connection: KafkaConnection, topics: Topics) -> int:
 
 
 def read_stream(
-    session: SparkSession, connection: KafkaConnection, topics: Topics, trigger: Trigger, max_offsets: int
+    session: SparkSession, connection: KafkaConnection, topics: Sequence[str], trigger: Trigger, max_offsets: int
 ) -> DataFrame:
-    """Returns the records of all input topics as a stream, from the checkpoint's place or, the first time, from the beginning.
+    """Returns the records of the topics as a stream, from the checkpoint's place or, the first time, from the beginning.
 
     A record that Kafka has deleted before it was read ends the query: losing it silently is the operator's decision to take.
     """
@@ -45,13 +46,13 @@ def read_topics(session: SparkSession, connection: KafkaConnection, topics: Topi
         MissingTopic: one of the four input topics does not exist.
     """
     require_topics(connection, topics.inputs())
-    return session.read.format("kafka").options(**_from_the_beginning(connection, topics)).load()
+    return session.read.format("kafka").options(**_from_the_beginning(connection, topics.inputs())).load()
 
 
-def _from_the_beginning(connection: KafkaConnection, topics: Topics) -> dict[str, str]:
+def _from_the_beginning(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, str]:
     return {
         **{f"kafka.{name}": value for name, value in connection.java().items()},
-        "subscribe": ",".join(topics.inputs()),
+        "subscribe": ",".join(topics),
         "startingOffsets": "earliest",
         "failOnDataLoss": "true",
         "includeHeaders": "true",

@@ -1,48 +1,56 @@
-"""Console sink. At least once: one line an alert on the driver's standard output, `Fraud transaction detected => {json}`."""
+"""Console: one line an alert on the driver's standard output, `Fraud transaction detected => {json}`. At least once.
 
+The alerts topic is read back, as the stream writes to Kafka alone. Kafka keeps the place under a consumer group: what a crash
+leaves unprinted is printed after the next start, and the lines printed last may come twice.
+"""
+
+import os
 import sys
 import threading
 import time
 from contextlib import suppress
 from typing import Any, TextIO
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
-from pyspark.sql import DataFrame
+import structlog
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from configuration import KafkaConnection
-from spark_jobs.transforms.egress import alerts
+from configuration import BrokerUnreachable, KafkaConnection
+from contract import Alert, ContractError, decode
 
 PREFIX = "Fraud transaction detected => "
 STARTING = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
 TIMEOUT_S = 10.0
 POLL_S = 0.1
 
-
-class ConsoleSink:
-    """Prints the alerts of a batch."""
-
-    def __init__(self, out: TextIO = sys.stdout) -> None:
-        self._out = out
-
-    def write(self, batch: DataFrame, batch_id: int) -> None:  # noqa: ARG002 a line repeated is a line repeated
-        """Prints one line an alert."""
-        for row in alerts(batch).toLocalIterator():
-            self._out.write(f"{PREFIX}{row.value}\n")
-        self._out.flush()
+log = structlog.get_logger()
 
 
 class ConsoleReader:
-    """Prints alerts by reading their topic back: a real-time query can write to Kafka alone.
+    """Prints the alerts that are written after this object was made; under a group that is known, those after its place.
 
-    Its place is kept by Kafka under `group`; without one it begins at the topic's end as it is when this object is made, so make it
-    before the query starts.
+    What is no alert is not printed, the log says where it lies. A character that the output lacks is escaped, a broker that goes
+    away is waited for, and where nobody reads the output any more printing ends: none of these ends the stream.
     """
 
     def __init__(self, connection: KafkaConnection, topic: str, group: str, out: TextIO = sys.stdout) -> None:
+        """Asks Kafka for the group's place, or sets it to the topic's end.
+
+        Raises:
+            BrokerUnreachable: Kafka does not answer within ten seconds.
+        """
         self._out = out
         settings = {**connection.librdkafka(), "group.id": group, "enable.auto.commit": False, "log_level": 0}
-        self._consumer = Consumer(settings)
-        self._consumer.assign(self._places(topic))
+        self._consumer = Consumer({**settings, "auto.offset.reset": "earliest"})
+        try:
+            places = self._places(topic)
+            self._patiently(lambda: self._consumer.commit(offsets=places, asynchronous=False))
+        except KafkaException as error:
+            self._consumer.close()
+            raise BrokerUnreachable(
+                f"Kafka at {connection.bootstrap_servers} does not say which alerts were printed: {_error(error).str()}",
+                f"Check that this user may read {topic} in the group {group}, or set console.enabled to false.",
+            ) from None
+        self._consumer.assign(places)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="console", daemon=True)
 
@@ -57,39 +65,67 @@ class ConsoleReader:
 
     def _places(self, topic: str) -> list[TopicPartition]:
         partitions = self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
-        kept = self._committed([TopicPartition(topic, number) for number in partitions])
+        numbers = [TopicPartition(topic, number) for number in partitions]
+        kept = self._patiently(lambda: self._consumer.committed(numbers, timeout=TIMEOUT_S))
         return [place if place.offset != OFFSET_INVALID else self._end(place) for place in kept]
-
-    def _committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
-        """Returns where the group is; asks again while the group's coordinator starts, as that of a new broker does."""
-        deadline = time.monotonic() + TIMEOUT_S
-        while True:
-            try:
-                return self._consumer.committed(places, timeout=TIMEOUT_S)
-            except KafkaException as error:
-                cause: Any = error.args[0]
-                if cause.code() not in STARTING or time.monotonic() > deadline:
-                    raise
-                time.sleep(POLL_S)
 
     def _end(self, place: TopicPartition) -> TopicPartition:
         _, end = self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
         return TopicPartition(place.topic, place.partition, end)
 
-    def _run(self) -> None:
+    @staticmethod
+    def _patiently(ask: Any) -> Any:
+        """Returns the answer; asks again while the group's coordinator starts, as that of a new broker does."""
+        deadline = time.monotonic() + TIMEOUT_S
         while True:
-            found = self._consumer.consume(num_messages=1_000, timeout=POLL_S)
-            values = [message.value() for message in found if not message.error()]
-            for value in values:
-                self._out.write(f"{PREFIX}{(value or b'').decode()}\n")
-            self._out.flush()
-            if values:
-                self._commit()
-            elif self._stop.is_set():
-                break
-        self._consumer.close()
+            try:
+                return ask()
+            except KafkaException as error:
+                if _error(error).code() not in STARTING or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_S)
 
-    def _commit(self) -> None:
-        # Where it fails the place is kept with the next lines; until then a restart repeats these.
-        with suppress(KafkaException):
-            self._consumer.commit(asynchronous=False)
+    def _run(self) -> None:
+        try:
+            while True:
+                found = self._consumer.consume(num_messages=1_000, timeout=POLL_S)
+                self._print([message for message in found if not message.error()])
+                if not found and self._stop.is_set():
+                    break
+        except (BrokenPipeError, ValueError) as error:  # ValueError: the output was closed on this side
+            _silence(self._out)
+            log.warning("alerts are printed no more: nobody reads the output", error=str(error))
+        finally:
+            self._consumer.close()
+
+    def _print(self, found: list[Message]) -> None:
+        lines = [line for line in map(_line, found) if line]
+        encoding = self._out.encoding or "utf-8"
+        self._out.write("".join(lines).encode(encoding, "backslashreplace").decode(encoding))
+        self._out.flush()
+        if found:
+            # Where it fails the place is kept with the next lines; until then a restart repeats these.
+            with suppress(KafkaException):
+                self._consumer.commit(asynchronous=False)
+
+
+def _error(raised: KafkaException) -> KafkaError:
+    error: Any = raised.args[0]
+    return error  # type: ignore[no-any-return]
+
+
+def _line(message: Message) -> str | None:
+    value = message.value()
+    try:
+        decode(Alert, value)
+    except ContractError as error:
+        place = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
+        log.warning("a record is no alert and is not printed", reason=str(error), **place)
+        return None
+    return f"{PREFIX}{(value or b'').decode()}\n"
+
+
+def _silence(out: TextIO) -> None:
+    """Lets later writes to a broken pipe go nowhere: Python flushes standard output when it ends, and would fail."""
+    with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), out.fileno())

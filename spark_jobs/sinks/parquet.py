@@ -1,7 +1,6 @@
 """Parquet sink. Exactly once, in a folder or in S3: a batch has paths of its own, and when it comes again they are overwritten.
 
-    PATH/scored/event_date=2026-11-24/batch_id=17/part-*.parquet    transforms.egress.scored_rows
-    PATH/alerts/event_date=2026-11-24/batch_id=17/part-*.parquet    transforms.egress.alert_rows
+    PATH/NAME/event_date=2026-11-24/batch_id=17/part-*.parquet    the datasets of transforms.stored
 
 After a crash Spark repeats the batch that was not committed: the same records under the same id, so the same paths. Each is
 emptied and filled anew, whatever the first attempt has left there, and no other batch's path is touched. Nothing rests on a rename
@@ -11,40 +10,35 @@ The id is the checkpoint's own: another checkpoint counts from 0 again and would
 one PATH.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-
-from spark_jobs.transforms.egress import alert_rows, scored_rows
 
 
 class ParquetSink:
-    """Writes scored transactions and alerts, a file a partition of the batch and one for all its alerts."""
+    """Writes datasets by name, a file a partition of the batch and date."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._swept = False
 
-    def write(self, batch: DataFrame, batch_id: int) -> None:
-        """Writes the batch; on return its files are complete, and those of an earlier attempt gone."""
-        datasets = {
-            "scored": scored_rows(batch).withColumn("event_date", F.to_date("event_time")),
-            "alerts": alert_rows(batch).withColumn("event_date", F.to_date("timestamp")).coalesce(1),
-        }
+    def write(self, datasets: Mapping[str, DataFrame], batch_id: int) -> None:
+        """Writes a batch by its rows' column `date`; on return its files are complete, and those of an earlier attempt gone."""
         if not self._swept:
-            for name in datasets:
-                _sweep(batch, f"{self._path}/{name}")
+            for name, rows in datasets.items():
+                _sweep(rows.sparkSession, f"{self._path}/{name}")
             self._swept = True
         for name, rows in datasets.items():
-            writer = rows.withColumn("batch_id", F.lit(batch_id)).write.partitionBy("event_date", "batch_id")
+            placed = rows.withColumnRenamed("date", "event_date").withColumn("batch_id", F.lit(batch_id))
+            writer = placed.write.partitionBy("event_date", "batch_id")
             # Dynamic: of the paths that are there, those that the batch writes to are overwritten. One job, however many dates.
             writer.mode("overwrite").option("partitionOverwriteMode", "dynamic").parquet(f"{self._path}/{name}")
 
 
-def _sweep(batch: DataFrame, folder: str) -> None:
+def _sweep(session: SparkSession, folder: str) -> None:
     """Removes the hidden folders of writes that were killed: readers that know no hidden folders would count their rows twice."""
-    session = batch.sparkSession
     jvm: Any = session.sparkContext._jvm
     rests = jvm.org.apache.hadoop.fs.Path(folder, ".spark-staging-*")
     files = rests.getFileSystem(session._jsparkSession.sessionState().newHadoopConf())

@@ -1,4 +1,4 @@
-"""What leaves a decided event: a scored transaction, perhaps an alert, or a dead letter; as the contract's JSON or as columns."""
+"""What leaves a decided event: a scored transaction, perhaps an alert, or a dead letter, as the contract's JSON."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from contract import SCHEMA_VERSION, Topics
 from spark_jobs.transforms.decode import REJECTED
+from spark_jobs.transforms.observe import PAYMENTS, observe
 
 ALERT_DOMAIN = "fraud-alert:"
 """Put before the transaction_id when hashing: an alert_id is the id of nothing else."""
@@ -48,7 +49,7 @@ def egress(decided: DataFrame, topics: Topics) -> DataFrame:
     """Returns the Kafka records, columns `topic`, `key`, `value`: one or two a transaction, one a rejected record.
 
     A value holds no clock reading and nothing of the run: the same input gives the same bytes. Labels, customers and merchants give
-    none.
+    none; they are counted with the others.
     """
     scored, alert, rejected = _json(decided, _scored(), _alert(), _rejected())
     card = F.col("transaction.card_id").cast("binary")
@@ -57,23 +58,9 @@ def egress(decided: DataFrame, topics: Topics) -> DataFrame:
         F.when(F.expr(_IS_ALERT), _record(topics.alerts, card, alert)),
         F.when(F.col("kind") == REJECTED, _record(topics.rejected, F.substring("source.key", 1, MAX_KEY), rejected)),
     )
-    return decided.select(F.explode(F.array_compact(records)).alias("record")).select("record.*")
-
-
-def alerts(decided: DataFrame) -> DataFrame:
-    """Returns the alerts alone, column `value`: the contract's JSON as text."""
-    (alert,) = _json(decided, _alert())
-    return decided.where(_IS_ALERT).select(alert.cast("string").alias("value"))
-
-
-def scored_rows(decided: DataFrame) -> DataFrame:
-    """Returns the scored transactions as typed, flat columns: the transaction's fields, every feature, the decision."""
-    return decided.where(_IS_TRANSACTION).select("transaction.*", "features.*", *_DECISION, *_SCORE, *_CHALLENGER)
-
-
-def alert_rows(decided: DataFrame) -> DataFrame:
-    """Returns the alerts as typed columns: the fields of contract.Alert."""
-    return decided.where(_IS_ALERT).select(*(F.expr(source).alias(name) for name, source in _ALERT.items()))
+    payments = [F.expr(payments).alias(f"payments_{group}") for group, payments in PAYMENTS.items()]
+    narrow = decided.select("ingest_time", "kind", "decision", "reasons", *payments, F.array_compact(records).alias("records"))
+    return observe(narrow).select(F.explode("records").alias("record")).select("record.*")
 
 
 def _record(topic: str, key: Column, value: Column) -> Column:

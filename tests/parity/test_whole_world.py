@@ -42,7 +42,7 @@ def detect(kafka: KafkaConnection, new_topics: Callable[[int], TopicNames], tmp_
     def run(data: Path, chunks: int, kill_in: int | None, **settings: object) -> pd.DataFrame:
         topics = new_topics(1)
         detector = Detector(kafka, topics, tmp_path)
-        detector.settings |= {"max_offsets": 1_000_000, "rules": {}, "sinks": {"kafka": {"type": "kafka"}}, "spark": {}, **settings}
+        detector.settings |= {"max_offsets": 1_000_000, "rules": {}, "console": {"enabled": False}, "spark": {}, **settings}
         try:
             return streamed(detector, kafka, topics, World(data), chunks, kill_in)
         finally:

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from contract import Topics, encode
 from spark_jobs.errors import InvalidRule
-from spark_jobs.pipeline import detect, features
+from spark_jobs.pipeline import features, judge
 from spark_jobs.settings import Rule
 from spark_jobs.transforms.decide import decide, ruleset_version
 from spark_jobs.transforms.decode import decode
@@ -24,7 +24,7 @@ Raw = Callable[..., DataFrame]
 
 
 def detected(frame: DataFrame, rules: dict[str, Rule]) -> DataFrame:
-    return detect(frame, TOPICS, rules, None, 65_536, YEARS, YEARS)
+    return judge(features(decode(frame, TOPICS, 65_536, YEARS, YEARS)), rules, None)
 
 
 @pytest.fixture(scope="module")

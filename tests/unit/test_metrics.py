@@ -26,7 +26,9 @@ def test_a_batch_that_a_restart_repeats_is_progress_too(latest: str | None, behi
     registry = CollectorRegistry()
     metrics = StreamMetrics(registry)
     source = Namespace(latestOffset=latest, endOffset='{"t": {"0": 4}}')
-    metrics.onQueryProgress(Namespace(progress=Namespace(batchDuration=10, sources=[source], observedMetrics={})))
+    progress = Namespace(batchDuration=10, durationMs={"queryPlanning": 7}, sources=[source], observedMetrics={})
+    metrics.onQueryProgress(Namespace(progress=progress))
     assert metrics.progressed.is_set()
     assert registry.get_sample_value("fraud_lag_rows") == behind
     assert registry.get_sample_value("fraud_batch_duration_seconds_count") == 1
+    assert registry.get_sample_value("fraud_batch_phase_seconds", {"phase": "queryPlanning"}) == 0.007

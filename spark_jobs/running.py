@@ -1,0 +1,84 @@
+"""How a job's query starts, runs until it ends or a stop is asked for, and lets the batch at work finish."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+from py4j.protocol import Py4JJavaError
+from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.readwriter import DataStreamWriter
+
+from spark_jobs import failures
+from spark_jobs.settings import AvailableNowTrigger, MicroBatchTrigger, RealTimeTrigger, Trigger
+
+POLL_S = 0.2
+"""How often a running query is asked whether it still runs."""
+
+log = structlog.get_logger()
+
+
+class Run(NamedTuple):
+    """What a query's run needs beside its plan."""
+
+    name: str
+    checkpoint: str
+    stop_asked: threading.Event
+    progressed: threading.Event
+    """Set at each of Spark's progress events (`metrics.StreamMetrics`)."""
+    stop_timeout: timedelta
+    log_dir: Path | None
+
+
+def start(writer: DataStreamWriter, trigger: Trigger, run: Run) -> StreamingQuery:
+    """Returns the running query.
+
+    Raises:
+        UnusableCheckpoint: Spark cannot begin with the checkpoint.
+    """
+    if isinstance(trigger, RealTimeTrigger):
+        writer = writer.trigger(realTime=_milliseconds(trigger.duration))  # type: ignore[call-overload]  # PySpark's stubs lack it
+    elif isinstance(trigger, MicroBatchTrigger):
+        writer = writer.trigger(processingTime=_milliseconds(trigger.interval))
+    else:
+        writer = writer.trigger(availableNow=True)
+    try:
+        return writer.queryName(run.name).option("checkpointLocation", run.checkpoint).start()
+    except Py4JJavaError as error:
+        raise failures.unusable_checkpoint(error, run.checkpoint, run.log_dir) from error
+
+
+def wait(query: StreamingQuery, trigger: Trigger, run: Run, look: Callable[[], None] = lambda: None) -> None:
+    """Returns once the query has ended or a stop was asked for; the batch at work is let finish within `stop_timeout`.
+
+    `look` is called a few times a second.
+
+    Raises:
+        FraudDetectionError: the query has ended on an error.
+    """
+    while query.isActive and not run.stop_asked.wait(POLL_S):
+        look()
+    if query.isActive:
+        _let_finish(query, trigger, run)
+    if query.isActive:
+        query.stop()
+    elif error := query.exception():
+        raise failures.explain(error, run.checkpoint, run.log_dir) from error
+
+
+def _milliseconds(duration: timedelta) -> str:
+    return f"{round(duration.total_seconds() * 1000)} milliseconds"
+
+
+def _let_finish(query: StreamingQuery, trigger: Trigger, run: Run) -> None:
+    if isinstance(trigger, RealTimeTrigger) and trigger.duration > run.stop_timeout:
+        log.info(
+            "stopping at once: the next checkpoint is too far away; what came since the last one is replayed on the next start"
+        )
+        return
+    if isinstance(trigger, AvailableNowTrigger) or query.status["isTriggerActive"] or query.status["isDataAvailable"]:
+        log.info("stopping after the batch at work", within_seconds=run.stop_timeout.total_seconds())
+        run.progressed.clear()
+        run.progressed.wait(run.stop_timeout.total_seconds())

@@ -1,0 +1,38 @@
+"""What is counted of events on their way: Spark hands the counts over with each progress event (spark_jobs/metrics.py)."""
+
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.schema import KINDS
+from spark_jobs.transforms.decode import REASON_CODES, REJECTED
+
+OBSERVATION = "detector"
+KIND_NAMES = (*KINDS, REJECTED)
+DECISIONS = ("approve", "review", "decline")
+PAYMENTS = {
+    "card": "features.card_count_30d",
+    "terminal": "greatest(features.terminal_count_1d, features.terminal_count_30d_delay_7d)",
+}
+"""By group, the payments in the widest of a key's windows: what its state grows with."""
+
+COUNTED = ("ingest_time", "kind", "decision", "reasons", *(f"payments_{group}" for group in PAYMENTS))
+"""The columns that `observe` reads."""
+
+
+def observe(events: DataFrame) -> DataFrame:
+    """Returns the events, which have the columns of COUNTED, unchanged."""
+    is_transaction = F.col("kind") == "transaction"
+    return events.observe(
+        OBSERVATION,
+        F.max("ingest_time").alias("newest"),
+        *(F.max(f"payments_{group}").alias(f"largest_{group}") for group in PAYMENTS),
+        *(F.count_if(F.col("kind") == kind).alias(f"kind_{kind}") for kind in KIND_NAMES),
+        *(F.count_if(is_transaction & (F.col("decision") == one)).alias(f"decision_{one}") for one in DECISIONS),
+        *(F.count_if(F.exists("reasons", _is_code(code))).alias(f"reason_{code}") for code in REASON_CODES),
+    )
+
+
+def _is_code(code: str) -> Any:
+    return lambda reason: F.substring_index(reason, ":", 1) == code
