@@ -22,12 +22,17 @@ class Record(NamedTuple):
 
 def send(address: str, topic: str, records: Iterable[Sequence[Any]]) -> int:
     """Sends (key, value) or (key, value, headers), in order; returns how many, all acknowledged."""
+    return send_all(address, ((topic, *record) for record in records))
+
+
+def send_all(address: str, records: Iterable[Sequence[Any]]) -> int:
+    """The same for (topic, key, value), perhaps headers: Kafka's timestamps tell the order of all topics together."""
     failed = []
     producer = Producer(
         {"bootstrap.servers": address, "acks": "all", "linger.ms": 5, "partitioner": "murmur2_random", "compression.type": "lz4"}
     )
     count = 0
-    for key, value, *headers in records:
+    for topic, key, value, *headers in records:
         while True:
             try:
                 producer.produce(

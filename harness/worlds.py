@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from heapq import merge
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,10 +78,18 @@ class World:
         ends = [self._times[place].as_py() for place in np.linspace(0, self.rows - 1, number + 1).astype(int)[1:]]
         begin: datetime | None = None
         for end in ends:
-            labels = (Label(**row) for row in self._between("labels", "labelled_at", begin, end))
+            labels: Iterator[Label | Transaction] = (Label(**row) for row in self._between("labels", "labelled_at", begin, end))
             paid = (Transaction(**row) for row in self._between("transactions", "event_time", begin, end))
             yield Chunk([(one.card_id, encode(one)) for one in labels], [(one.card_id, encode(one)) for one in paid])
             begin = end
+
+    def arrivals(self, chunks: int, number: int) -> Iterator[tuple[str, str, bytes]]:
+        """Yields (kind, key, value) of all that the first `chunks` of so many chunks hold, each when it becomes known."""
+        end = self._times[int(np.linspace(0, self.rows - 1, number + 1)[chunks])].as_py()
+        labels: Iterator[Label | Transaction] = (Label(**row) for row in self._between("labels", "labelled_at", None, end))
+        paid = (Transaction(**row) for row in self._between("transactions", "event_time", None, end))
+        for one in merge(labels, paid, key=lambda one: one.labelled_at if isinstance(one, Label) else one.event_time):
+            yield ("label" if isinstance(one, Label) else "transaction", one.card_id, encode(one))
 
     def _between(self, name: str, time: str, begin: datetime | None, end: datetime) -> list[dict[str, Any]]:
         filters = pc.field(time) <= end

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +11,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from configuration import KafkaConnection, TopicNames
 from harness.detector import Detector
-from harness.kafka import send
+from harness.kafka import send, send_all
 from harness.worlds import World
 from spark_jobs.features import FEATURE_COLUMNS
 
@@ -17,12 +19,20 @@ POLL_S = 0.1
 
 
 def streamed(
-    detector: Detector, kafka: KafkaConnection, topics: TopicNames, world: World, chunks: int, kill_in: int | None = None
+    detector: Detector,
+    kafka: KafkaConnection,
+    topics: TopicNames,
+    world: World,
+    chunks: int,
+    *,
+    kill_in: int | None = None,
+    waiting: int = 0,
 ) -> pd.DataFrame:
     """Returns the features that the stream gave. Topics have one partition: events are read in the order of their arrival.
 
     A chunk is sent when the one before is scored: its labels, then its transactions, so that no transaction is handled before a
-    label that was known. In chunk `kill_in` the detector is killed amid the work, and started again.
+    label that was known. In chunk `kill_in` the detector is killed amid the work, and started again. The first chunks, as many as
+    are `waiting`, are in Kafka before it starts, each record in the order of its arrival.
     """
     scored = ScoredFeatures(kafka, topics, detector)
     trigger = detector.settings["trigger"]
@@ -33,12 +43,20 @@ def streamed(
         if trigger["mode"] == "realTime":  # in which each topic has tasks of its own; a micro-batch sorts what it holds
             _until_checkpointed(detector, topic, told[topic])
 
-    detector.start(trigger["mode"], trigger=trigger)
     customers, merchants = world.profiles()
-    tell(topics.customers, customers)
-    tell(topics.merchants, merchants)
-    prepared = world.chunks(chunks)
-    chunk, number, sent = next(prepared, None), 0, 0
+    prepared, sent = islice(world.chunks(chunks), waiting, None), 0
+    if waiting:
+        profiles = [(topics.customers, *one) for one in customers] + [(topics.merchants, *one) for one in merchants]
+        by_kind = {"label": topics.labels, "transaction": topics.transactions}
+        backlog = [*profiles, *((by_kind[kind], key, value) for kind, key, value in world.arrivals(waiting, chunks))]
+        send_all(kafka.bootstrap_servers, backlog)
+        told.update(Counter(topic for topic, *_ in backlog))
+        sent = told[topics.transactions]
+    detector.start(trigger["mode"], trigger=trigger)
+    if not waiting:
+        tell(topics.customers, customers)
+        tell(topics.merchants, merchants)
+    chunk, number = next(prepared, None), waiting
     while chunk is not None:
         tell(topics.labels, chunk.labels)
         count = send(kafka.bootstrap_servers, topics.transactions, chunk.transactions)

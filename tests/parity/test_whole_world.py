@@ -14,6 +14,7 @@ from harness.worlds import World, assert_same, batch_features, data_set
 from tests.parity.streams import streamed
 
 REAL_TIME_ROWS = 200_000
+WAITING_ROWS = 550_000
 
 
 class HandbooksWorld(NamedTuple):
@@ -39,12 +40,12 @@ def test_the_batch_equals_the_oracle_on_all_rows(handbook: HandbooksWorld) -> No
 
 @pytest.fixture
 def detect(kafka: KafkaConnection, new_topics: Callable[[int], TopicNames], tmp_path: Path) -> Callable[..., pd.DataFrame]:
-    def run(data: Path, chunks: int, kill_in: int | None, **settings: object) -> pd.DataFrame:
+    def run(data: Path, *, chunks: int, kill_in: int | None = None, waiting: int = 0, **settings: object) -> pd.DataFrame:
         topics = new_topics(1)
         detector = Detector(kafka, topics, tmp_path)
         detector.settings |= {"max_offsets": 1_000_000, "rules": {}, "console": {"enabled": False}, "spark": {}, **settings}
         try:
-            return streamed(detector, kafka, topics, World(data), chunks, kill_in)
+            return streamed(detector, kafka, topics, World(data), chunks, kill_in=kill_in, waiting=waiting)
         finally:
             detector.kill()
 
@@ -55,7 +56,7 @@ def detect(kafka: KafkaConnection, new_topics: Callable[[int], TopicNames], tmp_
 def test_micro_batches_with_a_kill_equal_the_batch_on_all_rows(
     handbook: HandbooksWorld, detect: Callable[..., pd.DataFrame]
 ) -> None:
-    found = detect(handbook.data, 20, 10, trigger=MICRO_BATCH)
+    found = detect(handbook.data, chunks=20, kill_in=10, trigger=MICRO_BATCH)
     assert_same(found, handbook.features)
 
 
@@ -63,5 +64,14 @@ def test_micro_batches_with_a_kill_equal_the_batch_on_all_rows(
 def test_real_time_mode_equals_the_batch(detect: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
     """One task a step: with several, two payments of a card within milliseconds may overtake each other on the way."""
     data = data_set(tmp_path / "world", "--traffic", "all", "--rows", str(REAL_TIME_ROWS))
-    found = detect(data, 10, None, trigger={"mode": "realTime", "duration": "5s"}, state_partitions=1)
+    found = detect(data, chunks=10, trigger={"mode": "realTime", "duration": "5s"}, state_partitions=1)
+    assert_same(found, batch_features(data, tmp_path / "features"))
+
+
+@pytest.mark.timeout(1_200)
+def test_half_a_million_that_wait_and_then_real_time_equal_the_batch(detect: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
+    """A state that is rebuilt knows what it knew live: labels and profiles come before the payments that followed them."""
+    data = data_set(tmp_path / "world", "--traffic", "all", "--rows", str(WAITING_ROWS))
+    trigger = {"mode": "realTime", "duration": "5s"}
+    found = detect(data, chunks=12, waiting=11, trigger=trigger, state_partitions=1, max_offsets=60_000)
     assert_same(found, batch_features(data, tmp_path / "features"))

@@ -59,7 +59,7 @@ interface Writer extends Serializable {
       };
     }
     if (type.equals(DataTypes.DoubleType)) {
-      return (from, at, json) -> json.writeNumber(from.getDouble(at));
+      return (from, at, json) -> Doubles.write(from.getDouble(at), json);
     }
     if (type.equals(DataTypes.LongType)) {
       return (from, at, json) -> json.writeNumber(from.getLong(at));

@@ -1,0 +1,201 @@
+package frauddetection.kafka;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.spark.sql.connector.read.InputPartition;
+import org.apache.spark.sql.connector.read.PartitionReaderFactory;
+import org.apache.spark.sql.connector.read.streaming.MicroBatchStream;
+import org.apache.spark.sql.connector.read.streaming.Offset;
+import org.apache.spark.sql.connector.read.streaming.ReadLimit;
+import org.apache.spark.sql.connector.read.streaming.ReadMaxRows;
+import org.apache.spark.sql.connector.read.streaming.ReportsSourceMetrics;
+import org.apache.spark.sql.connector.read.streaming.SupportsTriggerAvailableNow;
+import org.apache.spark.sql.kafka010.KafkaMicroBatchStream;
+import org.apache.spark.sql.util.CaseInsensitiveStringMap;
+
+/**
+ * Spark's stream of Kafka records, whose batches end at one instant: a batch that may hold {@code maxOffsetsPerTrigger} records of the more
+ * that wait has, of every partition, those whose timestamp is before an instant, so that what came earlier is never in a later batch.
+ *
+ * <p>Exact where the timestamps of a partition grow, as those do that a broker sets, or a producer that sends as things happen. Where so
+ * many records bear one timestamp that no instant divides them, Spark's own share of each partition is taken.
+ */
+final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableNow, ReportsSourceMetrics {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final TypeReference<Map<String, Map<Integer, Long>>> BY_TOPIC = new TypeReference<>() {};
+  private static final String KAFKA = "kafka.";
+
+  private final KafkaMicroBatchStream kafka;
+  private final Map<String, Object> connection = new HashMap<>();
+  private Admin admin;
+  private long before;
+
+  OrderedStream(KafkaMicroBatchStream kafka, CaseInsensitiveStringMap options) {
+    this.kafka = kafka;
+    options.asCaseSensitiveMap().forEach((name, value) -> {
+      if (name.startsWith(KAFKA)) {
+        connection.put(name.substring(KAFKA.length()), value);
+      }
+    });
+  }
+
+  @Override
+  public Offset latestOffset(Offset start, ReadLimit limit) {
+    Offset all = kafka.latestOffset(start, ReadLimit.allAvailable());
+    if (all == null || !(limit instanceof ReadMaxRows rows)) {
+      return all;
+    }
+    Map<TopicPartition, Long> from = places(start);
+    Map<TopicPartition, Long> to = places(all);
+    if (count(from, to) <= rows.maxRows()) {
+      return all;
+    }
+    Map<TopicPartition, Long> end = endAtOneInstant(from, to, rows.maxRows());
+    return end == null ? kafka.latestOffset(start, limit) : kafka.deserializeOffset(json(end));
+  }
+
+  /** Returns the places at the latest instant before which no more than {@code most} records lie, or nearly; null where none do. */
+  private Map<TopicPartition, Long> endAtOneInstant(Map<TopicPartition, Long> from, Map<TopicPartition, Long> to, long most) {
+    Map<TopicPartition, Long> best = null;
+    long low = before; // a batch never ends earlier than the one before it
+    long high = System.currentTimeMillis() + 1;
+    while (low < high) {
+      long middle = low + (high - low + 1) / 2;
+      Map<TopicPartition, Long> found = placesAt(middle, from, to);
+      long count = count(from, found);
+      if (count > most) {
+        high = middle - 1;
+        continue;
+      }
+      low = middle;
+      best = count > 0 ? found : best;
+      if (count > most - most / 8) {
+        break; // full enough: each step asks the brokers
+      }
+    }
+    before = best == null ? before : low;
+    return best;
+  }
+
+  /** Returns, between the two places of each partition, that of its first record that is not older than an instant. */
+  private Map<TopicPartition, Long> placesAt(long instant, Map<TopicPartition, Long> from, Map<TopicPartition, Long> to) {
+    Map<TopicPartition, OffsetSpec> asked = new HashMap<>();
+    to.keySet().forEach(partition -> asked.put(partition, OffsetSpec.forTimestamp(instant)));
+    try {
+      if (admin == null) {
+        admin = Admin.create(connection);
+      }
+      Map<TopicPartition, Long> places = new HashMap<>();
+      for (Map.Entry<TopicPartition, ListOffsetsResultInfo> one : admin.listOffsets(asked).all().get().entrySet()) {
+        long last = to.get(one.getKey());
+        long found = one.getValue().offset() < 0 ? last : Math.min(last, one.getValue().offset());
+        places.put(one.getKey(), Math.max(found, Math.min(last, from.getOrDefault(one.getKey(), 0L))));
+      }
+      return places;
+    } catch (ExecutionException error) {
+      throw new IllegalStateException("Kafka does not say where an instant is: " + error.getCause().getMessage(), error.getCause());
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(stopped);
+    }
+  }
+
+  private static long count(Map<TopicPartition, Long> from, Map<TopicPartition, Long> to) {
+    return to.entrySet().stream().mapToLong(one -> Math.max(0, one.getValue() - from.getOrDefault(one.getKey(), 0L))).sum();
+  }
+
+  private static Map<TopicPartition, Long> places(Offset offset) {
+    Map<TopicPartition, Long> places = new HashMap<>();
+    try {
+      JSON.readValue(offset.json(), BY_TOPIC)
+          .forEach((topic, ofOne) -> ofOne.forEach((number, place) -> places.put(new TopicPartition(topic, number), place)));
+    } catch (JsonProcessingException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+    return places;
+  }
+
+  private static String json(Map<TopicPartition, Long> places) {
+    Map<String, Map<Integer, Long>> byTopic = new HashMap<>();
+    places.forEach((one, place) -> byTopic.computeIfAbsent(one.topic(), any -> new HashMap<>()).put(one.partition(), place));
+    try {
+      return JSON.writeValueAsString(byTopic);
+    } catch (JsonProcessingException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+  }
+
+  @Override
+  public void stop() {
+    if (admin != null) {
+      admin.close();
+    }
+    kafka.stop();
+  }
+
+  // The rest is Spark's own.
+
+  @Override
+  public ReadLimit getDefaultReadLimit() {
+    return kafka.getDefaultReadLimit();
+  }
+
+  @Override
+  public Offset reportLatestOffset() {
+    return kafka.reportLatestOffset();
+  }
+
+  @Override
+  public void prepareForTriggerAvailableNow() {
+    kafka.prepareForTriggerAvailableNow();
+  }
+
+  @Override
+  public Map<String, String> metrics(Optional<Offset> latestConsumedOffset) {
+    return kafka.metrics(latestConsumedOffset);
+  }
+
+  @Override
+  public Offset initialOffset() {
+    return kafka.initialOffset();
+  }
+
+  @Override
+  public Offset latestOffset() {
+    return kafka.latestOffset();
+  }
+
+  @Override
+  public Offset deserializeOffset(String json) {
+    return kafka.deserializeOffset(json);
+  }
+
+  @Override
+  public InputPartition[] planInputPartitions(Offset start, Offset end) {
+    return kafka.planInputPartitions(start, end);
+  }
+
+  @Override
+  public PartitionReaderFactory createReaderFactory() {
+    return kafka.createReaderFactory();
+  }
+
+  @Override
+  public void commit(Offset end) {
+    kafka.commit(end);
+  }
+
+  @Override
+  public String toString() {
+    return kafka.toString();
+  }
+}

@@ -1,0 +1,67 @@
+"""A batch that cannot hold all that waits ends at one instant in all topics."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from configuration import KafkaConnection, TopicNames
+from spark_jobs import sources
+from spark_jobs.settings import AvailableNowTrigger
+
+Batches = Callable[[int], list[list[tuple[str, int]]]]
+
+
+@pytest.fixture
+def batches(spark: SparkSession, kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Batches:
+    """Returns a function that reads all topics in batches of at most so many records: of each record its topic and timestamp."""
+
+    def read(most: int) -> list[list[tuple[str, int]]]:
+        found: list[list[tuple[str, int]]] = []
+
+        def keep(batch: DataFrame, _: int) -> None:
+            found.append([tuple(row) for row in batch.select("topic", F.unix_millis("timestamp")).collect()])
+
+        raw = sources.read_stream(spark, kafka, topics.inputs(), AvailableNowTrigger(), most)
+        query = (
+            raw.writeStream.foreachBatch(keep).trigger(availableNow=True).option("checkpointLocation", str(tmp_path / "cp")).start()
+        )
+        query.awaitTermination()
+        return found
+
+    return read
+
+
+def _send(kafka: KafkaConnection, records: list[tuple[str, int]]) -> None:
+    producer = Producer(kafka.librdkafka())
+    for number, (topic, timestamp) in enumerate(records):
+        producer.produce(topic, b"x", key=str(number).encode(), timestamp=timestamp)
+    assert producer.flush(30) == 0
+
+
+def test_what_came_earlier_is_in_no_later_batch(batches: Batches, kafka: KafkaConnection, topics: TopicNames) -> None:
+    begin = 1_700_000_000_000
+    # All profiles come first, labels come ever more often, and half of the payments come in the last tenth of the time.
+    sent = [(topics.customers, begin + one) for one in range(200)]
+    sent += [(topics.labels, begin + 1_000 + round(10_000 * (one / 100) ** 0.5)) for one in range(100)]
+    sent += [(topics.transactions, begin + 1_000 + (36 * one if one < 250 else 9_000 + 4 * (one - 250))) for one in range(500)]
+    _send(kafka, sent)
+    found = batches(100)
+    assert sorted(one for batch in found for one in batch) == sorted(sent)
+    assert len(found) > 8
+    assert max(len(batch) for batch in found) <= 100
+    for before, after in pairwise(found):
+        assert max(at for _, at in before) < min(at for _, at in after)
+    assert {topic for topic, _ in found[0]} == {topics.customers}, "profiles were not read first"
+
+
+def test_where_no_instant_divides_them_all_are_read(batches: Batches, kafka: KafkaConnection, topics: TopicNames) -> None:
+    sent = [(topic, 1_700_000_000_000) for topic in (topics.transactions, topics.labels) for _ in range(150)]
+    _send(kafka, sent)
+    found = batches(100)
+    assert max(len(batch) for batch in found) <= 100
+    assert sorted(one for batch in found for one in batch) == sorted(sent)
