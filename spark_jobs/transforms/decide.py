@@ -54,21 +54,21 @@ def decide(events: DataFrame, rules: Mapping[str, Rule]) -> DataFrame:
         InvalidRule: a rule does not parse, names an unknown column, is not a yes-or-no question, or could answer differently when
             asked again.
     """
-    flat = events.select(F.struct("*").alias("_event"), "transaction.*", "features.*", "score.fraud_score")
+    flat = events.select("*", "transaction.*", "features.*", "score.fraud_score")
     names = sorted(rules)
     for name in names:
         _check(name, rules[name].when, flat)
-    fired = flat.select("_event", *(F.coalesce(F.expr(rules[name].when), F.lit(False)).alias(name) for name in names))
-    by_rule = {name: F.col(f"`{name}`") for name in names}
+    columns = {name: f"_rule_{number}" for number, name in enumerate(names)}
+    answers = (F.coalesce(F.expr(rules[name].when), F.lit(False)).alias(columns[name]) for name in names)
+    fired = flat.select(*events.columns, *answers)
+    by_rule = {name: F.col(columns[name]) for name in names}
     votes = {
         action: [_model_says(action), *(by_rule[name] for name in names if rules[name].action == action)]
         for action in ("decline", "review")
     }
-    model_reason = F.when(
-        _model_says("decline") | _model_says("review"), F.format_string("Fraud score %.2f", "_event.score.fraud_score")
-    )
+    model_reason = F.when(_model_says("decline") | _model_says("review"), F.format_string("Fraud score %.2f", "score.fraud_score"))
     return fired.select(
-        "_event.*",
+        *events.columns,
         F.when(_any(votes["decline"]), "decline").when(_any(votes["review"]), "review").otherwise("approve").alias("decision"),
         F.array_compact(F.array(*(F.when(by_rule[name], F.lit(name)) for name in names)).cast("array<string>")).alias("rules"),
         F.array_compact(F.array(*(F.when(by_rule[name], F.lit(rules[name].reason)) for name in names), model_reason)).alias(
@@ -85,7 +85,7 @@ def ruleset_version(rules: Mapping[str, Rule]) -> str:
 
 
 def _model_says(action: str) -> Column:
-    return F.col("_event.score.model_decision").eqNullSafe(action)
+    return F.col("score.model_decision").eqNullSafe(action)
 
 
 def _any(conditions: list[Column]) -> Column:

@@ -12,7 +12,7 @@ def derive(events: DataFrame) -> DataFrame:
     The groups' own columns are gone: what of them is a feature stands in `features`.
     """
     groups = [group.name for group in GROUPS]
-    flat = events.select(F.struct("*").alias("_event"), "transaction.*", *(f"{name}.*" for name in groups))
+    flat = events.select("*", "transaction.*", *(f"{name}.*" for name in groups))
     by_row = (F.expr(feature.expression).cast("double").alias(feature.name) for feature in ROW_FEATURES)
     kept = (one.name for group in GROUPS for one in group.outputs if one.feature)
-    return flat.select("_event.*", F.struct(*by_row, *kept).alias("features")).drop(*groups)
+    return flat.select(*events.drop(*groups).columns, F.struct(*by_row, *kept).alias("features"))

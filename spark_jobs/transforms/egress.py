@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from contract import SCHEMA_VERSION, Topics
 from spark_jobs.transforms.decode import REJECTED
-from spark_jobs.transforms.observe import PAYMENTS, observe
+from spark_jobs.transforms.observe import counted, observe
 
 ALERT_DOMAIN = "fraud-alert:"
 """Put before the transaction_id when hashing: an alert_id is the id of nothing else."""
@@ -42,7 +42,6 @@ _ALERT = {
 
 _IS_TRANSACTION = "kind = 'transaction'"
 _IS_ALERT = f"{_IS_TRANSACTION} AND decision <> 'approve'"
-_RECORD = "struct<topic:string,key:binary,value:binary>"
 
 
 def egress(decided: DataFrame, topics: Topics) -> DataFrame:
@@ -58,13 +57,16 @@ def egress(decided: DataFrame, topics: Topics) -> DataFrame:
         F.when(F.expr(_IS_ALERT), _record(topics.alerts, card, alert)),
         F.when(F.col("kind") == REJECTED, _record(topics.rejected, F.substring("source.key", 1, MAX_KEY), rejected)),
     )
-    payments = [F.expr(payments).alias(f"payments_{group}") for group, payments in PAYMENTS.items()]
-    narrow = decided.select("ingest_time", "kind", "decision", "reasons", *payments, F.array_compact(records).alias("records"))
-    return observe(narrow).select(F.explode("records").alias("record")).select("record.*")
+    return (
+        observe(decided.select(*counted(), records.alias("records")))
+        .select(F.explode("records").alias("record"))
+        .where("record IS NOT NULL")
+        .select("record.*")
+    )
 
 
 def _record(topic: str, key: Column, value: Column) -> Column:
-    return F.struct(F.lit(topic).alias("topic"), key.alias("key"), value.alias("value")).cast(_RECORD)
+    return F.struct(F.lit(topic).alias("topic"), key.alias("key"), value.alias("value"))
 
 
 def _json(decided: DataFrame, *structs: Column) -> list[Column]:

@@ -1,8 +1,6 @@
 """What is counted of events on their way: Spark hands the counts over with each progress event (spark_jobs/metrics.py)."""
 
-from typing import Any
-
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.schema import KINDS
@@ -17,12 +15,16 @@ PAYMENTS = {
 }
 """By group, the payments in the widest of a key's windows: what its state grows with."""
 
-COUNTED = ("ingest_time", "kind", "decision", "reasons", *(f"payments_{group}" for group in PAYMENTS))
-"""The columns that `observe` reads."""
+
+def counted() -> list[Column]:
+    """Returns what `observe` reads of a decided event."""
+    codes = F.transform("reasons", lambda reason: F.substring_index(reason, ":", 1)).alias("reason_codes")
+    payments = (F.expr(expression).alias(f"payments_{group}") for group, expression in PAYMENTS.items())
+    return [*map(F.col, ("ingest_time", "kind", "decision")), codes, *payments]
 
 
 def observe(events: DataFrame) -> DataFrame:
-    """Returns the events, which have the columns of COUNTED, unchanged."""
+    """Returns the events, which have the columns of `counted`, unchanged."""
     is_transaction = F.col("kind") == "transaction"
     return events.observe(
         OBSERVATION,
@@ -30,9 +32,5 @@ def observe(events: DataFrame) -> DataFrame:
         *(F.max(f"payments_{group}").alias(f"largest_{group}") for group in PAYMENTS),
         *(F.count_if(F.col("kind") == kind).alias(f"kind_{kind}") for kind in KIND_NAMES),
         *(F.count_if(is_transaction & (F.col("decision") == one)).alias(f"decision_{one}") for one in DECISIONS),
-        *(F.count_if(F.exists("reasons", _is_code(code))).alias(f"reason_{code}") for code in REASON_CODES),
+        *(F.count_if(F.array_contains("reason_codes", code)).alias(f"reason_{code}") for code in REASON_CODES),
     )
-
-
-def _is_code(code: str) -> Any:
-    return lambda reason: F.substring_index(reason, ":", 1) == code
