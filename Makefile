@@ -117,6 +117,7 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 	@$(COMPILE) pyproject.toml --extra spark --constraint requirements/dev.txt -o requirements/spark.txt
 	@$(COMPILE) pyproject.toml --extra producer --constraint requirements/dev.txt -o requirements/producer.txt
 	@$(COMPILE) pyproject.toml --extra training --constraint requirements/dev.txt -o requirements/training.txt
+	@for peer in bytewax quixstreams; do $(COMPILE) benchmarks/peers/requirements/$$peer.in -o benchmarks/peers/requirements/$$peer.txt; done
 
 ##@ Check it
 # Two tests at a time, each with a broker and a Spark of its own; those of a file stay together, in their order, and the longest files

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from benchmarks import detector, history, producer
 from benchmarks.page import commit, machine, new_broker, table
+from benchmarks.peers import comparison
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 KERNEL = Path(__file__).parent.parent / "kernel" / "pom.xml"
@@ -34,6 +35,8 @@ def main(
     """Measure producer and detector, and write the tables to docs/benchmarks.md. Nothing else should run meanwhile."""
     load = os.getloadavg()[0]
     with new_broker() as (kafka, folder):
+        err.print("peers")
+        compared = comparison.compare(kafka, folder / "peers")
         err.print("producer")
         made = producer.measure(kafka.bootstrap_servers, rows // 2)
         err.print("kernel alone")
@@ -48,7 +51,7 @@ def main(
                 err.print(f"detector, {mode}, run {run}")
                 alerted.append({"run": run, **detector.latencies(kafka, folder, mode, RATE, warm_up, measured)})
     options = f"--rows {rows} --warm-up {warm_up} --measured {measured} --runs {runs}"
-    PAGE.write_text(_page(options, load, made, alone, remembered, caught, alerted))
+    PAGE.write_text(_page(options, load, made, alone, remembered, compared, caught, alerted))
     sys.stdout.write(PAGE.read_text())
 
 
@@ -76,6 +79,7 @@ def _page(
     made: list[Row],
     alone: str,
     remembered: Remembered,
+    compared: list[Row],
     caught: list[Row],
     alerted: list[Row],
 ) -> str:
@@ -118,6 +122,10 @@ Then all of a card's aggregations, against the number of cards. From a process's
 
 All features of the Handbook's world for training, {trained["rows"]:,} rows, by `write_features` and read back:
 {trained["seconds"]} s. (Goal: 90 s.)
+
+## Peers
+
+{comparison.section(compared)}
 
 ## Detector, catching up
 
