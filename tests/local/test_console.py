@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -19,23 +18,8 @@ from harness.kafka import send
 from local.broker import Broker
 from producer.topics import create_topics
 from spark_jobs.sinks.console import PREFIX, ConsoleReader
-from tests.records import AT, transaction
+from tests.records import alert, transaction
 
-PAID = transaction()
-ALERT = Alert(
-    alert_id="a1",
-    transaction_id=PAID.transaction_id,
-    user_id=PAID.customer_id,
-    timestamp=AT,
-    decision="review",
-    reasons=("Over 10",),
-    rules=("over",),
-    card_id=PAID.card_id,
-    amount=PAID.amount,
-    currency=PAID.currency,
-    merchant=PAID.merchant_id,
-    ruleset_version="v",
-)
 GROUP = "console"
 Alerts = Callable[..., None]
 
@@ -56,7 +40,7 @@ def reader(kafka: KafkaConnection, topics: TopicNames) -> Callable[[TextIO], Con
 
 
 def _value(one: str | bytes | None) -> bytes | None:
-    return encode(replace(ALERT, alert_id=one)) if isinstance(one, str) else one
+    return encode(alert(transaction(), alert_id=one)) if isinstance(one, str) else one
 
 
 def printed(reader: Callable[[TextIO], ConsoleReader], then: Callable[[], None] = lambda: None) -> list[str]:
@@ -93,7 +77,7 @@ def test_a_character_that_the_output_lacks_is_escaped_as_json_has_it(
 ) -> None:
     bytes_ = io.BytesIO()
     one = reader(io.TextIOWrapper(bytes_, encoding="ascii"))
-    strange = replace(ALERT, user_id='Zoë "€" 𝄞')
+    strange = alert(transaction(), user_id='Zoë "€" 𝄞')
     alerts(encode(strange))
     one.start()
     one.stop()
