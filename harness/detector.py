@@ -1,4 +1,4 @@
-"""The detector as a process of its own, as it runs in production."""
+"""The detector, and the archiver behind it, as processes of their own, as they run in production."""
 
 import os
 import signal
@@ -38,6 +38,9 @@ MICRO_BATCH = {"mode": "microBatch", "interval": "0s"}
 class Detector:
     """Starts, kills and stops one detector again and again, with one checkpoint."""
 
+    module = "spark_jobs.detect_fraud"
+    started = "detector started"
+
     def __init__(self, kafka: KafkaConnection, topics: TopicNames, folder: Path) -> None:
         self.kafka, self.topics, self.folder = kafka, topics, folder
         self.settings: dict[str, Any] = {
@@ -58,23 +61,23 @@ class Detector:
         file.write_text(yaml.safe_dump(self.settings | {"trigger": {"mode": mode}} | changes))
         return file
 
-    def start(self, mode: str, until: str = "detector started", **changes: Any) -> None:
-        """Returns once the detector says on standard error that it runs."""
+    def start(self, mode: str, until: str | None = None, **changes: Any) -> None:
+        """Returns once the program says on standard error that it runs, or something else."""
         file = self.write(mode, **changes)
         self._errors = []
         with (self.folder / "out.txt").open("a") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "spark_jobs.detect_fraud", "--config", str(file)],
+                [sys.executable, "-m", self.module, "--config", str(file)],
                 stdout=out,
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=True,  # a group of its own: killing it takes the JVM along
             )
         for line in self._lines():
-            if until in line:
+            if (until or self.started) in line:
                 break
         else:
-            raise AssertionError(f"the detector ended with {self._process.wait()}: {self.errors}")
+            raise AssertionError(f"{self.module} ended with {self._process.wait()}: {self.errors}")
         self._reader = threading.Thread(target=lambda: list(self._lines()), daemon=True)
         self._reader.start()
 
@@ -135,3 +138,14 @@ class Detector:
         for line in self._process.stderr:
             self._errors.append(line)
             yield line
+
+
+class Archiver(Detector):
+    """The same for an archiver, which copies what a detector has sent."""
+
+    module = "spark_jobs.archive_scored"
+    started = "archiver started"
+
+    def __init__(self, kafka: KafkaConnection, topics: TopicNames, folder: Path) -> None:
+        super().__init__(kafka, topics, folder)
+        del self.settings["rules"]

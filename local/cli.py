@@ -46,7 +46,8 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the broker; 0 takes a free one.")] = 9092,
     partitions: Partitions = 2,
     extra: Annotated[
-        Literal["s3"] | None, typer.Option("--with", help="Also start an S3 server; `fraud detect` then knows it.")
+        Literal["s3"] | None,
+        typer.Option("--with", help="Also start an S3 server; `fraud detect` and `fraud archive` then know it."),
     ] = None,
 ) -> None:
     """Start the broker and create the topics. If it runs already, nothing happens."""
@@ -141,6 +142,14 @@ def detect(context: typer.Context) -> None:
     _know_models("FRAUD_MODELS__STORE", context.args)
     _know_broker(context.args)
     _become("spark_jobs.detect_fraud", *context.args)
+
+
+@app.command(context_settings=PASS_ON)
+def archive(context: typer.Context) -> None:
+    """Copy what the detector has sent to Parquet files: `fraud archive --path DIR`. All options: `fraud archive --help`."""
+    _know_s3()
+    _know_broker(context.args)
+    _become("spark_jobs.archive_scored", *context.args)
 
 
 @app.command(context_settings=PASS_ON)

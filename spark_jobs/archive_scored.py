@@ -18,7 +18,7 @@ from spark_jobs import failures, running, session, sources
 from spark_jobs.metrics import StreamMetrics
 from spark_jobs.running import Run
 from spark_jobs.settings import S3, AvailableNowTrigger, MicroBatchTrigger, Place, Spark, on_s3
-from spark_jobs.sinks.parquet import ParquetSink
+from spark_jobs.sinks.parquet import ParquetSink, require_own
 from spark_jobs.transforms.stored import stored
 
 PROGRAM = "python -m spark_jobs.archive_scored"
@@ -33,7 +33,7 @@ class ArchiveSettings(Settings):
     kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
     topics: TopicNames = Field(TopicNames(), description="Names of the topics")
     path: Place = Field(
-        description="Folder, or s3a://bucket/folder, for one checkpoint: another would count batches from 0 and overwrite them"
+        description="Folder, or s3a://bucket/folder; each checkpoint has its own, as another would overwrite its batches"
     )
     checkpoint: Place = Field(
         "checkpoints/archive_scored", description="Where the archiver keeps its place in Kafka, a folder or s3a:// URL"
@@ -90,6 +90,7 @@ def stream(spark: SparkSession, settings: ArchiveSettings, stop_asked: threading
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
+    require_own(spark, settings.path, settings.checkpoint)
     metrics = StreamMetrics(CollectorRegistry())
     spark.streams.addListener(metrics)
     sink = ParquetSink(settings.path)

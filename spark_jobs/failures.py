@@ -42,6 +42,8 @@ def unusable_checkpoint(error: Exception, checkpoint: str, log_dir: Path | None)
 def told(what: str, advice: str, program: str, log_dir: Path | None) -> Iterator[None]:
     """Makes one paragraph of what Spark raises inside: what cannot be done, why, and what to do. The trace is kept.
 
+    An error that is told already passes; the trace of its cause is kept too.
+
     Raises:
         SparkFailed: Spark has raised something.
     """
@@ -50,6 +52,10 @@ def told(what: str, advice: str, program: str, log_dir: Path | None) -> Iterator
     except SparkFailure as error:
         keep_trace(program, log_dir)
         raise SparkFailed(f"{what}: {cause(error)}", f"{advice} {trace_advice(log_dir)}") from None
+    except FraudDetectionError as error:
+        if error.__cause__ is not None:
+            keep_trace(program, log_dir)
+        raise
 
 
 def trace_advice(log_dir: Path | None) -> str:

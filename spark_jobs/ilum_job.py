@@ -24,7 +24,7 @@ LAST_EVENTS_S = 30.0
 
 
 class DetectFraud(IlumJob):
-    """Scores all transactions that wait in Kafka, once, from the checkpoint's place. Guarantees are those of the sinks."""
+    """Scores all transactions that wait in Kafka, once, from the checkpoint's place. Its guarantees are the detector's."""
 
     def run(self, spark: SparkSession, config: dict[str, Any]) -> str:
         """Returns how many transactions, alerts and dead letters there were, as JSON.

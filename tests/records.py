@@ -1,4 +1,4 @@
-"""Valid records, as hypothesis strategies, and one plain transaction."""
+"""Valid records, as hypothesis strategies; one plain transaction, and what a detector would say of it."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from contract import Contribution, Header, Transaction
+from contract import Alert, Contribution, Header, Scored, Transaction
 
 AT = datetime(2018, 4, 1, 12, 30, 15, 250_000, tzinfo=UTC)
 
@@ -64,3 +64,25 @@ def transaction(**changes: Any) -> Transaction:
         "longitude": 2.35,
     }
     return Transaction(**(fields | changes))
+
+
+def scored(paid: Transaction) -> Scored:
+    return Scored(transaction=paid, features={}, decision="review", rules=("over",), ruleset_version="v")
+
+
+def alert(paid: Transaction, **changes: Any) -> Alert:
+    fields = {
+        "alert_id": f"alert-{paid.transaction_id}",
+        "transaction_id": paid.transaction_id,
+        "user_id": paid.customer_id,
+        "timestamp": paid.event_time,
+        "decision": "review",
+        "reasons": ("Over 10",),
+        "rules": ("over",),
+        "card_id": paid.card_id,
+        "amount": paid.amount,
+        "currency": paid.currency,
+        "merchant": paid.merchant_id,
+        "ruleset_version": "v",
+    }
+    return Alert(**(fields | changes))

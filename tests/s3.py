@@ -1,4 +1,4 @@
-"""Reading what a sink has written, with pyarrow and without Spark: as anybody else would."""
+"""Reading what the archiver has written, with pyarrow and without Spark: as anybody else would."""
 
 from collections.abc import Iterator
 from configparser import ConfigParser
@@ -25,7 +25,7 @@ def client(server: S3Server) -> fs.S3FileSystem:
 
 
 class Archive:
-    """A parquet sink's PATH, in a folder or in S3."""
+    """The archiver's `path`, in a folder or in S3."""
 
     def __init__(self, path: str, server: S3Server | None = None) -> None:
         self.path = path

@@ -4,6 +4,8 @@ The alerts topic is read back, as the stream writes to Kafka alone. Kafka keeps 
 leaves unprinted is printed after the next start, and the lines printed last may come twice.
 """
 
+import codecs
+import json
 import os
 import sys
 import threading
@@ -18,7 +20,13 @@ from configuration import BrokerUnreachable, KafkaConnection
 from contract import Alert, ContractError, decode
 
 PREFIX = "Fraud transaction detected => "
-STARTING = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
+STARTING = (
+    *(KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS),
+    *(KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE),
+)
+"""What a new broker says of a group, and a new topic of a partition."""
+
+AS_JSON = "fraud_json"
 TIMEOUT_S = 10.0
 POLL_S = 0.1
 
@@ -28,8 +36,8 @@ log = structlog.get_logger()
 class ConsoleReader:
     """Prints the alerts that are written after this object was made; under a group that is known, those after its place.
 
-    What is no alert is not printed, the log says where it lies. A character that the output lacks is escaped, a broker that goes
-    away is waited for, and where nobody reads the output any more printing ends: none of these ends the stream.
+    What is no alert is not printed, the log says where it lies. A character that the output lacks is escaped as JSON has it, a
+    broker that goes away is waited for, and where nobody reads the output any more printing ends: none of these ends the stream.
     """
 
     def __init__(self, connection: KafkaConnection, topic: str, group: str, out: TextIO = sys.stdout) -> None:
@@ -38,11 +46,11 @@ class ConsoleReader:
         Raises:
             BrokerUnreachable: Kafka does not answer within ten seconds.
         """
-        self._out = out
+        self._out, self._topic = out, topic
         settings = {**connection.librdkafka(), "group.id": group, "enable.auto.commit": False, "log_level": 0}
         self._consumer = Consumer({**settings, "auto.offset.reset": "earliest"})
         try:
-            places = self._places(topic)
+            places = self._places()
             self._patiently(lambda: self._consumer.commit(offsets=places, asynchronous=False))
         except KafkaException as error:
             self._consumer.close()
@@ -51,6 +59,7 @@ class ConsoleReader:
                 f"Check that this user may read {topic} in the group {group}, or set console.enabled to false.",
             ) from None
         self._consumer.assign(places)
+        self._next = {place.partition: place.offset for place in places}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="console", daemon=True)
 
@@ -63,19 +72,25 @@ class ConsoleReader:
         self._stop.set()
         self._thread.join(TIMEOUT_S)
 
-    def _places(self, topic: str) -> list[TopicPartition]:
-        partitions = self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
-        numbers = [TopicPartition(topic, number) for number in partitions]
+    def _places(self) -> list[TopicPartition]:
+        partitions = self._consumer.list_topics(self._topic, timeout=TIMEOUT_S).topics[self._topic].partitions
+        numbers = [TopicPartition(self._topic, number) for number in partitions]
         kept = self._patiently(lambda: self._consumer.committed(numbers, timeout=TIMEOUT_S))
-        return [place if place.offset != OFFSET_INVALID else self._end(place) for place in kept]
+        return [
+            place
+            if place.offset != OFFSET_INVALID
+            else TopicPartition(self._topic, place.partition, self._bounds(place.partition)[1])
+            for place in kept
+        ]
 
-    def _end(self, place: TopicPartition) -> TopicPartition:
-        _, end = self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
-        return TopicPartition(place.topic, place.partition, end)
+    def _bounds(self, partition: int) -> tuple[int, int]:
+        """Returns the first offset that Kafka still has, and the one behind the last."""
+        place = TopicPartition(self._topic, partition)
+        found: tuple[int, int] = self._patiently(lambda: self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S))
+        return found
 
-    @staticmethod
-    def _patiently(ask: Any) -> Any:
-        """Returns the answer; asks again while the group's coordinator starts, as that of a new broker does."""
+    def _patiently(self, ask: Any) -> Any:
+        """Returns the answer; asks again while the group's coordinator or a partition's leader starts."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             try:
@@ -84,29 +99,40 @@ class ConsoleReader:
                 if _error(error).code() not in STARTING or time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_S)
+                self._consumer.list_topics(self._topic, timeout=TIMEOUT_S)  # who leads by now
 
     def _run(self) -> None:
         try:
-            while True:
-                found = self._consumer.consume(num_messages=1_000, timeout=POLL_S)
-                self._print([message for message in found if not message.error()])
-                if not found and self._stop.is_set():
-                    break
+            while not self._stop.is_set():
+                self._print_some()
+            self._print_rest()
+        except KafkaException as error:
+            log.warning("the last alerts are printed after the next start", error=_error(error).str())
         except (BrokenPipeError, ValueError) as error:  # ValueError: the output was closed on this side
             _silence(self._out)
             log.warning("alerts are printed no more: nobody reads the output", error=str(error))
         finally:
             self._consumer.close()
 
-    def _print(self, found: list[Message]) -> None:
+    def _print_rest(self) -> None:
+        """Prints what the topic has by now."""
+        deadline = time.monotonic() + TIMEOUT_S
+        bounds = {partition: self._bounds(partition) for partition in self._next}
+        while any(max(self._next[one], first) < end for one, (first, end) in bounds.items()) and time.monotonic() < deadline:
+            self._print_some()
+
+    def _print_some(self) -> None:
+        found: list[Any] = [one for one in self._consumer.consume(num_messages=1_000, timeout=POLL_S) if not one.error()]
+        if not found:
+            return
         lines = [line for line in map(_line, found) if line]
         encoding = self._out.encoding or "utf-8"
-        self._out.write("".join(lines).encode(encoding, "backslashreplace").decode(encoding))
+        self._out.write("".join(lines).encode(encoding, AS_JSON).decode(encoding))
         self._out.flush()
-        if found:
-            # Where it fails the place is kept with the next lines; until then a restart repeats these.
-            with suppress(KafkaException):
-                self._consumer.commit(asynchronous=False)
+        self._next |= {one.partition(): one.offset() + 1 for one in found}
+        # Where it fails the place is kept with the next lines; until then a restart repeats these.
+        with suppress(KafkaException):
+            self._consumer.commit(asynchronous=False)
 
 
 def _error(raised: KafkaException) -> KafkaError:
@@ -123,6 +149,15 @@ def _line(message: Message) -> str | None:
         log.warning("a record is no alert and is not printed", reason=str(error), **place)
         return None
     return f"{PREFIX}{(value or b'').decode()}\n"
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error(AS_JSON, _escape)
 
 
 def _silence(out: TextIO) -> None:

@@ -7,7 +7,7 @@ emptied and filled anew, whatever the first attempt has left there, and no other
 being atomic, which in S3 it is not.
 
 The id is the checkpoint's own: another checkpoint counts from 0 again and would overwrite the first one's batches. One checkpoint,
-one PATH.
+one PATH; `require_own` refuses a second.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,8 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+
+from spark_jobs.errors import UnusableStorage
 
 
 class ParquetSink:
@@ -37,10 +39,29 @@ class ParquetSink:
             writer.mode("overwrite").option("partitionOverwriteMode", "dynamic").parquet(f"{self._path}/{name}")
 
 
+def require_own(session: SparkSession, path: str, checkpoint: str) -> None:
+    """Looks whether a path has been filled from another checkpoint.
+
+    Raises:
+        UnusableStorage: it has, as far as one can see: there are files, and the checkpoint has no batch yet.
+    """
+    if _found(session, path, "*")[1] and not _found(session, f"{checkpoint}/offsets", "*")[1]:
+        raise UnusableStorage(
+            f"{path} has files, and the checkpoint {checkpoint} is new: its batches would overwrite those of another",
+            "Name another `path`, or the `checkpoint` that has filled this one.",
+        )
+
+
 def _sweep(session: SparkSession, folder: str) -> None:
     """Removes the hidden folders of writes that were killed: readers that know no hidden folders would count their rows twice."""
+    files, rests = _found(session, folder, ".spark-staging-*")
+    for rest in rests:
+        files.delete(rest, True)
+
+
+def _found(session: SparkSession, folder: str, pattern: str) -> tuple[Any, list[Any]]:
+    """Returns the file system of a folder, and the paths in it; none where there is no such folder."""
     jvm: Any = session.sparkContext._jvm
-    rests = jvm.org.apache.hadoop.fs.Path(folder, ".spark-staging-*")
-    files = rests.getFileSystem(session._jsparkSession.sessionState().newHadoopConf())
-    for rest in files.globStatus(rests) or ():
-        files.delete(rest.getPath(), True)
+    wanted = jvm.org.apache.hadoop.fs.Path(folder, pattern)
+    files = wanted.getFileSystem(session._jsparkSession.sessionState().newHadoopConf())
+    return files, [one.getPath() for one in files.globStatus(wanted) or ()]

@@ -27,7 +27,8 @@ ON_A_VOLUME = "models: {store: volume}"
         ("detector: {config: {trigger: {interval: 1s}}}", "'/detector/config/trigger': missing property 'mode'"),
         ("detector: {config: {stop_timeout: ten seconds}}", "'/detector/config/stop_timeout'"),
         ("detector: {config: {rules: {r: {when: x}}}}", "'/detector/config/rules/r': missing property 'reason'"),
-        ("detector: {config: {sinks: {s: {type: mysql}}}}", "'/detector/config/sinks/s/type': value must be one of"),
+        ("detector: {config: {sinks: {k: {type: kafka}}}}", "'/detector/config': additional properties 'sinks' not allowed"),
+        ("detector: {config: {console: {enabled: 'no'}}}", "'/detector/config/console/enabled': got string, want boolean"),
         ("detector: {config: {kafka: {bootstrap_servers: x}}}", "additional properties 'kafka' not allowed"),
         ("producers: {p: {config: {trafic: hacker}}}", "'/producers/p/config': additional properties 'trafic' not allowed"),
         ("producers: {p: {replicas: 2}}", "'/producers/p': additional properties 'replicas' not allowed"),
@@ -37,10 +38,6 @@ ON_A_VOLUME = "models: {store: volume}"
         ("detector: {sparkConf: {spark.x: 1}}", "'/detector/sparkConf/spark.x': got number, want string"),
         ("detector: {driver: {memory: 512Mi}}", "detector.driver.memory is 512Mi: Spark needs at least 1Gi"),
         ("detector: {sparkConf: {spark.kubernetes.container.image: x}}", "spark.kubernetes.container.image is the chart's to set"),
-        (
-            "detector: {config: {trigger: {mode: realTime}, sinks: {a: {type: parquet, path: /x}}}, executor: {slots: 10}}",
-            "detector.config.sinks.a: real-time mode writes to kafka and console alone, not to parquet",
-        ),
         (
             "{topics: {partitions: 3}, detector: {config: {trigger: {mode: realTime}}, executor: {instances: 1, slots: 11}}}",
             "state_partitions (2) for each of the two stateful steps: 12. detector.executor has instances x slots = 11",

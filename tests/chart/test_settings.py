@@ -50,7 +50,7 @@ def test_the_detector_reads_its_settings(name: str, home: Path) -> None:
 def test_s3_reaches_the_detector(home: Path) -> None:
     settings = detector(objects(*COMBINATIONS["s3-kubeflow"]), home)
     assert settings.s3 == S3(endpoint="http://s3:9000", region="us-east-1", path_style=True, credentials_dir=Path("/etc/s3"))
-    assert settings.s3a_paths == ("s3a://fraud/archive",)
+    assert settings.s3a_paths == ("s3a://fraud/checkpoint", "s3a://fraud/models")
 
 
 def test_values_reach_the_detector(home: Path) -> None:
@@ -74,6 +74,11 @@ def test_values_reach_the_detector(home: Path) -> None:
 
 def test_real_time_mode_is_read(home: Path) -> None:
     assert isinstance(detector(objects("--values", "values-kafka-alerts.yaml"), home).trigger, RealTimeTrigger)
+
+
+def test_alerts_are_printed_where_the_values_say_so(home: Path) -> None:
+    printed = {file: detector(objects("--values", f"values-{file}.yaml"), home).console.enabled for file in FILES}
+    assert printed == {"console": True, "kafka-alerts": False, "s3": False, "prod": False}
 
 
 def test_the_probe_has_its_rule(home: Path) -> None:
@@ -102,6 +107,7 @@ def test_producers_are_what_the_values_say(home: Path) -> None:
     assert not [one for one in objects() if one["kind"] == "Deployment"], "no synthetic payments unless they are asked for"
 
 
+FILES = ("console", "kafka-alerts", "s3", "prod")
 TLS = {
     "Strimzi": ("values-kafka-alerts.yaml", {"/etc/kafka/ca": "fraud-cluster-ca-cert", "/etc/kafka/user": "fraud-detector"}),
     "SASL_SSL": ("values-prod.yaml", {"/etc/kafka/user": "fraud-kafka-detector"}),
@@ -180,12 +186,19 @@ def test_a_user_may_do_what_its_component_does() -> None:
     found = objects("--values", "values-kafka-alerts.yaml")
     topics = Topics()
 
-    def may(user: str, operation: str) -> set[str]:
+    def may(user: str, operation: str, kind: str = "topic") -> set[str]:
         acls = find(found, "KafkaUser", user)["spec"]["authorization"]["acls"]
-        return {acl["resource"]["name"] for acl in acls if operation in acl["operations"] and acl["resource"]["type"] == "topic"}
+        return {acl["resource"]["name"] for acl in acls if operation in acl["operations"] and acl["resource"]["type"] == kind}
 
     assert may("fraud-detector", "Write") == set(topics.outputs())
-    assert may("fraud-detector", "Read") == {*topics.inputs(), topics.alerts}
+    assert may("fraud-detector", "Read") == set(topics.inputs())
+    assert may("fraud-detector", "Read", "group") == {"spark-kafka-source"}
     assert may("fraud-producer", "Write") == set(topics.inputs())
     assert may("fraud-producer", "Read") == set()
     assert (may("fraud-test", "Write"), may("fraud-test", "Read")) == ({topics.transactions}, {topics.alerts})
+
+    # The console reads the alerts back, in a group of its own.
+    found = objects("--values", "values-kafka-alerts.yaml", values="detector: {config: {console: {enabled: true, group: mine}}}")
+    assert may("fraud-detector", "Read") == {*topics.inputs(), topics.alerts}
+    assert may("fraud-detector", "Write") == set(topics.outputs())
+    assert may("fraud-detector", "Read", "group") == {"spark-kafka-source", "mine"}

@@ -18,7 +18,6 @@ from local.s3 import S3Server
 from tests.s3 import Archive
 
 FRAUD = Path(sys.executable).parent / "fraud"
-SINKS = {"kafka": {"type": "kafka"}, "console": {"type": "console"}}
 Fraud = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -74,7 +73,6 @@ def test_a_day_in_its_life(fraud: Fraud, home: Path) -> None:
     }
     detected = fraud(
         *("detect", "--trigger.mode", "availableNow", "--checkpoint", "s3a://fraud/checkpoint"),
-        *("--sinks", json.dumps({**SINKS, "archive": {"type": "parquet", "path": "s3a://fraud/archive"}})),
         *("--rules", '{"large": {"when": "amount > 100", "reason": "Over 100"}}'),
     )
     assert detected.returncode == 0, detected.stderr
@@ -83,7 +81,17 @@ def test_a_day_in_its_life(fraud: Fraud, home: Path) -> None:
     assert after["transactions.scored"] == 500
     assert after["fraud.alerts"] == len(printed) > 0
     assert all(decode(Alert, line.encode()).reasons == ("Over 100",) for line in printed)
-    assert len(Archive("s3a://fraud/archive", S3Server(home / "state" / "s3")).rows("scored")) == 500
+    archived = fraud(
+        *("archive", "--path", "s3a://fraud/archive", "--checkpoint", "s3a://fraud/archive-checkpoint"),
+        *("--trigger.mode", "availableNow"),
+    )
+    assert archived.returncode == 0, archived.stderr
+    archive = Archive("s3a://fraud/archive", S3Server(home / "state" / "s3"))
+    assert {name: len(archive.rows(name)) for name in ("scored", "alerts", "unreadable")} == {
+        "scored": 500,
+        "alerts": len(printed),
+        "unreadable": 0,
+    }
 
     assert all(check["ok"] for check in answer(fraud("doctor", "--json")))
     assert fraud("down").returncode == 0

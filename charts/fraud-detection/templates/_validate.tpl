@@ -9,11 +9,6 @@
 {{- end -}}
 
 {{- if eq $mode "realTime" -}}
-{{- range $name, $sink := $detector.config.sinks -}}
-{{- if not (has $sink.type (list "kafka" "console")) -}}
-{{- fail (printf "detector.config.sinks.%s: real-time mode writes to kafka and console alone, not to %s. Use detector.config.trigger.mode microBatch for it." $name $sink.type) -}}
-{{- end -}}
-{{- end -}}
 {{- $slots := mul $detector.executor.instances $detector.executor.slots | int -}}
 {{- $needed := include "fraud.realTimeSlots" . | int -}}
 {{- if lt $slots $needed -}}
