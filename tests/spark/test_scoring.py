@@ -25,6 +25,8 @@ FEWER_TREES = {"mllib_random_forest": {"numTrees": 5, "maxDepth": 5}, "mllib_gbt
 """Spark takes long for a tree."""
 CALIBRATION = Calibration(raw=(-0.5, 0.0, 0.2, 1.0), score=(0.0, 0.3, 0.5, 1.0))
 """Nowhere steeper than 1, so that it makes no difference larger."""
+ENGINES = {"logistic_regression": "OnnxModel", "mllib_random_forest": "MllibModel", "mllib_gbt": "MllibModel"}
+"""What scores those that are not FlatTrees."""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,18 @@ def promoted(store: Path, family: Family, content: bytes) -> str:
     return manifest.version
 
 
+def engine(spark: SparkSession, store: Path, version: str) -> str:
+    """Returns the kernel's class that scores a version."""
+    context: Any = spark.sparkContext
+    columns = context._gateway.new_array(context._jvm.java.lang.String, len(FEATURES))
+    for place, name in enumerate(FEATURES):
+        columns[place] = name
+    bundle = context._jvm.frauddetection.scoring.Bundle.load(str(store), version, columns, FEATURE_SET)
+    model = bundle.getClass().getDeclaredField("model")
+    model.setAccessible(True)
+    return str(model.get(bundle).getClass().getSimpleName())
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_scores_are_those_of_the_python_library(rows: DataFrame, inputs: np.ndarray, family: Family, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
@@ -90,6 +104,7 @@ def test_scores_are_those_of_the_python_library(rows: DataFrame, inputs: np.ndar
         [(number, one, version, True) for number, one in enumerate(scores.tolist())], found.schema
     )
     assert_approx_df_equality(found, expected, TOLERANCE, ignore_row_order=True)
+    assert engine(rows.sparkSession, tmp_path / "models", version) == ENGINES.get(family, "FlatTrees")
 
 
 def test_a_row_is_scored_once_however_often_its_score_is_used(rows: DataFrame, tmp_path: Path) -> None:

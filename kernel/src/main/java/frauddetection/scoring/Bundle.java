@@ -49,8 +49,8 @@ public final class Bundle {
     }
     try {
       int width = manifest.features().size();
-      return new Bundle(
-          manifest, StoreFiles.sha256(json), manifest.isMllib() ? new MllibModel(model, width) : new OnnxModel(model, width), columns);
+      Model engine = manifest.isMllib() ? new MllibModel(model, width) : OnnxTrees.orElse(new OnnxModel(model, width), model, width);
+      return new Bundle(manifest, StoreFiles.sha256(json), engine, columns);
     } catch (IllegalArgumentException error) {
       throw new BundleRefused(version, error.getMessage());
     }

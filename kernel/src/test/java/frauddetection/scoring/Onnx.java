@@ -2,7 +2,6 @@ package frauddetection.scoring;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.List;
 
 /** Models for tests, as files of ONNX. The numbers of the fields are those of onnx.proto. */
@@ -75,35 +74,40 @@ final class Onnx {
   }
 
   /** Returns trees as a converter writes them: the first class gets what the second does not. */
-  static byte[] trees(int width, Forest forest) {
+  static byte[] trees(int width, Forest forest, double... absent) {
     Onnx model = new Onnx();
-    Protobuf node = node("TreeEnsembleClassifier", TREES, List.of("x"), "label", "score");
-    node.message(5, integers("nodes_treeids", forest.trees)).message(5, integers("nodes_nodeids", forest.nodes));
-    node.message(5, integers("nodes_featureids", forest.features)).message(5, floats("nodes_values", forest.thresholds));
-    node.message(5, integers("nodes_truenodeids", forest.below)).message(5, integers("nodes_falsenodeids", forest.above));
-    node.message(5, integers("nodes_missing_value_tracks_true", forest.missing)).message(5, texts("nodes_modes", forest.modes));
-    node.message(5, integers("class_treeids", forest.leafTrees)).message(5, integers("class_nodeids", forest.leaves));
-    node.message(5, integers("class_ids", forest.leaves.stream().map(leaf -> 0L).toList()));
-    node.message(5, floats("class_weights", forest.weights)).message(5, integers("classlabels_int64s", List.of(0L, 1L)));
-    node.message(5, attribute("post_transform", 3).text(4, "LOGISTIC"));
+    Protobuf node = node("TreeEnsembleClassifier", TREES, List.of(model.fill(absent)), "label", "score");
+    forest.write(node, "class_");
+    node.message(5, integers("classlabels_int64s", List.of(0L, 1L)));
     model.graph.message(1, node);
     model.graph.message(12, value("label", INT64, -1));
     return model.file(FLOAT, -1, width, FLOAT);
   }
 
-  /** Nodes of trees, each a list as the file has it. */
-  static final class Forest {
-    final List<Long> trees = new ArrayList<>();
-    final List<Long> nodes = new ArrayList<>();
-    final List<Long> features = new ArrayList<>();
-    final List<Double> thresholds = new ArrayList<>();
-    final List<Long> below = new ArrayList<>();
-    final List<Long> above = new ArrayList<>();
-    final List<Long> missing = new ArrayList<>();
-    final List<String> modes = new ArrayList<>();
-    final List<Long> leafTrees = new ArrayList<>();
-    final List<Long> leaves = new ArrayList<>();
-    final List<Double> weights = new ArrayList<>();
+  /** Returns trees as those of an isolation forest are written: {@code 2 ** (sum / 100) - 1/2}. */
+  static byte[] depths(int width, Forest forest, double... absent) {
+    Onnx model = new Onnx();
+    Protobuf node = node("TreeEnsembleRegressor", TREES, List.of(model.fill(absent)), "depth");
+    forest.write(node, "target_");
+    model.graph.message(1, node.message(5, attribute("n_targets", 2).number(3, 1)));
+    model.constant("scale", FLOAT, List.of(1), 0.01);
+    model.constant("two", FLOAT, List.of(1), 2);
+    model.constant("half", FLOAT, List.of(1), 0.5);
+    model.node("Mul", List.of("depth", "scale"), "share");
+    model.node("Pow", List.of("two", "share"), "power");
+    model.node("Sub", List.of("power", "half"), "score");
+    return model.file(FLOAT, -1, width, FLOAT);
+  }
+
+  /** Puts values in the place of what is absent, if there are any; returns the name of what the model goes on with. */
+  private String fill(double... absent) {
+    if (absent.length == 0) {
+      return "x";
+    }
+    constant("values", FLOAT, List.of(absent.length), absent);
+    node("IsNaN", List.of("x"), "absent");
+    node("Where", List.of("absent", "values", "x"), "filled");
+    return "filled";
   }
 
   private void node(String operator, List<String> inputs, String output) {
@@ -117,23 +121,23 @@ final class Onnx {
     return node;
   }
 
-  private static Protobuf attribute(String name, int type) {
+  static Protobuf attribute(String name, int type) {
     return new Protobuf().text(1, name).number(20, type);
   }
 
-  private static Protobuf integers(String name, List<Long> values) {
+  static Protobuf integers(String name, List<Long> values) {
     Protobuf attribute = attribute(name, 7);
     values.forEach(value -> attribute.number(8, value));
     return attribute;
   }
 
-  private static Protobuf floats(String name, List<Double> values) {
+  static Protobuf floats(String name, List<Double> values) {
     Protobuf attribute = attribute(name, 6);
     values.forEach(value -> attribute.real(7, value.floatValue()));
     return attribute;
   }
 
-  private static Protobuf texts(String name, List<String> values) {
+  static Protobuf texts(String name, List<String> values) {
     Protobuf attribute = attribute(name, 8);
     values.forEach(value -> attribute.text(9, value));
     return attribute;
