@@ -42,8 +42,10 @@ DEMO_RULES = yaml.safe_load((Path(local.__file__).parent / "demo.yaml").read_tex
 MANY_ALERTS = {"over_150": {"when": "amount > 150", "action": "review", "reason": "Amount over 150"}}
 """Enough for a 99.9th percentile. A model adds many of its own: under load cards pay far more often than where it learnt."""
 DEFAULT = "realTime, checkpoint every 5m"
-BACKLOG = 2_000_000
+BACKLOG = 3_000_000
 """Transactions that wait for a detector that catches up: a minute or two of work."""
+HEAP = "4g"
+"""Memory of a detector that catches up; a laptop's has 2 GiB."""
 COLD, SETTLED = 300_000, 1_500_000
 """Where the first figure of catching up ends, and where the second begins: by then the JVM has compiled what it runs."""
 STEP_S = 0.2
@@ -54,18 +56,18 @@ TRIGGERS: dict[str, dict[str, Any]] = {
 }
 
 
-def catch_up(kafka: KafkaConnection, folder: Path) -> list[dict[str, Any]]:
-    """Returns two measurements of a detector that has a backlog of BACKLOG.
+def catch_up(kafka: KafkaConnection, folder: Path, models: str | None = None) -> list[dict[str, Any]]:
+    """Returns two measurements of a detector that has a backlog of BACKLOG, with the champion of a store or without a model.
 
     Each has `what`, `rows`, `rows_per_second`, `rows_per_second_per_core`, `cores`. The first is of the first COLD transactions,
     from the moment at which the detector says that it runs: its JVM compiles while it works. The second is of those from SETTLED
     on. CPU time is that of Python and JVM together.
     """
-    topics = _topics(kafka, "catch-up")
+    topics = new_topics(kafka, "catch-up")
     # No label falls due: every record but the profiles is a transaction.
     _produce(kafka, topics, folder, clock="replay", count=BACKLOG, inline_labels=True, label_delay="3650d")
     consumer = Consumer({**kafka.librdkafka(), "group.id": "benchmark"})
-    with _detector(kafka, topics, folder, MICRO_BATCH, DEMO_RULES) as detector:
+    with running(kafka, topics, folder, MICRO_BATCH, DEMO_RULES, models, heap=HEAP) as detector:
         used = CpuTime(detector.pid)
 
         def until(count: int) -> tuple[int, float, float]:
@@ -89,18 +91,25 @@ def throughput_table(caught: list[dict[str, Any]]) -> str:
 
 
 def latencies(
-    kafka: KafkaConnection, folder: Path, name: str, rate: int, warm_up: int, measured: int = 0, models: str | None = None
+    kafka: KafkaConnection,
+    folder: Path,
+    name: str,
+    rate: int,
+    warm_up: int,
+    measured: int = 0,
+    models: str | None = None,
+    checkpoints: int = 1,
 ) -> dict[str, Any]:
     """Returns `mode` (a name of TRIGGERS), `rate`, `seconds`, `alerts`, and `p50`, `p99`, `p999`, `max` in milliseconds.
 
-    `warm_up` and `measured` are seconds: alerts of the last `measured` seconds count, or of a minute more than the trigger's
-    duration where that is longer, so that a checkpoint lies inside: `seconds`. Before them come `warm_up` and one such duration, as
-    a checkpoint folder's first, once in its life, takes longer: it is in none of the figures. `models` is a model store.
+    `warm_up` and `measured` are seconds: alerts of the last `measured` seconds count, or, where that is longer, of so many that
+    `checkpoints` lie inside: `seconds`. Before them come `warm_up` and the time to the first checkpoint, which is in none of the
+    figures. `models` is a model store.
     """
-    topics = _topics(kafka, "latency")
+    topics = new_topics(kafka, "latency")
     every = round(parse(TRIGGERS[name].get("duration", "0s")).total_seconds())
-    seconds = max(measured, every + 60)
-    with _detector(kafka, topics, folder, TRIGGERS[name], MANY_ALERTS, models) as detector:
+    seconds = max(measured, checkpoints * every + every // 5)
+    with running(kafka, topics, folder, TRIGGERS[name], MANY_ALERTS, models) as detector:
         sent = _produce(kafka, topics, folder, rate=rate, duration=f"{warm_up + every + seconds}s")
         detector.until_scored(sent)
         return {"mode": name, "rate": rate, "seconds": seconds, **_summary(kafka, topics, timedelta(seconds=seconds))}
@@ -112,8 +121,8 @@ def swap(kafka: KafkaConnection, folder: Path, rate: int, warm_up: int, store: M
     `versions`: scored records of each; `lost`, `twice`: transactions without a scored record, and with two; `torn`: alerts that
     name another version than their scored record; the latencies as `latencies` has them, from `warm_up` seconds on.
     """
-    topics = _topics(kafka, "swap")
-    with _detector(kafka, topics, folder, TRIGGERS[DEFAULT], MANY_ALERTS, store.place) as detector:
+    topics = new_topics(kafka, "swap")
+    with running(kafka, topics, folder, TRIGGERS[DEFAULT], MANY_ALERTS, store.place) as detector:
         with ThreadPoolExecutor(1) as pool:
             sending = pool.submit(_produce, kafka, topics, folder, rate=rate, duration=f"{warm_up + 2 * SWAP_EVERY_S}s")
             time.sleep(warm_up + SWAP_EVERY_S / 2)
@@ -169,25 +178,30 @@ def _records(consumer: Consumer, topic: str) -> int:
     return sum(consumer.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)[1] for place in places)
 
 
-def _topics(kafka: KafkaConnection, name: str) -> TopicNames:
+def new_topics(kafka: KafkaConnection, name: str) -> TopicNames:
+    """Returns topics of their own, one partition each."""
     topics = TopicNames().prefixed(f"{name}-{time.time_ns()}.")
     create_topics(kafka, topics.specs(PARTITIONS))
     return topics
 
 
 @contextmanager
-def _detector(
+def running(
     kafka: KafkaConnection,
     topics: TopicNames,
     folder: Path,
     trigger: dict[str, Any],
     rules: dict[str, Any],
     models: str | None = None,
+    *,
+    heap: str = "2g",
 ) -> Iterator[Detector]:
+    """Yields a detector that runs in a process of its own, and ends it. In real-time mode it has caught up."""
     home = folder / topics.transactions
     home.mkdir()
     detector = Detector(kafka, topics, home)
-    detector.settings |= {"rules": rules, "stop_timeout": "5s", "spark": {}, "models": {"store": models}}
+    detector.settings |= {"rules": rules, "stop_timeout": "5s", "models": {"store": models}}
+    detector.settings |= {"spark": {"conf": {"spark.driver.memory": heap}}, "console": {"enabled": False}}
     detector.start(trigger["mode"], trigger=trigger)
     try:
         yield detector

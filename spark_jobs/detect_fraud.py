@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from configuration import FraudDetectionError, report, stop_signals
 from spark_jobs import checkpoint, failures, running, session, sources
@@ -21,6 +21,7 @@ from spark_jobs.settings import AvailableNowTrigger, DetectorSettings, RealTimeT
 from spark_jobs.sinks import kafka as kafka_sink
 from spark_jobs.sinks.console import ConsoleReader
 from spark_jobs.transforms.score import ModelSource
+from spark_jobs.warming import warm_planner
 
 PROGRAM = "python -m spark_jobs.detect_fraud"
 NAME = "detect_fraud"
@@ -94,14 +95,20 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
         for trigger in _triggers(settings.trigger):
             is_real_time = isinstance(trigger, RealTimeTrigger)
             raw = sources.read_stream(spark, settings.kafka, settings.topics.inputs(), trigger, settings.max_offsets)
-            limits = settings.limits
-            records = detect(raw, settings.topics, settings.rules, models, limits.max_bytes, limits.max_future, limits.max_age)
+            records = _records(raw, settings, models)
             query = running.start(kafka_sink.write_stream(records, settings.kafka, is_real_time=is_real_time), trigger, run)
+            if is_real_time:
+                warm_planner(_records(spark.createDataFrame([], raw.schema), settings, models), stop_asked)
             message = "detector started" if trigger is settings.trigger else "catching up in micro-batches"
             log.info(message, mode=trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)
             running.wait(query, trigger, run, served.look if served else lambda: None)
             if stop_asked.is_set():
                 break
+
+
+def _records(raw: DataFrame, settings: DetectorSettings, models: ModelSource | None) -> DataFrame:
+    limits = settings.limits
+    return detect(raw, settings.topics, settings.rules, models, limits.max_bytes, limits.max_future, limits.max_age)
 
 
 def _triggers(asked: Trigger) -> list[Trigger]:

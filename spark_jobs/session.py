@@ -38,6 +38,8 @@ CONF = {
     ),
     # Default 50 ms: it is the median latency of a shuffle in real-time mode, and there are two of them.
     "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "2",
+    # The two shuffles are read at once, by a neighbour: to compress them takes more than it saves (docs/adr/0019).
+    "spark.shuffle.compress": "false",
     # Spark's own default, INT96, is deprecated in Parquet.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.ui.enabled": "false",
@@ -48,8 +50,15 @@ CONF = {
     "spark.sql.streaming.ui.retainedQueries": "5",
 }
 
-REAL_TIME = {f"spark.{role}.defaultJavaOptions": "-XX:+UseZGC" for role in ("driver", "executor")}
-"""What real-time mode has beside CONF: a garbage collector that does not let alerts wait (docs/adr/0016)."""
+HUGE_METHODS = "-XX:-DontCompileHugeMethods"
+"""Spark writes all that follows the second history as one method, larger than what Java compiles by itself (docs/adr/0019)."""
+
+
+def java_options(*, is_real_time: bool) -> dict[str, str]:
+    """Returns Spark's settings of Java: where alerts must not wait a collector without pauses, else one that takes least time."""
+    collector = "-XX:+UseZGC" if is_real_time else "-XX:+UseParallelGC"
+    return {f"spark.{role}.defaultJavaOptions": f"{collector} {HUGE_METHODS}" for role in ("driver", "executor")}
+
 
 KERNEL = "frauddetection.spark.History"
 KAFKA_SOURCE = "org.apache.spark.sql.kafka010.KafkaSourceProvider"
@@ -78,7 +87,7 @@ def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None, *, 
     conf = {
         "spark.app.name": name,
         **CONF,
-        **(REAL_TIME if is_real_time else {}),
+        **java_options(is_real_time=is_real_time),
         **{f"spark.hadoop.{name}": value for name, value in s3a(s3).items()},
         **(LOCAL if not _submitted() else {}),
         **spark.conf,

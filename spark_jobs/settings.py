@@ -155,7 +155,10 @@ class DetectorSettings(Settings):
         description="Where the stream keeps its place in Kafka and all history, a folder or s3a:// URL; each detector has its own",
     )
     max_offsets: int = Field(
-        100_000, ge=1, description="How many records a batch reads at most. Real-time mode ignores it: it has no such batches"
+        300_000,
+        ge=1,
+        description="How many records a batch reads at most; in real-time mode while it catches up. More are faster and take more "
+        "memory",
     )
     state_partitions: int = Field(
         2,
