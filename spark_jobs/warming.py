@@ -1,7 +1,7 @@
 """Real-time mode plans once a checkpoint, and all waits for it: planning is made quick before the first one comes.
 
 Java interprets what it has run a few times only. A plan takes 0.3 to 0.7 s then, and a tenth of a second once it was made fifty
-times (docs/adr/0019). With checkpoints minutes apart that would be hours.
+times (docs/adr/0012). With checkpoints minutes apart that would be hours.
 """
 
 import threading
