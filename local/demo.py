@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,7 +96,11 @@ class Watch:
         try:
             counts = [self._end(topic, partitions) for topic, partitions in counted]
         except KafkaException:
-            return  # the broker is busy: what was counted stands until the next look
+            # The broker is busy: what was counted stands until the next look. One that was away has perhaps lost and regained its
+            # partitions; librdkafka would learn that within minutes, unless it is asked.
+            with suppress(KafkaException):
+                self._consumer.list_topics(timeout=1)
+            return
         before = state.scored
         state.transactions, state.scored, state.rejected = counts
         state.per_second = (state.scored - before) / (now - self._counted_at)
