@@ -212,4 +212,8 @@ def running(
 if __name__ == "__main__":
     load = os.getloadavg()[0]
     with new_broker() as (broker, home):
-        sys.stdout.write(f"{throughput_table(catch_up(broker, home))}\n\nLoad average before the start {load:.2f}.\n")
+        for store in (None, *sys.argv[1:]):
+            told = f"With the champion of {store}" if store else "Without a model"
+            sys.stdout.write(f"{told}:\n\n{throughput_table(catch_up(broker, home, store))}\n\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"Load average before the start {load:.2f}.\n")

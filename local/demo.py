@@ -50,9 +50,8 @@ class Watch:
         self._topics, self._state = topics, state
         self._caught_up_at = max(rate * CAUGHT_UP_S, 1)
         self._waiting = 0
-        self._consumer = Consumer(
-            {**connection.librdkafka(), "group.id": "fraud-demo", "enable.auto.commit": False, "log_level": 0}
-        )
+        kafka = {**connection.librdkafka(), "group.id": "fraud-demo", "enable.auto.commit": False, "log_level": 0}
+        self._consumer = Consumer(kafka)
         self._consumer.assign([TopicPartition(topics.alerts, number, 0) for number in range(PARTITIONS)])
         self._began = self._counted_at = time.monotonic()
 
@@ -95,14 +94,11 @@ class Watch:
         counted = ((self._topics.transactions, 1), (self._topics.scored, PARTITIONS), (self._topics.rejected, 1))
         try:
             counts = [self._end(topic, partitions) for topic, partitions in counted]
-        except KafkaException:
-            # The broker is busy: what was counted stands until the next look. One that was away has perhaps lost and regained its
-            # partitions; librdkafka would learn that within minutes, unless it is asked.
+        except KafkaException:  # the broker is busy: what was counted stands; who leads is asked, else it is known in minutes
             with suppress(KafkaException):
                 self._consumer.list_topics(timeout=1)
             return
-        before = state.scored
-        state.transactions, state.scored, state.rejected = counts
+        before, (state.transactions, state.scored, state.rejected) = state.scored, counts
         state.per_second = (state.scored - before) / (now - self._counted_at)
         self._counted_at = now
         if state.scored and state.phase == "starting":
