@@ -31,7 +31,7 @@ LEARNT = 100_000
 COMPARED = 300_000
 """The first records, those of a peer: its results must be the detector's, and they are the figure `cold`.
 
-`cold` counts from the program's start. The detector writes all BACKLOG: in a batch the order of its records is not that of the topic.
+`cold` counts from the program's start. The detector writes all BACKLOG: in a batch the order of its records is not the topic's.
 """
 SCORES_DIFFER = 1e-6
 """At most: ONNX Runtime adds up floats, in another order for a batch than for a row."""
