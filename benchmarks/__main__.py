@@ -50,7 +50,9 @@ def main(
         for run in range(1, runs + 1):
             for mode in detector.TRIGGERS:
                 err.print(f"detector, {mode}, run {run}")
-                alerted.append({"run": run, **detector.latencies(kafka, folder, mode, RATE, warm_up, measured, None, checkpoints)})
+                alerted.append(
+                    {"run": run, **detector.latencies(kafka, folder, mode, RATE, warm_up, measured, checkpoints=checkpoints)}
+                )
     options = f"--rows {rows} --warm-up {warm_up} --measured {measured} --runs {runs} --checkpoints {checkpoints}"
     PAGE.write_text(_page(options, load, made, alone, remembered, compared, caught, alerted))
     sys.stdout.write(PAGE.read_text())

@@ -52,6 +52,13 @@ def _run(module: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+class FeaturedWorld(NamedTuple):
+    """A data set, and its features by the batch job."""
+
+    data: Path
+    features: pd.DataFrame
+
+
 class Chunk(NamedTuple):
     """What becomes known in one span of time."""
 
@@ -75,21 +82,23 @@ class World:
 
     def chunks(self, number: int) -> Iterator[Chunk]:
         """Yields the labels and transactions of spans of time with about equally many transactions, in order of arrival."""
-        ends = [self._times[place].as_py() for place in np.linspace(0, self.rows - 1, number + 1).astype(int)[1:]]
         begin: datetime | None = None
-        for end in ends:
-            labels: Iterator[Label | Transaction] = (Label(**row) for row in self._between("labels", "labelled_at", begin, end))
+        for end in self._ends(number):
+            labels = (Label(**row) for row in self._between("labels", "labelled_at", begin, end))
             paid = (Transaction(**row) for row in self._between("transactions", "event_time", begin, end))
             yield Chunk([(one.card_id, encode(one)) for one in labels], [(one.card_id, encode(one)) for one in paid])
             begin = end
 
     def arrivals(self, chunks: int, number: int) -> Iterator[tuple[str, str, bytes]]:
         """Yields (kind, key, value) of all that the first `chunks` of so many chunks hold, each when it becomes known."""
-        end = self._times[int(np.linspace(0, self.rows - 1, number + 1)[chunks])].as_py()
+        end = self._ends(number)[chunks - 1]
         labels: Iterator[Label | Transaction] = (Label(**row) for row in self._between("labels", "labelled_at", None, end))
         paid = (Transaction(**row) for row in self._between("transactions", "event_time", None, end))
         for one in merge(labels, paid, key=lambda one: one.labelled_at if isinstance(one, Label) else one.event_time):
             yield ("label" if isinstance(one, Label) else "transaction", one.card_id, encode(one))
+
+    def _ends(self, number: int) -> list[datetime]:
+        return [self._times[place].as_py() for place in np.linspace(0, self.rows - 1, number + 1).astype(int)[1:]]
 
     def _between(self, name: str, time: str, begin: datetime | None, end: datetime) -> list[dict[str, Any]]:
         filters = pc.field(time) <= end

@@ -23,7 +23,7 @@ from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.history import history
 
 BATCH = 100_000
-"""Records of a batch at most, as the detector has it by default."""
+"""Records of a batch at most, a third of what the detector has by default; the figures of docs/benchmarks.md are of these."""
 POLL_S = 5
 
 

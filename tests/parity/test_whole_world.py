@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import pytest
@@ -10,31 +9,25 @@ import pytest
 from configuration import KafkaConnection, TopicNames
 from harness.detector import MICRO_BATCH, Detector
 from harness.oracle import oracle
-from harness.worlds import World, assert_same, batch_features, data_set
+from harness.worlds import FeaturedWorld, World, assert_same, batch_features, data_set
 from tests.parity.streams import streamed
 
 REAL_TIME_ROWS = 200_000
 WAITING_ROWS = 550_000
 
 
-class HandbooksWorld(NamedTuple):
-    """The book's 183 days, and their features by the batch job."""
-
-    data: Path
-    features: pd.DataFrame
-
-
 @pytest.fixture(scope="module")
-def handbook(tmp_path_factory: pytest.TempPathFactory) -> HandbooksWorld:
+def handbook(tmp_path_factory: pytest.TempPathFactory) -> FeaturedWorld:
+    """The book's 183 days."""
     folder = tmp_path_factory.mktemp("handbook")
     data = data_set(folder / "world", "--days", "183")
     found = batch_features(data, folder / "features")
     assert len(found) == 1_754_155
-    return HandbooksWorld(data, found)
+    return FeaturedWorld(data, found)
 
 
 @pytest.mark.timeout(1_500)
-def test_the_batch_equals_the_oracle_on_all_rows(handbook: HandbooksWorld) -> None:
+def test_the_batch_equals_the_oracle_on_all_rows(handbook: FeaturedWorld) -> None:
     assert_same(handbook.features, oracle(handbook.data), tolerance=1e-9)
 
 
@@ -54,7 +47,7 @@ def detect(kafka: KafkaConnection, new_topics: Callable[[int], TopicNames], tmp_
 
 @pytest.mark.timeout(1_500)
 def test_micro_batches_with_a_kill_equal_the_batch_on_all_rows(
-    handbook: HandbooksWorld, detect: Callable[..., pd.DataFrame]
+    handbook: FeaturedWorld, detect: Callable[..., pd.DataFrame]
 ) -> None:
     found = detect(handbook.data, chunks=20, kill_in=10, trigger=MICRO_BATCH)
     assert_same(found, handbook.features)

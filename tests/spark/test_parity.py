@@ -5,33 +5,24 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import pandas as pd
 import pytest
 
 from configuration import KafkaConnection, TopicNames
 from harness.detector import MICRO_BATCH, Detector
 from harness.oracle import oracle
-from harness.worlds import World, assert_same, batch_features, corner, data_set
+from harness.worlds import FeaturedWorld, World, assert_same, batch_features, corner, data_set
 from tests.parity.streams import streamed
 
 DAYS = 45
 """More than the longest window and its delay, 37 days: what is older must have been forgotten."""
 
 
-class Corner(NamedTuple):
-    """A small world, and its features by the batch job."""
-
-    data: Path
-    features: pd.DataFrame
-
-
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Corner:
+def world(tmp_path_factory: pytest.TempPathFactory) -> FeaturedWorld:
     folder = tmp_path_factory.mktemp("world")
     data = corner(data_set(folder / "world", "--traffic", "all", "--days", str(DAYS)), folder / "corner")
-    return Corner(data, batch_features(data, folder / "features"))
+    return FeaturedWorld(data, batch_features(data, folder / "features"))
 
 
 @pytest.fixture
@@ -45,7 +36,7 @@ def small(kafka: KafkaConnection, new_topics: Callable[[int], TopicNames], tmp_p
 @pytest.mark.fresh
 @pytest.mark.timeout(900)
 def test_oracle_and_batch_and_a_stream_of_many_batches_with_a_kill_tell_the_same(
-    small: Detector, kafka: KafkaConnection, world: Corner
+    small: Detector, kafka: KafkaConnection, world: FeaturedWorld
 ) -> None:
     assert len(world.features) > 15_000
     assert_same(world.features, oracle(world.data), tolerance=1e-9)
@@ -56,7 +47,9 @@ def test_oracle_and_batch_and_a_stream_of_many_batches_with_a_kill_tell_the_same
 
 @pytest.mark.fresh
 @pytest.mark.timeout(900)
-def test_what_waits_and_then_real_time_tell_the_same_as_the_batch(small: Detector, kafka: KafkaConnection, world: Corner) -> None:
+def test_what_waits_and_then_real_time_tell_the_same_as_the_batch(
+    small: Detector, kafka: KafkaConnection, world: FeaturedWorld
+) -> None:
     trigger = {"mode": "realTime", "duration": "5s"}
     small.settings |= {"max_offsets": 4_000, "trigger": trigger, "state_partitions": 1}
     found = streamed(small, kafka, small.topics, World(world.data), chunks=10, waiting=9)
