@@ -199,11 +199,11 @@ test-e2e-core: setup chart-tools ## The core of it, for CI: install, alert, chan
 	@bash tests/tier.sh
 
 .PHONY: bench
-bench: setup ## Measure, and write docs/benchmarks.md; an hour, on a machine with nothing else to do
+bench: setup ## Measure, and write docs/benchmarks.md; two hours on a quiet machine, or one section: ARGS=latency
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: bench-model
-bench-model: setup ## Measure what a model costs, and write docs/benchmarks-model.md; half an hour on a quiet machine
+bench-model: setup ## Measure what a model costs, and write docs/benchmarks-model.md; an hour on a quiet machine
 	@$(BIN)/python -m benchmarks.scoring $(ARGS)
 
 .PHONY: handbook

@@ -3,20 +3,17 @@
 Detector and producer are processes of their own, the broker is real. The clock of all three is this machine's. A latency is the
 time from a payment's event_time, which the producer reads right before it sends, to the broker's append of the alert. Kafka's
 times are whole milliseconds, rounded down: each latency is up to one millisecond too low.
-
-`python -m benchmarks.detector` measures catching up alone, and prints its table.
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +23,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 import local
 from benchmarks.cpu import CpuTime
-from benchmarks.page import new_broker, table
+from benchmarks.page import table
 from configuration import KafkaConnection, TopicNames
 from configuration.durations import parse
 from contract import Alert, Scored, decode
@@ -36,16 +33,14 @@ from local.screen import percentile
 from producer.topics import create_topics
 from training.store import ModelStore
 
-PARTITIONS = 1
-"""Of each topic: in real-time mode four tasks, busy for each record; the producer and the broker need a core too."""
 DEMO_RULES = yaml.safe_load((Path(local.__file__).parent / "demo.yaml").read_text())["rules"]
 MANY_ALERTS = {"over_150": {"when": "amount > 150", "action": "review", "reason": "Amount over 150"}}
 """Enough for a 99.9th percentile. A model adds many of its own: under load cards pay far more often than where it learnt."""
 DEFAULT = "realTime, checkpoint every 5m"
 BACKLOG = 3_000_000
 """Transactions that wait for a detector that catches up: a minute or two of work."""
-HEAP = "4g"
-"""Memory of a detector that catches up; a laptop's has 2 GiB."""
+HEAP = {"spark.driver.memory": "4g"}
+"""Of a detector that catches up; a laptop's has 2 GiB."""
 COLD, SETTLED = 300_000, 1_500_000
 """Where the first figure of catching up ends, and where the second begins: by then the JVM has compiled what it runs."""
 STEP_S = 0.2
@@ -54,24 +49,47 @@ TRIGGERS: dict[str, dict[str, Any]] = {
     **{f"realTime, checkpoint every {every}": {"mode": "realTime", "duration": every} for every in ("1m", "5m")},
     "microBatch": MICRO_BATCH,
 }
+CATCHING_UP = f"""\
+A backlog of {BACKLOG:,} transactions in one partition, micro-batches of 300,000 records without pause, the demo's four rules, all
+features, 4 GiB of heap. CPU time is that of Python and JVM together. The first figure is that of a detector that has just started:
+it is taken from the moment at which the detector says that it runs, and the JVM compiles its code meanwhile. The second is that of
+a detector that has run for a minute or two."""
+LATENCY = """\
+Milliseconds from a payment's event_time, read right before it is sent, to the broker's append of its alert; whole milliseconds, up
+to one too low. All features, one rule, `amount > 150`. Each run has a detector of its own, one partition a topic. Before the
+seconds that count come a warm-up and the first checkpoint of all."""
 
 
-def catch_up(kafka: KafkaConnection, folder: Path, models: str | None = None) -> list[dict[str, Any]]:
-    """Returns two measurements of a detector that has a backlog of BACKLOG, with the champion of a store or without a model.
+def backlog(kafka: KafkaConnection, folder: Path, partitions: int = 1) -> TopicNames:
+    """Returns topics with BACKLOG transactions that wait."""
+    topics = new_topics(kafka, "catch-up", partitions)
+    # No label falls due: every record but the profiles is a transaction.
+    _produce(kafka, topics, folder, clock="replay", count=BACKLOG, inline_labels=True, label_delay="3650d")
+    return topics
+
+
+def catch_up(
+    kafka: KafkaConnection,
+    folder: Path,
+    waiting: TopicNames,
+    models: str | None = None,
+    spark: Mapping[str, Any] | None = None,
+    partitions: int = 1,
+) -> list[dict[str, Any]]:
+    """Returns two measurements of a detector that works off a `backlog`, with the champion of a store or without a model.
 
     Each has `what`, `rows`, `rows_per_second`, `rows_per_second_per_core`, `cores`. The first is of the first COLD transactions,
     from the moment at which the detector says that it runs: its JVM compiles while it works. The second is of those from SETTLED
-    on. CPU time is that of Python and JVM together.
+    on. CPU time is that of Python and JVM together. `spark` are its settings.
     """
-    topics = new_topics(kafka, "catch-up")
-    # No label falls due: every record but the profiles is a transaction.
-    _produce(kafka, topics, folder, clock="replay", count=BACKLOG, inline_labels=True, label_delay="3650d")
+    written = new_topics(kafka, "caught-up", partitions)
+    topics = replace(waiting, scored=written.scored, alerts=written.alerts, rejected=written.rejected)
     consumer = Consumer({**kafka.librdkafka(), "group.id": "benchmark"})
-    with running(kafka, topics, folder, MICRO_BATCH, DEMO_RULES, models, heap=HEAP) as detector:
+    with running(kafka, topics, folder, MICRO_BATCH, DEMO_RULES, models, spark or {"conf": HEAP}) as detector:
         used = CpuTime(detector.pid)
 
         def until(count: int) -> tuple[int, float, float]:
-            while (scored := _records(consumer, topics.scored)) < count:
+            while (scored := _records(consumer, topics.scored, partitions)) < count:
                 assert detector.alive, detector.errors
                 time.sleep(STEP_S)
             return scored, time.monotonic(), used.seconds()
@@ -88,6 +106,12 @@ def throughput_table(caught: list[dict[str, Any]]) -> str:
     columns = {"what": "transactions", "rows": "rows", "rows_per_second": "rows/s", "cores": "cores used"}
     columns |= {"rows_per_second_per_core": "rows/s/core"}
     return table(tuple(columns.values()), [tuple(row[name] for name in columns) for row in caught])
+
+
+def latency_table(alerted: list[dict[str, Any]]) -> str:
+    """Returns what several `latencies` measured as a Markdown table."""
+    columns = {"mode": "mode", "seconds": "seconds", "alerts": "alerts", "p50": "p50", "p99": "p99", "p999": "p99.9", "max": "max"}
+    return table(tuple(columns.values()), [tuple(row[name] for name in columns) for row in alerted])
 
 
 def latencies(
@@ -159,7 +183,7 @@ def _summary(kafka: KafkaConnection, topics: TopicNames, measured: timedelta) ->
     first = max(alert.timestamp for alert, _ in alerts) - measured
     values = [record.timestamp - alert.timestamp.timestamp() * 1000 for alert, record in alerts if alert.timestamp >= first]
     percentiles = {"p50": 50, "p99": 99, "p999": 99.9, "max": 100}
-    return {"alerts": len(values), **{name: round(percentile(values, percent), 1) for name, percent in percentiles.items()}}
+    return {"alerts": len(values), **{name: round(percentile(values, percent)) for name, percent in percentiles.items()}}
 
 
 def _produce(kafka: KafkaConnection, topics: TopicNames, folder: Path, **settings: Any) -> int:
@@ -173,15 +197,15 @@ def _produce(kafka: KafkaConnection, topics: TopicNames, folder: Path, **setting
     return int(json.loads(done.stdout)["transactions"])
 
 
-def _records(consumer: Consumer, topic: str) -> int:
-    places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+def _records(consumer: Consumer, topic: str, partitions: int) -> int:
+    places = [TopicPartition(topic, number) for number in range(partitions)]
     return sum(consumer.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)[1] for place in places)
 
 
-def new_topics(kafka: KafkaConnection, name: str) -> TopicNames:
-    """Returns topics of their own, one partition each."""
+def new_topics(kafka: KafkaConnection, name: str, partitions: int = 1) -> TopicNames:
+    """Returns topics of their own, of one partition each: the producer and the broker need a core too."""
     topics = TopicNames().prefixed(f"{name}-{time.time_ns()}.")
-    create_topics(kafka, topics.specs(PARTITIONS))
+    create_topics(kafka, topics.specs(partitions))
     return topics
 
 
@@ -193,27 +217,16 @@ def running(
     trigger: dict[str, Any],
     rules: dict[str, Any],
     models: str | None = None,
-    *,
-    heap: str = "2g",
+    spark: Mapping[str, Any] = {},
 ) -> Iterator[Detector]:
     """Yields a detector that runs in a process of its own, and ends it. In real-time mode it has caught up."""
-    home = folder / topics.transactions
+    home = folder / topics.scored
     home.mkdir()
     detector = Detector(kafka, topics, home)
     detector.settings |= {"rules": rules, "stop_timeout": "5s", "models": {"store": models}}
-    detector.settings |= {"spark": {"conf": {"spark.driver.memory": heap}}, "console": {"enabled": False}}
+    detector.settings |= {"spark": dict(spark), "console": {"enabled": False}}
     detector.start(trigger["mode"], trigger=trigger)
     try:
         yield detector
     finally:
         detector.kill()
-
-
-if __name__ == "__main__":
-    load = os.getloadavg()[0]
-    with new_broker() as (broker, home):
-        for store in (None, *sys.argv[1:]):
-            told = f"With the champion of {store}" if store else "Without a model"
-            sys.stdout.write(f"{told}:\n\n{throughput_table(catch_up(broker, home, store))}\n\n")
-            sys.stdout.flush()
-    sys.stdout.write(f"Load average before the start {load:.2f}.\n")

@@ -1,34 +1,42 @@
-"""One terminal with very many payments in its windows, in real-time mode: `python -m benchmarks.hot_key` (four minutes).
+"""One terminal with very many payments in its windows, in real-time mode.
 
 As web shops behind one gateway have it. Most payments are at other terminals; those at the hot one must not wait longer.
 """
 
-import os
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.detector import DEFAULT, MANY_ALERTS, TRIGGERS, new_topics, running
-from benchmarks.page import new_broker, table
-from configuration import KafkaConnection
+from benchmarks.history import session_of_two
+from configuration import KafkaConnection, TopicNames
 from contract import Alert, Transaction, decode, encode
 from harness.kafka import read_all, send
 from local.screen import percentile
+from spark_jobs.checkpoint import read_pages
+from spark_jobs.features import TERMINAL
 
 PAYMENTS = 300_000
 """At the hot terminal before the measurement begins, all within the last five hours."""
 RATE, WARM_UP_S, MEASURED_S = 500, 60, 120
 ONE_IN = 10
 """Every tenth payment is at the hot terminal."""
+HOT = "gateway"
 CARDS, TERMINALS = 5_000, 10_000
 
 
-def measure(kafka: KafkaConnection, folder: Path) -> list[dict[str, Any]]:
-    """Returns the latencies at the hot terminal and at the others: `where`, `alerts`, `p50`, `p99` and `max` in milliseconds."""
+class Found(NamedTuple):
+    """Latencies at the hot terminal and elsewhere (`where`, `alerts`, `p50`, `p99`, `max` in ms), and bytes of the hot one."""
+
+    latencies: list[dict[str, Any]]
+    state_bytes: int
+
+
+def measure(kafka: KafkaConnection, folder: Path) -> Found:
+    """Returns what the payments waited, and how many bytes the checkpoint holds of the hot terminal with PAYMENTS."""
     topics = new_topics(kafka, "hot")
     begin = datetime.now(UTC) - timedelta(hours=5)
     before = (_paid("before", number, begin + timedelta(milliseconds=50 * number), hot=True) for number in range(PAYMENTS))
@@ -37,6 +45,15 @@ def measure(kafka: KafkaConnection, folder: Path) -> list[dict[str, Any]]:
         detector.until_scored(PAYMENTS)
         sent = send(kafka.bootstrap_servers, topics.transactions, _steadily())
         detector.until_scored(PAYMENTS + sent)
+    spark = session_of_two(folder)
+    try:
+        pages = read_pages(spark, detector.settings["checkpoint"], TERMINAL, HOT).pages
+    finally:
+        spark.stop()
+    return Found(_waited(kafka, topics), sum(map(len, pages.values())))
+
+
+def _waited(kafka: KafkaConnection, topics: TopicNames) -> list[dict[str, Any]]:
     waited: dict[str, list[float]] = {"hot": [], "other": []}
     for record in read_all(kafka.bootstrap_servers, topics.alerts):
         alert = decode(Alert, record.value)
@@ -71,7 +88,7 @@ def _paid(name: str, number: int, at: datetime, *, hot: bool) -> Transaction:
         event_time=at,
         card_id=f"card-{number * 7 % CARDS}",
         customer_id=f"customer-{number * 7 % CARDS}",
-        terminal_id="gateway" if hot else f"terminal-{number * 11 % TERMINALS}",
+        terminal_id=HOT if hot else f"terminal-{number * 11 % TERMINALS}",
         merchant_id="merchant",
         merchant_category="5999",
         amount=Decimal(1 if name == "before" else 200),
@@ -79,14 +96,4 @@ def _paid(name: str, number: int, at: datetime, *, hot: bool) -> Transaction:
         channel="ecom",
         country="FR",
         response_code="approved",
-    )
-
-
-if __name__ == "__main__":
-    load = os.getloadavg()[0]
-    with new_broker() as (broker, home):
-        found = measure(broker, home)
-    columns = ("where", "alerts", "p50", "p99", "max")
-    sys.stdout.write(
-        f"{table(columns, [tuple(row[name] for name in columns) for row in found])}\n\nLoad before the start {load:.2f}.\n"
     )

@@ -1,19 +1,73 @@
-"""What every page of benchmarks says of the machine, and how it writes its tables."""
+"""The pages of benchmarks: a section for each measurement, written by the run that measured it, with the machine and the day."""
 
 import os
 import platform
+import re
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
+import typer
+from rich.console import Console
 
 from configuration import KafkaConnection
 from local.broker import Broker
+
+DOCS = Path(__file__).parent.parent / "docs"
+err = Console(stderr=True)
+
+
+class Section(NamedTuple):
+    """One section of a page: its title, and what measures it and returns its text."""
+
+    title: str
+    measure: Callable[[KafkaConnection, Path], str]
+
+
+def measure(page: str, sections: Mapping[str, Section], asked: Sequence[str], command: str) -> None:
+    """Measures the asked sections, or all, each on a broker of its own, and writes each to the page in docs as soon as it is done.
+
+    The other sections of the page stay as they are. Every section ends in the command, the day, the commit and the machine.
+
+    Raises:
+        typer.BadParameter: there is no such section.
+    """
+    unknown = [name for name in asked if name not in sections]
+    if unknown:
+        raise typer.BadParameter(f"no section {', '.join(unknown)}; there are {', '.join(sections)}")
+    for name in asked or sections:
+        load = os.getloadavg()[0]
+        err.print(sections[name].title)
+        with new_broker() as (kafka, folder):
+            text = sections[name].measure(kafka, folder)
+        told = (
+            f"`{command} {name}`, {datetime.now(UTC):%Y-%m-%d}, commit {commit()}, on {machine()}; load average before the start "
+            f"{load:.2f}."
+        )
+        whole = f"{text.strip()}\n\n{told}\n"
+        file = DOCS / page
+        file.write_text(replaced(file.read_text(), sections[name].title, whole))
+        sys.stdout.write(f"## {sections[name].title}\n\n{whole}\n")
+        sys.stdout.flush()
+
+
+def replaced(page: str, title: str, text: str) -> str:
+    """Returns the page with this text in the section of this title; a section that it does not have comes last."""
+    head, *sections = re.split(r"^(?=## )", page, flags=re.MULTILINE)
+    new = f"## {title}\n\n{text.strip()}\n"
+    titles = [one.partition("\n")[0] for one in sections]
+    if f"## {title}" in titles:
+        sections[titles.index(f"## {title}")] = new
+    else:
+        sections.append(new)
+    return "\n".join(part.strip() + "\n" for part in (head, *sections))
 
 
 @contextmanager

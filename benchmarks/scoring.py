@@ -1,16 +1,15 @@
-"""What a model costs, into docs/benchmarks-model.md: `make bench-model`, half an hour on a quiet machine.
+"""What a model costs, into docs/benchmarks-model.md: `make bench-model` (an hour), or one section alone.
 
 Scoring and explaining are measured inside Spark's plan, on rows in memory: the same with and without the model, on a warm JVM. Then
 a detector with a model under load: latencies with a checkpoint among them, and a promotion and a rollback.
 """
 
-import os
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,10 +19,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from sklearn.pipeline import Pipeline
 
-from benchmarks import detector
+from benchmarks import detector, page
 from benchmarks.cpu import CpuTime
 from benchmarks.history import session_of_two
-from benchmarks.page import commit, machine, new_broker, table
+from benchmarks.page import Section, table
+from configuration import KafkaConnection
 from harness.worlds import batch_features, data_set
 from spark_jobs.features import FEATURE_COLUMNS, MODEL_INPUTS
 from spark_jobs.settings import S3
@@ -34,8 +34,8 @@ from training.export import to_file
 from training.families import FAMILIES, xgboost
 from training.store import ModelStore
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks-model.md"
 DAYS = 30
+RATE, WARM_UP_S, CHECKPOINTS = 1_000, 120, 5
 IN_STREAM = "xgboost, 200 trees of depth 6"
 MODELS: dict[str, tuple[Family, Callable[[], Pipeline]]] = {
     **{name: (name, make) for name, make in FAMILIES.items()},
@@ -47,31 +47,74 @@ POLL_S = 3_600
 PARTS = 2
 
 
+class World(NamedTuple):
+    """A world to learn from: its folder, which goes with it, and its first LEARNT rows with their labels."""
+
+    folder: TemporaryDirectory[str]
+    rows: pd.DataFrame
+
+    @property
+    def features(self) -> Path:
+        """All features of its transactions, as Parquet."""
+        return Path(self.folder.name) / "features"
+
+
 def main(
-    rate: Annotated[int, typer.Option(min=1, help="Payments a second.")] = 1_000,
-    warm_up: Annotated[int, typer.Option(min=10, help="Seconds before a latency is taken.")] = 120,
+    sections: Annotated[list[str] | None, typer.Argument(help="Of them, these; without names all.")] = None,
 ) -> None:
-    """Measure a model's cost, and write the tables to docs/benchmarks-model.md."""
-    load = os.getloadavg()[0]
-    with new_broker() as (kafka, folder):
-        data = data_set(folder / "world", "--days", str(DAYS), "--traffic", "all")
-        batch_features(data, folder / "features")
-        learnt = _learnt(folder / "features", data / "labels")
-        spark = session_of_two(folder)
-        try:
-            costs = measure(spark, folder / "features", learnt, folder)
-        finally:
-            spark.stop()
-        store = promoted(folder / "stream", IN_STREAM, learnt)
-        (champion,) = store.versions()
-        promoted(folder / "stream", IN_STREAM, learnt.head(len(learnt) // 2))
-        other = next(one.version for one in store.versions() if one.version != champion.version)
-        store.point("champion", champion.version, "benchmark")
-        alerted = detector.latencies(kafka, folder, detector.DEFAULT, rate, warm_up, models=store.place)
-        swapped = detector.swap(kafka, folder, rate, warm_up, store, other)
-    options = f"--rate {rate} --warm-up {warm_up}"
-    PAGE.write_text(_page(options, load, costs, alerted, swapped))
-    sys.stdout.write(PAGE.read_text())
+    """Measure what a model costs, and write docs/benchmarks-model.md: scoring, catching-up, latency, swap.
+
+    Nothing else should run meanwhile.
+    """
+    page.measure("benchmarks-model.md", SECTIONS, sections or [], "python -m benchmarks.scoring")
+
+
+def _scoring(_kafka: KafkaConnection, folder: Path) -> str:
+    world = _world()
+    spark = session_of_two(folder)
+    try:
+        costs = measure(spark, world.features, world.rows, folder)
+    finally:
+        spark.stop()
+    return f"""\
+Inside Spark's plan, row by row, {len(MODEL_INPUTS)} inputs; {SCORED:,} rows, CPU time of Python and JVM, median of {ROUNDS} rounds
+less the same without a model. An explanation is of one alert, the three features that moved its score most.
+
+{table(("family", "scores/s/core", "explanation, microseconds"), [tuple(row.values()) for row in costs])}"""
+
+
+def _catching_up(kafka: KafkaConnection, folder: Path) -> str:
+    store = promoted(folder / "stream", IN_STREAM, _world().rows)
+    caught = detector.catch_up(kafka, folder, detector.backlog(kafka, folder), store.place)
+    return f"""\
+{IN_STREAM}. {detector.CATCHING_UP} (Goal: 35,000.)
+
+{detector.throughput_table(caught)}"""
+
+
+def _latency(kafka: KafkaConnection, folder: Path) -> str:
+    store = promoted(folder / "stream", IN_STREAM, _world().rows)
+    alerted = detector.latencies(kafka, folder, detector.DEFAULT, RATE, WARM_UP_S, models=store.place, checkpoints=CHECKPOINTS)
+    return f"""\
+{IN_STREAM}. {detector.LATENCY} {RATE:,} payments a second; {CHECKPOINTS} checkpoints lie inside. A model makes alerts of its own.
+(Goals: 30 ms at p99, 500 at p99.9, 1,500 at most.)
+
+{detector.latency_table([alerted])}"""
+
+
+def _swap(kafka: KafkaConnection, folder: Path) -> str:
+    rows = _world().rows
+    store = promoted(folder / "stream", IN_STREAM, rows)
+    (champion,) = store.versions()
+    promoted(folder / "stream", IN_STREAM, rows.head(len(rows) // 2))
+    other = next(one.version for one in store.versions() if one.version != champion.version)
+    store.point("champion", champion.version, "benchmark")
+    swapped = detector.swap(kafka, folder, RATE, WARM_UP_S, store, other)
+    columns = ("versions", "lost", "twice", "torn", "p50", "p99", "p999", "max")
+    return f"""\
+Two versions of {IN_STREAM}, {RATE:,} payments a second; `torn` are alerts that name another version than their scored record.
+
+{table(("scored by each", *columns[1:]), [tuple(swapped[name] for name in columns)])}"""
 
 
 def measure(spark: SparkSession, features: Path, learnt: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
@@ -103,13 +146,18 @@ def promoted(folder: Path, name: str, rows: pd.DataFrame) -> ModelStore:
     return store
 
 
-def _learnt(features: Path, labels: Path) -> pd.DataFrame:
-    rows = pd.read_parquet(features, columns=["transaction_id", "event_time", *MODEL_INPUTS])
+@cache
+def _world() -> World:
+    home = TemporaryDirectory(prefix="benchmark-world-")
+    folder = Path(home.name)
+    data = data_set(folder / "world", "--days", str(DAYS), "--traffic", "all")
+    batch_features(data, folder / "features")
+    rows = pd.read_parquet(folder / "features", columns=["transaction_id", "event_time", *MODEL_INPUTS])
     rows = rows.sort_values(["event_time", "transaction_id"]).head(LEARNT)
-    truth = pd.read_parquet(labels, columns=["transaction_id", "is_fraud"])
+    truth = pd.read_parquet(data / "labels", columns=["transaction_id", "is_fraud"])
     rows = rows.merge(truth, on="transaction_id")
     rows["amount"] = rows["amount"].astype(float)
-    return rows
+    return World(home, rows)
 
 
 def _events(spark: SparkSession, features: Path, rows: int) -> DataFrame:
@@ -146,37 +194,12 @@ def _median(cpu: CpuTime, frame: DataFrame) -> float:
     return float(np.median(seconds[1:]))
 
 
-def _page(options: str, load: float, costs: list[dict[str, Any]], alerted: dict[str, Any], swapped: dict[str, Any]) -> str:
-    latency = ("p50", "p99", "p999", "max")
-    swap = ("versions", "lost", "twice", "torn", *latency)
-    return f"""\
-# What a model costs
-
-Written by `make bench-model ARGS="{options}"` on {datetime.now(UTC):%Y-%m-%d} at commit {commit()},
-on {machine()}; load average before the start {load:.2f}. One run of each.
-
-## Scoring and explaining
-
-Inside Spark's plan, row by row, {len(MODEL_INPUTS)} inputs; {SCORED:,} rows, CPU time of Python and JVM, median of {ROUNDS} rounds
-less the same without a model. An explanation is of one alert, the three features that moved its score most.
-
-{table(("family", "scores/s/core", "explanation, microseconds"), [tuple(row.values()) for row in costs])}
-
-## From payment to alert, with a model
-
-{IN_STREAM}; {alerted["mode"]}; {alerted["seconds"]} s;
-otherwise as in [benchmarks.md](benchmarks.md), in milliseconds.
-
-{table(("alerts", *latency), [tuple(alerted[name] for name in ("alerts", *latency))])}
-
-## A promotion and a rollback under load
-
-Two versions of that model, {alerted["rate"]:,} payments a second; `torn` are alerts that name another version than their scored
-record.
-
-{table(("scored by each", *swap[1:]), [tuple(swapped[name] for name in swap)])}
-"""
-
+SECTIONS = {
+    "scoring": Section("Scoring and explaining", _scoring),
+    "catching-up": Section("Catching up, with a model", _catching_up),
+    "latency": Section("From payment to alert, with a model", _latency),
+    "swap": Section("A promotion and a rollback under load", _swap),
+}
 
 if __name__ == "__main__":
     typer.run(main)

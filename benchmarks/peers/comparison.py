@@ -50,7 +50,7 @@ class Engine(NamedTuple):
 
 
 DETECTOR = Engine(
-    "the detector restricted to it, Spark", "with_spark", "pyspark", "RocksDB, a checkpoint every 100,000 records", 500_000, BACKLOG
+    "the detector restricted to it, Spark", "with_spark", "pyspark", "RocksDB, a checkpoint every 300,000 records", 500_000, BACKLOG
 )
 PEERS = (
     Engine("Bytewax", "with_bytewax", "bytewax", "memory; recovery on, a snapshot into SQLite every 10 s", 50_000, COMPARED),
@@ -103,8 +103,7 @@ JSON in and out: count and sum of a card's amounts over 1 h and 24 h, exact and 
 of depth 6 in ONNX Runtime, the scored record. They read the same records of one topic from the same broker, one engine after the
 other, and come to the same results for the first {COMPARED:,}. State survives a restart. CPU time is that of an engine's own
 processes. The detector counts from the {DETECTOR.settled:,}th record to the {DETECTOR.end:,}th, a peer from the {peer.settled:,}th
-to the {peer.end:,}th. Cold are the first {COMPARED:,}, with the start of the program. `python -m benchmarks.peers` measures this
-table alone.
+to the {peer.end:,}th. Cold are the first {COMPARED:,}, with the start of the program.
 
 For each core the detector is {settled:.2f} times as fast as the better peer, and {cold:.2f} times while cold. (Goal: 3 times.)
 Spark's own Python state is in the table under [History](#history).

@@ -22,15 +22,17 @@ from spark_jobs.sinks import kafka as kafka_sink
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.history import history
 
-BATCH = 100_000
-"""Records of a batch at most, a third of what the detector has by default; the figures of docs/benchmarks.md are of these."""
+BATCH = 300_000
+"""Records of a batch at most, as the detector has them by default."""
+HEAP = {"spark.driver.memory": "4g"}
+"""As the detector's own benchmark of catching up has it."""
 POLL_S = 5
 
 
 def main(address: str, source: str, target: str, model: Path, folder: Path) -> None:
     """Runs until the process is ended."""
     kafka = KafkaConnection(bootstrap_servers=address)
-    spark = session.build("peer", Spark(), S3(), 1, folder)
+    spark = session.build("peer", Spark(conf=HEAP), S3(), 1, folder)
     raw = sources.read_stream(spark, kafka, [source], MicroBatchTrigger(), BATCH)
     limits = Limits()
     events = decode(raw, TopicNames(), limits.max_bytes, limits.max_future, limits.max_age)
