@@ -27,7 +27,7 @@ from spark_jobs.aggregations import Aggregation, GroupBy, Operation, days, hours
 from spark_jobs.features import CARD
 from spark_jobs.schema import KINDS, schema
 from spark_jobs.settings import S3, Spark
-from spark_jobs.transforms.decode import SOURCE
+from spark_jobs.transforms.decode import BESIDE
 from spark_jobs.transforms.history import history
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
@@ -79,15 +79,14 @@ def write_events(spark: SparkSession, folder: Path, rows: int, keys: int, files:
             F.expr(payment["event_time"]).alias("ingest_time"),
             transaction.alias("transaction"),
             *others,
-            F.lit(None).cast("array<string>").alias("reasons"),
-            F.lit(None).cast(SOURCE).alias("source"),
+            *(F.lit(None).cast(of).alias(name) for name, of in BESIDE.items()),
         ).write.mode("append").parquet(str(folder))
 
 
 def kernel(events: DataFrame) -> DataFrame:
     """Returns the results of SMALL for each payment, by the kernel, of the columns that these need."""
     payment = F.struct(*(f"transaction.{name}" for name in ("transaction_id", "event_time", "card_id", "amount")))
-    return _results(events.withColumn("transaction", payment).drop("ingest_time", "reasons"), SMALL)
+    return _results(events.withColumn("transaction", payment).drop("ingest_time", "notes", "unknown", "deleted", "reasons"), SMALL)
 
 
 def transform_with_state(events: DataFrame) -> DataFrame:

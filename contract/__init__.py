@@ -1,6 +1,7 @@
 """What travels between programs: the records, their JSON form, the topics. Standard library only."""
 
-from contract.codec import ContractError, decode, encode
+from contract.decoding import ContractError, Tolerance, decode
+from contract.encoding import encode
 from contract.records import (
     RECORDS,
     SCHEMA_VERSION,
@@ -28,6 +29,7 @@ __all__ = [
     "Merchant",
     "Rejected",
     "Scored",
+    "Tolerance",
     "TopicSpec",
     "Topics",
     "Transaction",

@@ -40,6 +40,45 @@ class Nested:
 Shape = Scalar | OneOf | ListOf | MapOf | Nested
 
 
+@dataclass(frozen=True)
+class Identifier:
+    """A text that is not blank and has no control characters; no card number where one could look like it.
+
+    `token`: any 13 to 19 digits that pass Luhn's check are taken for a card number (ISO/IEC 7812). Elsewhere only those that begin
+    as the cards of a network do: one number of ten of a merchant with 15 digits passes Luhn's check by chance.
+    """
+
+    token: bool = False
+
+
+@dataclass(frozen=True)
+class Degrees:
+    """An angle, from -most to most."""
+
+    most: float
+
+
+@dataclass(frozen=True)
+class CurrencyCode:
+    """A code of `contract.currencies`."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Money in the currency that another field names."""
+
+    currency: str
+
+
+@dataclass(frozen=True)
+class Strict:
+    """Nothing more; but the record is refused where it cannot be read, though it may be absent."""
+
+
+Limit = Identifier | Degrees | CurrencyCode | Amount | Strict
+"""What is said of a field beyond its type."""
+
+
 class RecordField(NamedTuple):
     """One field of a record."""
 
@@ -47,6 +86,12 @@ class RecordField(NamedTuple):
     description: str
     required: bool
     shape: Shape
+    limit: Limit | None = None
+
+    @property
+    def strict(self) -> bool:
+        """Whether the record is refused where the field is there and cannot be read: it is required, or money depends on it."""
+        return self.required or isinstance(self.limit, Amount | CurrencyCode | Strict)
 
     @property
     def scalar(self) -> Scalar:
@@ -67,9 +112,14 @@ def fields_of(record: Any) -> tuple[RecordField, ...]:
     """Returns the fields of a record class, in declared order."""
     hints = get_type_hints(record, include_extras=True)
     return tuple(
-        RecordField(one.name, get_args(hints[one.name])[1], one.default is MISSING, _shape(hints[one.name]))
+        RecordField(one.name, get_args(hint)[1], one.default is MISSING, _shape(hint), _limit(hint))
         for one in fields(record)
+        for hint in [hints[one.name]]
     )
+
+
+def _limit(hint: Any) -> Limit | None:
+    return next((part for part in get_args(hint)[2:] if isinstance(part, Limit)), None)
 
 
 def _shape(hint: Any) -> Shape:

@@ -5,12 +5,14 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
-PRECISION, SCALE = 12, 2
+PRECISION, SCALE = 14, 3
 """Of an amount: how many digits it has at most, and how many of them stand behind the point."""
+NOISE = Decimal("0.000001")
+"""How far from its currency's smallest unit an amount may be: sums of doubles are, as 0.1 + 0.2 = 0.30000000000000004."""
 
 
 class Scalar(NamedTuple):
@@ -48,7 +50,32 @@ def _boolean_text(value: bool) -> str:
 
 
 def _amount_text(value: Decimal) -> str:
-    return f'"{value:f}"'
+    # Two decimals, a third where it is not 0: equal amounts are equal bytes.
+    text = f"{value:f}"
+    if text[-3:-2] == ".":
+        return f'"{text}"'
+    thousandths = int(value.scaleb(SCALE))
+    whole, rest = divmod(thousandths, 1000)
+    return f'"{whole}.{rest:03}"' if rest % 10 else f'"{whole}.{rest // 10:02}"'
+
+
+def in_units(value: Decimal, decimals: int) -> Decimal:
+    """Returns the amount of so many decimals that the value stands for.
+
+    Raises:
+        ValueError: it is further than NOISE from one, or has too many digits.
+    """
+    nearest = value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN)
+    if abs(_EXACTLY.subtract(nearest, value)) > NOISE or nearest >= _TOO_MUCH:
+        raise ValueError("no amount of this currency")
+    return nearest
+
+
+def _amount(text: str) -> Decimal:
+    value = Decimal(text)
+    if value >= _TOO_MUCH:
+        raise ValueError("too many digits")
+    return in_units(value, SCALE)
 
 
 def _time_text(value: datetime) -> str:
@@ -58,7 +85,7 @@ def _time_text(value: datetime) -> str:
 
 
 def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+    return datetime.fromisoformat(text.upper()).astimezone(UTC)
 
 
 def _date_text(value: date) -> str:
@@ -73,16 +100,24 @@ def _bytes(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
-_AMOUNT = re.compile(rf"\d{{1,{PRECISION - SCALE}}}(\.\d{{1,{SCALE}}})?", re.ASCII)
-_TIME = re.compile(r"[12]\d{3}-\d\d-\d\dT[0-2]\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-4]):[0-5]\d)", re.ASCII)
+_TOO_MUCH = Decimal(10) ** (PRECISION - SCALE)
+_EXACTLY = Context(prec=200)
+# Exponents of two digits: a number of a billion digits is written in ten.
+_AMOUNT = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
+_DATE = r"[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_TIME = re.compile(rf"{_DATE}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?([Zz]|[+-](0[0-9]|1[0-4]):?[0-5][0-9])")
+
+_CHARACTER = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+IDENTIFIER = re.compile(f"{_CHARACTER}*{_CHARACTER.replace('^', '^ ')}{_CHARACTER}*")
+"""A text without control characters that is not blank."""
 
 _ROWS = (
     Scalar(
         python=str,
-        texts=re.compile(r"[^\[{].*", re.DOTALL),
+        texts=re.compile(r"[^\ud800-\udfff]*"),
         to_json=encode_basestring,
         from_text=str,
-        json_schema={"type": "string"},
+        json_schema={"type": "string", "minLength": 1},
         spark="string",
         arrow=("string",),
     ),
@@ -97,7 +132,7 @@ _ROWS = (
     ),
     Scalar(
         python=int,
-        texts=re.compile(r"-?\d{1,18}", re.ASCII),
+        texts=re.compile(r"-?[0-9]{1,18}"),
         to_json=str,
         from_text=int,
         json_schema={"type": "integer"},
@@ -106,7 +141,7 @@ _ROWS = (
     ),
     Scalar(
         python=float,
-        texts=re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII),
+        texts=re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"),
         to_json=_float_text,
         from_text=_float,
         json_schema={"type": "number"},
@@ -117,8 +152,8 @@ _ROWS = (
         python=Decimal,
         texts=_AMOUNT,
         to_json=_amount_text,
-        from_text=Decimal,
-        json_schema={"type": "string", "pattern": f"^{_AMOUNT.pattern}$"},
+        from_text=_amount,
+        json_schema={"type": "string", "pattern": rf"^[0-9]{{1,{PRECISION - SCALE}}}(\.[0-9]{{1,{SCALE}}})?$"},
         spark=f"decimal({PRECISION},{SCALE})",
         arrow=("decimal128", PRECISION, SCALE),
     ),
@@ -127,16 +162,16 @@ _ROWS = (
         texts=_TIME,
         to_json=_time_text,
         from_text=_time,
-        json_schema={"type": "string", "format": "date-time", "pattern": f"^{_TIME.pattern}$"},
+        json_schema={"type": "string", "pattern": f"^{_TIME.pattern}$"},
         spark="timestamp",
         arrow=("timestamp", "us", "UTC"),
     ),
     Scalar(
         python=date,
-        texts=re.compile(r"[12]\d{3}-\d\d-\d\d", re.ASCII),
+        texts=re.compile(_DATE),
         to_json=_date_text,
         from_text=date.fromisoformat,
-        json_schema={"type": "string", "format": "date"},
+        json_schema={"type": "string", "format": "date", "pattern": f"^{_DATE}$"},
         spark="date",
         arrow=("date32",),
     ),

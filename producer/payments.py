@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from contract import Customer, Transaction
+from contract.records import ResponseCode
 from producer.handbook import Day, Thinning, world
 from producer.people import Population
 
 SCENARIOS = (None, "amount_above_limit", "compromised_terminal", "compromised_card")
 """Names of the Handbook's scenarios; 0 is genuine."""
 
-RESPONSES = ("approved", "insufficient_funds", "wrong_pin", "expired_card", "do_not_honour")
+RESPONSES: tuple[ResponseCode, ...] = ("approved", "insufficient_funds", "wrong_pin", "expired_card", "do_not_honour")
 RESPONSE_SHARES = (0.965, 0.018, 0.008, 0.003, 0.006)
 SECOND_DEVICE, MOBILE_NETWORK, VPN = 0.1, 0.25, 0.03
 """Shares of genuine web payments."""

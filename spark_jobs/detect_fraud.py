@@ -94,7 +94,9 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     with _console(settings):
         for trigger in _triggers(settings.trigger):
             is_real_time = isinstance(trigger, RealTimeTrigger)
-            raw = sources.read_stream(spark, settings.kafka, settings.topics.inputs(), trigger, settings.max_offsets)
+            raw = sources.with_clock(
+                sources.read_stream(spark, settings.kafka, settings.topics.inputs(), trigger, settings.max_offsets)
+            )
             records = _records(raw, settings, models)
             query = running.start(kafka_sink.write_stream(records, settings.kafka, is_real_time=is_real_time), trigger, run)
             if is_real_time:
@@ -107,8 +109,7 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
 
 
 def _records(raw: DataFrame, settings: DetectorSettings, models: ModelSource | None) -> DataFrame:
-    limits = settings.limits
-    return detect(raw, settings.topics, settings.rules, models, limits.max_bytes, limits.max_future, limits.max_age)
+    return detect(raw, settings.topics, settings.rules, models, settings.limits)
 
 
 def _triggers(asked: Trigger) -> list[Trigger]:

@@ -19,7 +19,7 @@ from pyspark.sql.streaming.listener import (
 
 from spark_jobs.errors import PortInUse
 from spark_jobs.transforms.decode import REASON_CODES
-from spark_jobs.transforms.observe import DECISIONS, KIND_NAMES, OBSERVATION, PAYMENTS
+from spark_jobs.transforms.observe import DECISIONS, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS
 
 
 class StreamMetrics(StreamingQueryListener):
@@ -33,6 +33,10 @@ class StreamMetrics(StreamingQueryListener):
         self._decisions = Counter("fraud_decisions", "Transactions decided, by decision", ["decision"], registry=registry)
         self._alerts = Counter("fraud_alerts", "Alerts: decisions that are not approve", registry=registry)
         self._rejected = Counter("fraud_rejected", "Records rejected, by reason code", ["reason"], registry=registry)
+        self._unreadable = Counter(
+            "fraud_unreadable_fields", "Optional fields that could not be read, by name", ["field"], registry=registry
+        )
+        self._unknown = Counter("fraud_unknown_fields", "Fields that the contract does not know", registry=registry)
         self._duration = Histogram(
             "fraud_batch_duration_seconds",
             "Time that a batch took",
@@ -105,6 +109,9 @@ class StreamMetrics(StreamingQueryListener):
         self._alerts.inc(counts["decision_review"] + counts["decision_decline"])
         for code in REASON_CODES:
             self._rejected.labels(code).inc(counts[f"reason_{code}"])
+        for name in OPTIONAL:
+            self._unreadable.labels(name).inc(counts[f"note_{name}"])
+        self._unknown.inc(counts["unknown"])
 
 
 def _behind(source: Any) -> int:

@@ -9,14 +9,13 @@ own. What cannot be read travels too, untouched, and leaves as a dead letter. Wh
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from pyspark.sql import DataFrame
 
 from contract import Topics
 from spark_jobs.features import CARD, TERMINAL
 from spark_jobs.transforms.decide import Rule, decide
-from spark_jobs.transforms.decode import decode
+from spark_jobs.transforms.decode import Limits, decode
 from spark_jobs.transforms.derive import derive
 from spark_jobs.transforms.egress import egress
 from spark_jobs.transforms.history import history
@@ -28,12 +27,10 @@ def detect(
     topics: Topics,
     rules: Mapping[str, Rule],
     models: ModelSource | None,
-    max_bytes: int,
-    max_future: timedelta,
-    max_age: timedelta,
+    limits: Limits,
 ) -> DataFrame:
-    """Returns the records that leave for those of `raw`: Kafka's columns in, headers included, and `topic`, `key`, `value` out."""
-    events = decode(raw, topics, max_bytes, max_future, max_age)
+    """Returns the records that leave for those of `raw`, the columns that Kafka's sink takes; `decode` says what `raw` has."""
+    events = decode(raw, topics, limits)
     return egress(judge(features(events), rules, models), topics)
 
 

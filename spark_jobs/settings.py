@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
+from contract import Tolerance
+
+PassOrRefuse = Literal["pass", "refuse"]
 
 
 class Part(BaseModel):
@@ -65,12 +68,26 @@ class Limits(Part):
     max_bytes: int = Field(65_536, ge=1_024, le=400_000, description="A record is rejected if its value has more bytes than this")
     max_future: Duration = Field(
         timedelta(minutes=10),
-        description="A record is rejected if its event_time is later than Kafka's timestamp by more than this",
+        description="A record is rejected if its event_time is later than Kafka's timestamp, or one of its times later than the "
+        "detector's clock, by more than this",
     )
     max_age: Duration = Field(
         timedelta(days=3_650),
         description="A record is rejected if its event_time is earlier than Kafka's timestamp by more than this",
     )
+    unknown_fields: PassOrRefuse = Field(
+        "pass", description="What becomes of a record with fields that the contract does not know; those that pass are counted"
+    )
+    card_numbers: PassOrRefuse = Field(
+        "refuse",
+        description="What becomes of a record with an identifier that looks like the number of a payment card; pass is for those "
+        "whose tokens look so",
+    )
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """The same for `contract.decode`."""
+        return Tolerance(unknown_fields=self.unknown_fields == "pass", card_numbers=self.card_numbers == "pass")
 
 
 class Console(Part):

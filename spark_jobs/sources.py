@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from configuration import KafkaConnection, require_topics
 from contract import Topics
 from spark_jobs.schema import KINDS, schema
 from spark_jobs.settings import RealTimeTrigger, Trigger
-from spark_jobs.transforms.decode import SOURCE
+from spark_jobs.transforms.decode import BESIDE
 from spark_jobs.transforms.history import READINGS
 
 
@@ -42,14 +43,21 @@ def read_stream(
 
 
 def read_topics(session: SparkSession, connection: KafkaConnection, topics: Topics) -> DataFrame:
-    """Returns the records that are in all input topics now, from the beginning, as `read_stream` gives them.
+    """Returns the records that are in all input topics now, from the beginning, `with_clock`.
 
     Raises:
         BrokerUnreachable: no broker answers within ten seconds.
         MissingTopic: one of the four input topics does not exist.
     """
     require_topics(connection, topics.inputs())
-    return session.read.format("kafka").options(**_from_the_beginning(connection, topics.inputs())).load()
+    return with_clock(session.read.format("kafka").options(**_from_the_beginning(connection, topics.inputs())).load())
+
+
+def with_clock(raw: DataFrame) -> DataFrame:
+    """Returns the records with `read_by`, the time at which each was read: Kafka's may be what the sender has set."""
+    jvm: Any = raw.sparkSession.sparkContext._jvm
+    clock = Column(jvm.frauddetection.kafka.Clock.apply(F.col("timestamp")._jc))
+    return raw.withColumn("read_by", clock)
 
 
 def _from_the_beginning(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, str]:
@@ -81,6 +89,5 @@ def _events(session: SparkSession, folder: str, kind: str, record: type) -> Data
         F.lit(kind).alias("kind"),
         F.col(READINGS[kind].arrival).alias("ingest_time"),
         *structs,
-        F.lit(None).cast("array<string>").alias("reasons"),
-        F.lit(None).cast(SOURCE).alias("source"),
+        *(F.lit(None).cast(of).alias(name) for name, of in BESIDE.items()),
     )

@@ -253,8 +253,7 @@ def read_events(settings: TrainSettings, spark: SparkSession) -> DataFrame:
     if settings.data != KAFKA:
         return sources.read_history(spark, settings.data)
     raw = sources.read_topics(spark, settings.kafka, settings.topics)
-    limits = settings.limits
-    return decode(raw, settings.topics, limits.max_bytes, limits.max_future, limits.max_age)
+    return decode(raw, settings.topics, settings.limits)
 
 
 if __name__ == "__main__":

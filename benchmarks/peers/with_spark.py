@@ -33,9 +33,8 @@ def main(address: str, source: str, target: str, model: Path, folder: Path) -> N
     """Runs until the process is ended."""
     kafka = KafkaConnection(bootstrap_servers=address)
     spark = session.build("peer", Spark(conf=HEAP), S3(), 1, folder)
-    raw = sources.read_stream(spark, kafka, [source], MicroBatchTrigger(), BATCH)
-    limits = Limits()
-    events = decode(raw, TopicNames(), limits.max_bytes, limits.max_future, limits.max_age)
+    raw = sources.with_clock(sources.read_stream(spark, kafka, [source], MicroBatchTrigger(), BATCH))
+    events = decode(raw, TopicNames(), Limits())
     records = written(scored(history(events, SMALL).where("kind = 'transaction'"), model), target)
     writer = kafka_sink.write_stream(records, kafka, is_real_time=False).option("checkpointLocation", str(folder / "checkpoint"))
     writer.trigger(processingTime="0 seconds").start().awaitTermination()

@@ -13,7 +13,7 @@ BATCH_PRODUCER = {"linger.ms": "5", "batch.size": "131072", "compression.type": 
 
 
 def write_stream(records: DataFrame, connection: KafkaConnection, *, is_real_time: bool) -> DataStreamWriter:
-    """Returns the writer of the records, columns `topic`, `key`, `value`. A batch ends once all replicas have acknowledged it."""
+    """Returns the writer of the records: topic, key, value, headers. A batch ends once all replicas have acknowledged it."""
     producer = {**connection.java(), "acks": "all", **({} if is_real_time else BATCH_PRODUCER)}
     options = {f"kafka.{name}": value for name, value in producer.items()}
     return records.writeStream.format("kafka").options(**options).outputMode("update")

@@ -5,63 +5,104 @@ The kernel reads the JSON (kernel/, Java); what it accepts is said here, from th
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from contract import Topics, Transaction
-from contract.fields import OneOf, fields_of
+from contract import Tolerance, Topics
+from contract.card_numbers import LIKE_A_NETWORKS, LIKE_ANY
+from contract.currencies import CURRENCIES
+from contract.fields import Amount, CurrencyCode, Degrees, Identifier, OneOf, RecordField, fields_of
 from contract.scalars import SCALARS
 from spark_jobs.schema import KINDS, schema
 
 REJECTED = "rejected"
 
 REASON_CODES: Mapping[str, str] = {
-    "tombstone": "The record has a key and no value",
+    "tombstone": "The record has a key and no value, which means something for customers and merchants alone: it deletes them",
     "empty": "The value is empty or white space",
     "too_large": "The value has more bytes than `limits.max_bytes`",
+    "compressed": "The value begins as gzip, zstd, lz4, snappy or zlib do: the sender compresses it, in place of Kafka",
+    "schema_registry_frame": "The value begins as the clients of a schema registry begin one: Avro, Protobuf or framed JSON",
     "invalid_utf8": "The value is not UTF-8",
     "not_a_json_object": "The value is not one JSON object, or something follows it",
-    "unknown_field": "The object has a field that the contract does not know, or one field twice",
-    "missing": "A required field is absent or null; the code ends in its name: missing:amount",
-    "invalid": "A field's text is not of its type; the code ends in its name: invalid:amount",
-    "event_time_in_future": "event_time is later than Kafka's timestamp of the record by more than `limits.max_future`",
+    "envelope": "The object has no field of the contract, but others inside: the payment is wrapped, as by Debezium or CloudEvents",
+    "unknown_field": "The object has a field that the contract does not know, and `limits.unknown_fields` is refuse",
+    "repeated": "The object has a field twice; the code ends in its name: repeated:amount",
+    "missing": "A required field is absent, null or without a character; the code ends in its name: missing:amount",
+    "invalid": "A field's text is not of its type or out of its range; the code ends in its name: invalid:amount",
+    "card_number": "An identifier looks like the number of a payment card; the code ends in its name: card_number:card_id",
+    "event_time_in_future": "event_time is later than Kafka's timestamp, or the detector's clock, by more than `limits.max_future`",
     "event_time_too_old": "event_time is earlier than Kafka's timestamp of the record by more than `limits.max_age`",
+    "labelled_at_in_future": "labelled_at is later than the detector's clock by more than `limits.max_future`",
+    "updated_at_in_future": "updated_at of a profile is later than the detector's clock by more than `limits.max_future`",
 }
 """Every reason code that a rejected record can bear, up to the colon, with its meaning."""
 
-SOURCE = (
-    "struct<topic:string,partition:int,offset:bigint,timestamp:timestamp,key:binary,value:binary,"
-    "headers:array<struct<key:string,value:binary>>>"
-)
-"""Type of an event's `source`."""
+BESIDE: Mapping[str, str] = {
+    "origin": "struct<topic:string,partition:int,offset:bigint>",
+    "notes": "array<string>",
+    "unknown": "int",
+    "deleted": "string",
+    "reasons": "array<string>",
+    "source": "struct<key:binary,value:binary,headers:array<struct<key:string,value:binary>>>",
+}
+"""The columns of an event that say how it was read, by name, with Spark's types; null where it does not come from Kafka."""
 
 _MICROSECOND = timedelta(microseconds=1)
-_BY_PATTERN = [SCALARS[python] for python in (int, float, Decimal, datetime, date)]
-"""What the kernel judges by the contract's patterns; texts and booleans it knows by itself."""
+_BY_PATTERN = [SCALARS[python] for python in (int, float, Decimal, date)]
+"""What the kernel judges by the contract's patterns; texts, booleans and times it knows by itself."""
+_TIMES = {"label": ("event_time", "labelled_at"), "customer": ("updated_at",), "merchant": ("updated_at",)}
+"""By kind, the times that may not be later than the reader's clock. Those of a transaction are held against Kafka's too."""
+_DELETED = ("customer", "merchant")
+"""Kinds of which a record without a value deletes what its key names."""
 
 
-def decode(raw: DataFrame, topics: Topics, max_bytes: int, max_future: timedelta, max_age: timedelta) -> DataFrame:
+class Limits(Protocol):
+    """What an input record may be before it is rejected; spark_jobs.settings.Limits describes each."""
+
+    @property
+    def max_bytes(self) -> int: ...  # noqa: D102
+
+    @property
+    def max_future(self) -> timedelta: ...  # noqa: D102
+
+    @property
+    def max_age(self) -> timedelta: ...  # noqa: D102
+
+    @property
+    def tolerance(self) -> Tolerance: ...  # noqa: D102
+
+
+def decode(raw: DataFrame, topics: Topics, limits: Limits) -> DataFrame:
     """Returns one event a Kafka record.
 
-    `raw` has the columns of Spark's Kafka source, headers included. An event has `kind` (transaction, label, customer, merchant or
-    rejected), `ingest_time` (Kafka's timestamp), one typed struct a kind (null for the others), and for a rejected one `reasons`
-    (codes of REASON_CODES) and `source` (the record as it came). No input fails: each check ends in a reason code.
+    `raw` has the columns of Spark's Kafka source, headers included, and `read_by`, the reader's clock (spark_jobs/sources.py).
+
+    An event has `kind` (transaction, label, customer, merchant or rejected), `ingest_time` (Kafka's timestamp), one typed struct a
+    kind (null for the others), `origin` (where in Kafka it was), `notes` (names of optional fields that could not be read, null
+    where there are none), `unknown` (how many of its fields the contract does not know), `deleted` (the key of a profile that is
+    deleted: its struct is null), and for a rejected one `reasons` (codes of REASON_CODES) and `source` (the record as it came). No
+    input fails: each check ends in a reason code.
     """
     jvm: Any = raw.sparkSession.sparkContext._jvm
-    columns: list[Any] = [_kind(topics), F.col("timestamp"), F.col("value")]
-    plan = _plan(max_bytes, max_future, max_age)
-    read = Column(jvm.frauddetection.wire.Decoder.apply(*(column._jc for column in columns), plan))
-    source = F.struct("topic", "partition", "offset", "timestamp", "key", "value", "headers")
-    framed = raw.select(read.alias("_read"), F.col("timestamp").alias("ingest_time"), source.alias("source"))
+    columns: list[Any] = [_kind(topics), *map(F.col, ("timestamp", "read_by", "key", "value"))]
+    read = Column(jvm.frauddetection.wire.Decoder.apply(*(column._jc for column in columns), _plan(limits)))
+    framed = raw.select(
+        read.alias("_read"),
+        F.col("timestamp").alias("ingest_time"),
+        F.struct("topic", "partition", "offset").alias("origin"),
+        F.struct("key", "value", "headers").alias("source"),
+    )
     return framed.select(
         "_read.kind",
         "ingest_time",
         *(f"_read.{kind}" for kind in KINDS),
-        "_read.reasons",
+        "origin",
+        *(f"_read.{name}" for name in ("notes", "unknown", "deleted", "reasons")),
         F.expr("IF(_read.reasons IS NULL, NULL, source)").alias("source"),
     )
 
@@ -74,27 +115,55 @@ def _kind(topics: Topics) -> Column:
     return kind
 
 
-def _plan(max_bytes: int, max_future: timedelta, max_age: timedelta) -> str:
+def _plan(limits: Limits) -> str:
     """Returns what the kernel is told (kernel: DecodePlan.java)."""
+    pass_card_numbers = limits.tolerance.card_numbers
     return json.dumps(
         {
             "kinds": [
                 {
                     "name": kind,
                     "schema": schema(record).json(),
-                    "required": [one.name for one in fields_of(record) if one.required],
-                    "allowed": _allowed(record),
-                    "time": "event_time" if record is Transaction else None,
-                    "maxFuture": max_future // _MICROSECOND,
-                    "maxAge": max_age // _MICROSECOND,
+                    "fields": [_field(one) for one in fields_of(record)],
+                    "times": _times(kind, limits),
+                    "deletes": kind in _DELETED,
                 }
                 for kind, record in KINDS.items()
             ],
             "patterns": {one.spark: one.texts.pattern for one in _BY_PATTERN},
-            "maxBytes": max_bytes,
+            "decimals": {code: one.decimals for code, one in CURRENCIES.items()},
+            "token": None if pass_card_numbers else LIKE_ANY.pattern,
+            "cardNumber": None if pass_card_numbers else LIKE_A_NETWORKS.pattern,
+            "maxBytes": limits.max_bytes,
+            "unknownFields": limits.tolerance.unknown_fields,
         }
     )
 
 
-def _allowed(record: type) -> dict[str, list[str]]:
-    return {one.name: list(one.shape.allowed) for one in fields_of(record) if isinstance(one.shape, OneOf)}
+def _times(kind: str, limits: Limits) -> list[dict[str, Any]]:
+    latest = limits.max_future // _MICROSECOND
+    if kind == "transaction":
+        return [{"field": "event_time", "maxFuture": latest, "maxAge": limits.max_age // _MICROSECOND}]
+    return [{"field": name, "maxFuture": latest, "maxAge": None} for name in _TIMES[kind]]
+
+
+def _field(field: RecordField) -> dict[str, Any]:
+    limit, most, currency = None, 0.0, None
+    match field.limit:
+        case Identifier(token):
+            limit = "token" if token else "identifier"
+        case Degrees(angle):
+            limit, most = "degrees", angle
+        case CurrencyCode():
+            limit = "currency"
+        case Amount(of):
+            limit, currency = "amount", of
+    return {
+        "name": field.name,
+        "required": field.required,
+        "strict": field.strict,
+        "allowed": list(field.shape.allowed) if isinstance(field.shape, OneOf) else None,
+        "limit": limit,
+        "most": most,
+        "currency": currency,
+    }

@@ -9,8 +9,8 @@ from contract import SCHEMA_VERSION, Topics
 from spark_jobs.transforms.decode import REJECTED
 from spark_jobs.transforms.observe import counted, observe
 
-ALERT_DOMAIN = "fraud-alert:"
-"""Put before the transaction_id when hashing: an alert_id is the id of nothing else."""
+ALERT_DOMAIN = "fraud-alert"
+"""Hashed before what an alert_id is made of: it is the id of nothing else."""
 
 KIB = 1024
 MAX_VALUE, MAX_KEY, MAX_HEADERS = 400 * KIB, 64 * KIB, 32 * KIB
@@ -20,7 +20,9 @@ _DECISION = ("decision", "rules", "ruleset_version")
 _SCORE = ("score.fraud_score", "score.model_version")
 _CHALLENGER = ("score.challenger_score", "score.challenger_version")
 _ALERT = {
-    "alert_id": f"sha2(concat('{ALERT_DOMAIN}', transaction.transaction_id), 256)",
+    # No identifier has a line's end, so no two payments come to one text.
+    "alert_id": f"""sha2(concat_ws('\n', '{ALERT_DOMAIN}', transaction.transaction_id, transaction.card_id,
+        unix_micros(transaction.event_time)), 256)""",
     "transaction_id": "transaction.transaction_id",
     "user_id": "transaction.customer_id",
     "timestamp": "transaction.event_time",
@@ -40,12 +42,18 @@ _ALERT = {
 }
 """The fields of contract.Alert, each as a Spark SQL expression over a decided event."""
 
+_HEADERS = {"input-topic": "origin.topic", "input-partition": "origin.partition", "input-offset": "origin.offset"}
+"""Headers of each record that leaves, text: the record that it came of, by which a repeat is known from another payment."""
+
+_KEY_OF_LETTER = f"IF(CAST(source.key AS STRING) RLIKE '[0-9]{{13}}', NULL, substring(source.key, 1, {MAX_KEY}))"
+"""Without what may be a card number: keys are seen where values are not, in tools and in logs."""
+
 _IS_TRANSACTION = "kind = 'transaction'"
 _IS_ALERT = f"{_IS_TRANSACTION} AND decision <> 'approve'"
 
 
 def egress(decided: DataFrame, topics: Topics) -> DataFrame:
-    """Returns the Kafka records, columns `topic`, `key`, `value`: one or two a transaction, one a rejected record.
+    """Returns the Kafka records, columns `topic`, `key`, `value`, `headers`: one or two a transaction, one a rejected record.
 
     A value holds no clock reading and nothing of the run: the same input gives the same bytes. Labels, customers and merchants give
     none; they are counted with the others.
@@ -55,7 +63,7 @@ def egress(decided: DataFrame, topics: Topics) -> DataFrame:
     records = F.array(
         F.when(F.expr(_IS_TRANSACTION), _record(topics.scored, card, scored)),
         F.when(F.expr(_IS_ALERT), _record(topics.alerts, card, alert)),
-        F.when(F.col("kind") == REJECTED, _record(topics.rejected, F.substring("source.key", 1, MAX_KEY), rejected)),
+        F.when(F.col("kind") == REJECTED, _record(topics.rejected, F.expr(_KEY_OF_LETTER), rejected)),
     )
     return (
         observe(decided.select(*counted(), records.alias("records")))
@@ -66,7 +74,13 @@ def egress(decided: DataFrame, topics: Topics) -> DataFrame:
 
 
 def _record(topic: str, key: Column, value: Column) -> Column:
-    return F.struct(F.lit(topic).alias("topic"), key.alias("key"), value.alias("value"))
+    headers = F.array(
+        *(
+            F.struct(F.lit(name).alias("key"), F.expr(f"CAST(CAST({of} AS STRING) AS BINARY)").alias("value"))
+            for name, of in _HEADERS.items()
+        )
+    )
+    return F.struct(F.lit(topic).alias("topic"), key.alias("key"), value.alias("value"), headers.alias("headers"))
 
 
 def _json(decided: DataFrame, *structs: Column) -> list[Column]:
@@ -80,7 +94,7 @@ def _json(decided: DataFrame, *structs: Column) -> list[Column]:
 
 
 def _scored() -> Column:
-    return F.struct("transaction", "features", *_DECISION, *_SCORE, *_CHALLENGER)
+    return F.struct("transaction", "features", *_DECISION, *_SCORE, *_CHALLENGER, "notes")
 
 
 def _alert() -> Column:
@@ -97,10 +111,10 @@ def _rejected() -> Column:
         & headers_fit
     )
     return F.struct(
-        "source.topic",
-        "source.partition",
-        "source.offset",
-        "source.timestamp",
+        "origin.topic",
+        "origin.partition",
+        "origin.offset",
+        F.col("ingest_time").alias("timestamp"),
         "reasons",
         F.lit(SCHEMA_VERSION).alias("schema_version"),
         F.substring(key, 1, MAX_KEY).alias("key"),

@@ -44,7 +44,7 @@ def _key(group: GroupBy) -> Column:
     """Returns the key; for an event that passes, one of its own, so that these do not all go to one task."""
     keys = [F.expr(f"{kind}.{group.key}") for kind in group.kinds]
     others = [F.expr(f"{kind}.{one.id}") for kind, one in READINGS.items() if kind not in group.kinds]
-    return F.coalesce(*keys, *others, F.expr("concat(source.partition, '-', source.offset)"), F.lit(""))
+    return F.coalesce(*keys, *others, F.expr("concat(origin.partition, '-', origin.offset)"), F.lit(""))
 
 
 def _input(group: GroupBy) -> Column:

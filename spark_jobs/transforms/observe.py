@@ -3,12 +3,15 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from contract.fields import fields_of
 from spark_jobs.schema import KINDS
 from spark_jobs.transforms.decode import REASON_CODES, REJECTED
 
 OBSERVATION = "detector"
 KIND_NAMES = (*KINDS, REJECTED)
 DECISIONS = ("approve", "review", "decline")
+OPTIONAL = sorted({one.name for record in KINDS.values() for one in fields_of(record) if not one.strict})
+"""The fields that are taken for absent where they cannot be read."""
 PAYMENTS = {
     "card": "features.card_count_30d",
     "terminal": "greatest(features.terminal_count_1d, features.terminal_count_30d_delay_7d)",
@@ -20,7 +23,7 @@ def counted() -> list[Column]:
     """Returns what `observe` reads of a decided event."""
     codes = F.transform("reasons", lambda reason: F.substring_index(reason, ":", 1)).alias("reason_codes")
     payments = (F.expr(expression).alias(f"payments_{group}") for group, expression in PAYMENTS.items())
-    return [*map(F.col, ("ingest_time", "kind", "decision")), codes, *payments]
+    return [*map(F.col, ("ingest_time", "kind", "decision", "notes", "unknown")), codes, *payments]
 
 
 def observe(events: DataFrame) -> DataFrame:
@@ -33,4 +36,6 @@ def observe(events: DataFrame) -> DataFrame:
         *(F.count_if(F.col("kind") == kind).alias(f"kind_{kind}") for kind in KIND_NAMES),
         *(F.count_if(is_transaction & (F.col("decision") == one)).alias(f"decision_{one}") for one in DECISIONS),
         *(F.count_if(F.array_contains("reason_codes", code)).alias(f"reason_{code}") for code in REASON_CODES),
+        *(F.count_if(F.array_contains("notes", name)).alias(f"note_{name}") for name in OPTIONAL),
+        F.coalesce(F.sum("unknown"), F.lit(0)).alias("unknown"),
     )

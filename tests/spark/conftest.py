@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from spark_jobs.detect_fraud import stream
 from spark_jobs.metrics import StreamMetrics
 from spark_jobs.settings import S3, DetectorSettings, Spark
 
+FAR = datetime(2999, 12, 31, tzinfo=UTC)
+
 
 @pytest.fixture(scope="session")
 def spark(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
@@ -27,17 +30,20 @@ def spark(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sp
 
 @pytest.fixture(scope="session")
 def raw(spark: SparkSession) -> Callable[..., DataFrame]:
-    """Returns a function that makes records as Spark's Kafka source gives them, out of (topic, value) or (topic, value, fields)."""
+    """Returns a function that makes records as `sources` reads them, out of (topic, value) or (topic, value, fields).
+
+    The reader's clock is far in the future, as what is read is of all times.
+    """
     columns = (
         "key binary, value binary, topic string, partition int, offset long, timestamp timestamp, timestampType int, "
-        "headers array<struct<key:string,value:binary>>"
+        "headers array<struct<key:string,value:binary>>, read_by timestamp"
     )
 
     def make(*records: tuple[Any, ...]) -> DataFrame:
         rows = []
         for offset, (topic, value, *rest) in enumerate(records):
-            given = {"key": b"k", "headers": None, "timestamp": None} | (rest[0] if rest else {})
-            rows.append((given["key"], value, topic, 0, offset, given["timestamp"], 0, given["headers"]))
+            given = {"key": b"k", "headers": None, "timestamp": None, "read_by": FAR} | (rest[0] if rest else {})
+            rows.append((given["key"], value, topic, 0, offset, given["timestamp"], 0, given["headers"], given["read_by"]))
         return spark.createDataFrame(rows, columns)
 
     return make

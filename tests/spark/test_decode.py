@@ -1,8 +1,7 @@
 """Spark reads the wire form as the codec does: the same records, the same reasons, on everything that we could think of."""
 
-import json
 from collections.abc import Callable
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,24 +13,28 @@ from pyspark.sql import types as T
 
 from contract import ContractError, Customer, Label, Merchant, Topics, Transaction, decode, encode
 from spark_jobs.schema import KIND_OF, KINDS, schema
+from spark_jobs.settings import Limits
 from spark_jobs.transforms import decode as spark_decode
 from spark_jobs.transforms.decode import REASON_CODES
+from tests.forms import CARD, changed
 from tests.frames import assert_same_rows
-from tests.hostile import WIRE, hostile
+from tests.hostile import hostile
 from tests.records import AT, record, transaction
 
 TOPICS = Topics()
 TOPIC_OF = {Transaction: TOPICS.transactions, Label: TOPICS.labels, Customer: TOPICS.customers, Merchant: TOPICS.merchants}
-NO_LIMIT = timedelta(days=1_000_000)
 EXAMPLES = 150
 KIND = T.StructField("kind", T.StringType())
 ARRIVED = T.StructField("ingest_time", T.TimestampType())
-REASONS = T.StructField("reasons", T.ArrayType(T.StringType()))
+TEXTS = T.ArrayType(T.StringType())
+REASONS = T.StructField("reasons", TEXTS)
+NOTES = T.StructField("notes", TEXTS)
 Raw = Callable[..., DataFrame]
 
 
-def read(frame: DataFrame, max_future: timedelta = NO_LIMIT, max_age: timedelta = NO_LIMIT, max_bytes: int = 65_536) -> DataFrame:
-    return spark_decode.decode(frame, TOPICS, max_bytes, max_future, max_age)
+def read(frame: DataFrame, **limits: Any) -> DataFrame:
+    wide = {"max_future": timedelta(days=1_000_000), "max_age": timedelta(days=1_000_000)}
+    return spark_decode.decode(frame, TOPICS, Limits(**(wide | limits)))
 
 
 def arrival(number: int) -> datetime:
@@ -41,27 +44,32 @@ def arrival(number: int) -> datetime:
 
 def test_hostile_records_end_as_the_codec_says(spark: SparkSession, raw: Raw) -> None:
     """The codec gives one reason and Spark all: the codec's is the record's key, and has to be among them."""
-    verdicts = [(arrival(number), value, verdict(value)) for number, value in enumerate(hostile(3_000))]
-    assert 100 < sum(isinstance(said, Transaction) for *_, said in verdicts) < 2_900, "both ends must be tried"
+    verdicts = [(arrival(number), value, *verdict(value)) for number, value in enumerate(hostile(3_000))]
+    assert 100 < sum(isinstance(said, Transaction) for _, _, said, _ in verdicts) < 2_900, "both ends must be tried"
     records, rows = [], []
-    for arrived, value, said in verdicts:
+    for arrived, value, said, notes in verdicts:
         reason = said if isinstance(said, str) else None
         records.append((TOPICS.transactions, value, {"timestamp": arrived, "key": reason and reason.encode()}))
-        rows.append((arrived, "rejected", None, reason, value) if reason else (arrived, "transaction", astuple(said), None, None))
+        if reason:
+            rows.append((arrived, "rejected", None, None, reason, value))
+        else:
+            rows.append((arrived, "transaction", astuple(said), notes or None, None, None))
     reason = "IF(array_contains(reasons, string(source.key)), string(source.key), string(reasons)) AS reason"
-    found = read(raw(*records)).selectExpr("ingest_time", "kind", "transaction", reason, "source.value")
-    columns = [ARRIVED, KIND, T.StructField("transaction", schema(Transaction)), T.StructField("reason", T.StringType())]
+    found = read(raw(*records)).selectExpr("ingest_time", "kind", "transaction", "notes", reason, "source.value")
+    columns = [ARRIVED, KIND, T.StructField("transaction", schema(Transaction)), NOTES, T.StructField("reason", T.StringType())]
     expected = spark.createDataFrame(rows, T.StructType([*columns, T.StructField("value", T.BinaryType())]))
     assert_same_rows(found, expected)
 
 
-def verdict(value: bytes | None) -> Transaction | str:
+def verdict(value: bytes | None) -> tuple[Transaction | str, list[str]]:
+    """Returns the record or the reason, and the notes, of the codec."""
     if value is not None and len(value) > 65_536:
-        return "too_large"
+        return "too_large", []
+    notes: list[str] = []
     try:
-        return decode(Transaction, value)
+        return decode(Transaction, value, notes=notes), notes
     except ContractError as error:
-        return error.reason
+        return error.reason, []
 
 
 def test_every_valid_record_is_read_as_it_was_written(spark: SparkSession, raw: Raw) -> None:
@@ -70,9 +78,9 @@ def test_every_valid_record_is_read_as_it_was_written(spark: SparkSession, raw: 
     rows = []
     for arrived, one in written:
         kind = KIND_OF[type(one)]
-        rows.append((kind, arrived, *(astuple(one) if name == kind else None for name in KINDS), None))
-    columns = [KIND, ARRIVED, *(T.StructField(name, schema(kind)) for name, kind in KINDS.items()), REASONS]
-    assert_same_rows(found.drop("source"), spark.createDataFrame(rows, T.StructType(columns)))
+        rows.append((kind, arrived, *(astuple(one) if name == kind else None for name in KINDS), None, None))
+    columns = [KIND, ARRIVED, *(T.StructField(name, schema(kind)) for name, kind in KINDS.items()), NOTES, REASONS]
+    assert_same_rows(found.drop("origin", "unknown", "deleted", "source"), spark.createDataFrame(rows, T.StructType(columns)))
 
 
 def examples(kind: type) -> list[Any]:
@@ -96,20 +104,60 @@ def examples(kind: type) -> list[Any]:
     return made
 
 
-def test_time_is_judged_by_kafkas_time_and_not_by_a_clock(spark: SparkSession, raw: Raw) -> None:
+def test_time_is_judged_by_kafkas_time(spark: SparkSession, raw: Raw) -> None:
     times = [AT + timedelta(minutes=11), AT + timedelta(minutes=10), AT - timedelta(days=2), AT - timedelta(days=2, seconds=1)]
     rows = raw(*((TOPICS.transactions, encode(transaction(event_time=time)), {"timestamp": AT}) for time in times))
-    found = read(rows, timedelta(minutes=10), timedelta(days=2)).select("reasons")
+    found = read(rows, max_future=timedelta(minutes=10), max_age=timedelta(days=2)).select("reasons")
     expected = spark.createDataFrame(
         [(["event_time_in_future"],), (None,), (None,), (["event_time_too_old"],)], "reasons array<string>"
     )
     assert_df_equality(found, expected, ignore_nullable=True)
 
 
+def test_no_sender_widens_the_limit_of_a_time(spark: SparkSession, raw: Raw) -> None:
+    """A clock that is ahead stamps Kafka's record too; and labels and profiles bear times of their own."""
+    clock = {"timestamp": AT + timedelta(days=3_000), "read_by": AT}
+    records = [(kind, name, examples(kind)[0]) for kind, names in TIMES.items() for name in names]
+    late, ahead = AT + timedelta(minutes=10), AT + timedelta(minutes=10, microseconds=1)
+    for time, is_read in ((late, True), (ahead, False)):
+        rows = raw(*((TOPIC_OF[kind], encode(_at(one, AT, name, time)), clock) for kind, name, one in records))
+        found = read(rows, max_future=timedelta(minutes=10)).select("reasons")
+        reasons = [(None if is_read else [f"{name}_in_future"],) for _, name, _ in records]
+        assert_df_equality(found, spark.createDataFrame(reasons, "reasons array<string>"), ignore_nullable=True)
+
+
+TIMES = {Transaction: ("event_time",), Label: ("event_time", "labelled_at"), Customer: ("updated_at",), Merchant: ("updated_at",)}
+
+
+def _at(one: Any, usual: datetime, name: str, time: datetime) -> Any:
+    """Returns the record with all its times at the usual one, but that of a name."""
+    return replace(one, **dict.fromkeys(TIMES[type(one)], usual) | {name: time})
+
+
+def test_a_tombstone_deletes_a_profile_and_nothing_else(spark: SparkSession, raw: Raw) -> None:
+    tombstones = [
+        (TOPIC_OF[kind], None, {"timestamp": AT, "key": key}) for kind in TOPIC_OF for key in (b"k-1", b" ", b"\xff", None)
+    ]
+    found = read(raw(*tombstones)).selectExpr(
+        "kind", "deleted", "reasons", "coalesce(customer.card_id, merchant.terminal_id) AS id"
+    )
+    refused = ("rejected", None, ["tombstone"], None)
+    rows = [refused] * 8 + [("customer", "k-1", None, None), *[refused] * 3, ("merchant", "k-1", None, None), *[refused] * 3]
+    expected = spark.createDataFrame(rows, "kind string, deleted string, reasons array<string>, id string")
+    assert_df_equality(found, expected, ignore_nullable=True)
+
+
 def test_all_that_is_wrong_is_told_at_once(spark: SparkSession, raw: Raw) -> None:
-    value = json.dumps({name: field for name, field in WIRE.items() if name != "card_id"} | {"amount": "x", "more": 1}).encode()
-    found = read(raw((TOPICS.transactions, value, {"timestamp": AT}))).select("reasons")
-    expected = spark.createDataFrame([(["unknown_field", "missing:card_id", "invalid:amount"],)], "reasons array<string>")
+    value = changed(card_id=..., amount="x", latitude="north", more=1, terminal_id=CARD)
+    found = read(raw((TOPICS.transactions, value, {"timestamp": AT})), unknown_fields="refuse").select("reasons", "notes")
+    reasons = ["unknown_field", "missing:card_id", "card_number:terminal_id", "invalid:amount"]
+    assert_df_equality(found, spark.createDataFrame([(reasons, None)], T.StructType([REASONS, NOTES])), ignore_nullable=True)
+
+
+def test_what_passes_is_a_setting(spark: SparkSession, raw: Raw) -> None:
+    rows = raw(*((TOPICS.transactions, value, {"timestamp": AT}) for value in (changed(card_id=CARD), changed(more=1, most={}))))
+    found = read(rows, card_numbers="pass").select("kind", "unknown")
+    expected = spark.createDataFrame([("transaction", 0), ("transaction", 2)], "kind string, unknown int")
     assert_df_equality(found, expected, ignore_nullable=True)
 
 

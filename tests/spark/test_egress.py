@@ -21,7 +21,7 @@ from tests.spark.test_decide import detected
 
 TOPICS = Topics()
 RULES = {"large": Rule(when="amount > 100", reason='It is "large"')}
-SMALL = transaction(amount=Decimal("0.10"), device_id='é"\n', vpn=False, channel="ecom", latitude=None, longitude=None)
+SMALL = transaction(amount=Decimal("0.10"), device_id='é"', vpn=False, channel="ecom", latitude=None, longitude=None)
 LARGE = transaction(transaction_id="t2", amount=Decimal("100.10"), is_fraud=True)
 BIG = b"\x01" * 1_000_000
 LABEL = {
@@ -80,7 +80,7 @@ def test_a_transaction_an_alert_and_a_dead_letter_and_nothing_of_a_label(spark: 
         (
             TOPICS.alerts,
             Alert(
-                alert_id=hashlib.sha256(b"fraud-alert:t2").hexdigest(),
+                alert_id=hashlib.sha256(f"fraud-alert\nt2\ncard-1\n{LARGE.event_time.timestamp() * 1e6:.0f}".encode()).hexdigest(),
                 transaction_id="t2",
                 user_id=LARGE.customer_id,
                 timestamp=LARGE.event_time,

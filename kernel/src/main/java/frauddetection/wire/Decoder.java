@@ -4,11 +4,11 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
 import frauddetection.catalyst.Calls;
 import java.io.IOException;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,7 +16,6 @@ import java.util.regex.Pattern;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
-import org.apache.spark.sql.catalyst.util.GenericArrayData;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
@@ -33,6 +32,7 @@ public final class Decoder implements Serializable {
   /** The limit of size is the plan's; a number of a million digits is JSON too, and its field says what is wrong with it. */
   private static final JsonFactory JSON =
       JsonFactory.builder()
+          .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS) // as Python's json does
           .streamReadConstraints(
               StreamReadConstraints.builder()
                   .maxNumberLength(Integer.MAX_VALUE)
@@ -40,6 +40,8 @@ public final class Decoder implements Serializable {
                   .maxNameLength(Integer.MAX_VALUE)
                   .build())
           .build();
+
+  private static final char BYTE_ORDER_MARK = '\ufeff';
 
   private final int maxBytes;
   private final Map<String, Kind> kinds;
@@ -52,42 +54,62 @@ public final class Decoder implements Serializable {
 
   /**
    * Returns a struct column: {@code kind}, rejected where there are {@code reasons}; one struct a kind, null for all others; {@code
-   * reasons}, null where there are none.
+   * reasons}, null where there are none; {@code notes}, names of optional fields that could not be read, null where there are none; {@code
+   * unknown}, how many fields the contract does not know; {@code deleted}, the key of a record without a value that deletes something.
    *
    * @param kind name of the kind that the record should be
    * @param time when it arrived, a timestamp
+   * @param readBy the reader's clock, a timestamp
+   * @param key its bytes, or null
    * @param value its bytes, or null
    * @param plan JSON, see {@link DecodePlan}
    */
-  public static Column apply(Column kind, Column time, Column value, String plan) {
+  public static Column apply(Column kind, Column time, Column readBy, Column key, Column value, String plan) {
     DecodePlan parsed = DecodePlan.parse(plan);
     StructType type = new StructType().add("kind", DataTypes.StringType);
     for (DecodePlan.Kind one : parsed.kinds()) {
       type = type.add(one.name(), one.type());
     }
-    type = type.add("reasons", DataTypes.createArrayType(DataTypes.StringType));
-    return Calls.column(new Decoder(parsed), "read", type, List.of(kind, time, value));
+    type =
+        type.add("reasons", DataTypes.createArrayType(DataTypes.StringType))
+            .add("notes", DataTypes.createArrayType(DataTypes.StringType))
+            .add("unknown", DataTypes.IntegerType)
+            .add("deleted", DataTypes.StringType);
+    return Calls.column(new Decoder(parsed), "read", type, List.of(kind, time, readBy, key, value));
   }
 
   /** Called by the code that Spark generates. */
-  public InternalRow read(UTF8String kindName, long time, byte[] value) {
+  public InternalRow read(UTF8String kindName, long time, long readBy, byte[] key, byte[] value) {
     Kind kind = kinds.get(kindName.toString());
-    Object[] columns = new Object[kinds.size() + 2];
-    List<String> reasons = new ArrayList<>();
-    String unreadable = unreadable(value);
-    if (unreadable != null) {
-      reasons.add(unreadable);
-    } else {
-      columns[kind.place()] = readObject(kind, new String(value, StandardCharsets.UTF_8), time, reasons);
+    Object[] columns = new Object[1 + kinds.size() + 4];
+    Found found = new Found();
+    UTF8String deleted = value == null && kind.deletes() ? key(key) : null;
+    if (deleted == null) {
+      String unreadable = unreadable(value);
+      if (unreadable != null) {
+        found.reason(unreadable);
+      } else {
+        columns[kind.place()] = readObject(kind, new String(value, StandardCharsets.UTF_8), time, readBy, found);
+      }
     }
-    if (reasons.isEmpty()) {
-      columns[0] = kindName;
-    } else {
+    columns[0] = kindName;
+    int more = kinds.size();
+    if (found.isRefused()) {
       columns[0] = UTF8String.fromString(REJECTED);
       columns[kind.place()] = null;
-      columns[columns.length - 1] = new GenericArrayData(reasons.stream().map(UTF8String::fromString).toArray());
+      columns[more + 1] = found.reasons();
+    } else {
+      columns[more + 2] = found.notes();
     }
+    columns[more + 3] = found.unknown;
+    columns[more + 4] = deleted;
     return new GenericInternalRow(columns);
+  }
+
+  /** Returns the text of a key, null where it names nothing. */
+  private static UTF8String key(byte[] key) {
+    UTF8String text = key == null ? null : UTF8String.fromBytes(key);
+    return text != null && text.isValid() && Identifiers.accepts(text.toString()) ? text : null;
   }
 
   private String unreadable(byte[] value) {
@@ -97,24 +119,29 @@ public final class Decoder implements Serializable {
     if (value.length > maxBytes) {
       return "too_large";
     }
+    String looksLike = Wrapping.of(value);
+    if (looksLike != null) {
+      return looksLike;
+    }
     return UTF8String.fromBytes(value).isValid() ? null : "invalid_utf8";
   }
 
-  private static InternalRow readObject(Kind kind, String text, long time, List<String> reasons) {
+  private static InternalRow readObject(Kind kind, String value, long time, long readBy, Found found) {
+    String text = value.isEmpty() || value.charAt(0) != BYTE_ORDER_MARK ? value : value.substring(1);
     // From text: of bytes Jackson would guess the encoding.
     try (JsonParser parser = JSON.createParser(text)) {
       if (parser.nextToken() == JsonToken.START_OBJECT) {
-        List<String> found = new ArrayList<>();
-        InternalRow row = kind.read(parser, time, found);
+        Found inside = new Found();
+        InternalRow row = kind.read(parser, time, readBy, inside);
         if (parser.nextToken() == null) {
-          reasons.addAll(found);
+          found.take(inside);
           return row;
         }
       }
     } catch (IOException notJson) {
       // Said below; the parser's own words may quote the value.
     }
-    reasons.add(BLANK.matcher(text).matches() ? "empty" : "not_a_json_object");
+    found.reason(BLANK.matcher(text).matches() ? "empty" : "not_a_json_object");
     return null;
   }
 }

@@ -16,7 +16,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
-/** Structs to the contract's JSON, as contract/codec.py writes it: absent fields left out, amounts and times as text, bytes as base64. */
+/** Structs to the contract's JSON, as contract/encoding.py writes it: absent fields left out, amounts and times as text, bytes as base64. */
 public final class Encoder implements Serializable {
   private static final long serialVersionUID = 1L;
   private static final int USUAL_BYTES = 4096;

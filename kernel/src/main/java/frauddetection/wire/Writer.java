@@ -11,6 +11,7 @@ import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.sql.types.DecimalType;
 import org.apache.spark.sql.types.StructType;
 
@@ -34,7 +35,7 @@ interface Writer extends Serializable {
       return ofArray(array.elementType());
     }
     if (type instanceof DecimalType decimal) {
-      return (from, at, json) -> json.writeString(from.getDecimal(at, decimal.precision(), decimal.scale()).toPlainString());
+      return (from, at, json) -> json.writeString(amount(from.getDecimal(at, decimal.precision(), decimal.scale())));
     }
     return ofScalar(type);
   }
@@ -77,6 +78,12 @@ interface Writer extends Serializable {
       return (from, at, json) -> json.writeString(time(from.getLong(at)));
     }
     throw new IllegalArgumentException("the contract has no form for " + type.catalogString());
+  }
+
+  /** Two decimals, a third where it is not 0, as contract/scalars.py writes them. */
+  private static String amount(Decimal value) {
+    String text = value.toPlainString();
+    return text.charAt(text.length() - 1) == '0' ? text.substring(0, text.length() - 1) : text;
   }
 
   private static String time(long micros) {
