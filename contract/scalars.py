@@ -25,7 +25,7 @@ class Scalar(NamedTuple):
     """Raises ValueError where JSON has no such value."""
     from_text: Callable[[str], Any]
     """Takes an accepted text, without quotes. Raises ValueError where it stands for nothing, as February 30 does."""
-    json_schema: Mapping[str, str]
+    json_schema: Mapping[str, Any]
     spark: str
     """Name of Spark's type in the JSON of a schema."""
     arrow: tuple[Any, ...]
