@@ -65,7 +65,7 @@ def write_events(spark: SparkSession, folder: Path, rows: int, keys: int, files:
         "transaction_id": "concat('t', id)",
         "event_time": f"timestamp_micros(1522540800000000 + id * {step})",
         "card_id": f"concat('card-', pmod(xxhash64(id), {keys}))",
-        "amount": "CAST(pmod(xxhash64(id, 1), 10000) / 100 AS DECIMAL(12,2))",
+        "amount": "CAST(pmod(xxhash64(id, 1), 10000) / 100 AS DECIMAL(14,3))",
         "terminal_id": "concat('terminal-', pmod(xxhash64(id, 2), 1000))",
         "response_code": "'approved'",
     }

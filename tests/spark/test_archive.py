@@ -117,7 +117,7 @@ def test_it_is_flat_typed_and_one_path_a_day_and_batch(archive: Archive, raw: Ra
     verdict = tuple(one.name for one in fields(Scored) if one.name not in ("transaction", "features"))
     assert tuple(scored.names) == (*TRANSACTION_COLUMNS, *FEATURE_COLUMNS, *verdict, *partitions)
     assert scored.field("event_time").type == pa.timestamp("us", "UTC")
-    assert scored.field("amount").type == pa.decimal128(12, 2)
+    assert scored.field("amount").type == pa.decimal128(14, 3)
     assert scored.field("card_count_1h").type == pa.float64()
     assert scored.field("rules").type.value_type == pa.string()
     alerts = pd.read_parquet(f"{archive.path}/alerts")
