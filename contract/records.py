@@ -32,6 +32,7 @@ ResponseCode = Literal[
     "suspected_fraud",
     "limit_exceeded",
     "invalid_card",
+    "invalid_cvc",
     "pin_tries_exceeded",
     "not_permitted",
     "issuer_unavailable",
