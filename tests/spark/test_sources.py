@@ -65,3 +65,18 @@ def test_where_no_instant_divides_them_all_are_read(batches: Batches, kafka: Kaf
     found = batches(100)
     assert max(len(batch) for batch in found) <= 100
     assert sorted(one for batch in found for one in batch) == sorted(sent)
+
+
+def test_a_clock_that_is_ahead_holds_nothing_back(batches: Batches, kafka: KafkaConnection, topics: TopicNames) -> None:
+    """Kafka's index shows nothing behind a record that is stamped too late; the records behind it come in their turn all the same."""
+    begin, far = 1_700_000_000_000, 32_000_000_000_000
+    labels = [(topics.labels, begin + 20 * one) for one in range(100)]
+    payments = [(topics.transactions, begin + 4 * one) for one in range(500)]
+    stamped = [(topics.transactions, far), (topics.labels, far)]
+    _send(kafka, [stamped[0], *payments[:200], stamped[0], *payments[200:], *labels[:50], stamped[1], *labels[50:]])
+    found = batches(100)
+    assert sorted(one for batch in found for one in batch) == sorted([*payments, *labels, stamped[0], *stamped])
+    in_their_turn = [[at for _, at in batch if at < far] for batch in found]
+    assert len(in_their_turn) > 5
+    for before, after in pairwise(one for one in in_their_turn if one):
+        assert max(before) < min(after)

@@ -26,8 +26,9 @@ import org.apache.spark.sql.util.CaseInsensitiveStringMap;
  * Spark's stream of Kafka records, whose batches end at one instant: a batch that may hold {@code maxOffsetsPerTrigger} records of the more
  * that wait has, of every partition, those whose timestamp is before an instant, so that what came earlier is never in a later batch.
  *
- * <p>Exact where the timestamps of a partition grow, as those do that a broker sets, or a producer that sends as things happen. Where so
- * many records bear one timestamp that no instant divides them, Spark's own share of each partition is taken.
+ * <p>Exact where the timestamps of a partition grow, as those do that a broker sets, or a producer that sends as things happen. A record
+ * that is stamped ahead of this machine's clock comes with the one behind it. Where so many records bear one timestamp that no instant
+ * divides them, Spark's own share of each partition is taken.
  */
 final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableNow, ReportsSourceMetrics {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -38,6 +39,8 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
   private final Map<String, Object> connection = new HashMap<>();
   private Admin admin;
   private long before;
+  /** Of the partitions in which Kafka's index shows nothing, for the batch that is being ended. */
+  private final Map<TopicPartition, Timestamps> hidden = new HashMap<>();
 
   OrderedStream(KafkaMicroBatchStream kafka, CaseInsensitiveStringMap options) {
     this.kafka = kafka;
@@ -66,11 +69,13 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
   /** Returns the places at the latest instant before which no more than {@code most} records lie, or nearly; null where none do. */
   private Map<TopicPartition, Long> endAtOneInstant(Map<TopicPartition, Long> from, Map<TopicPartition, Long> to, long most) {
     Map<TopicPartition, Long> best = null;
+    hidden.clear();
     long low = before; // a batch never ends earlier than the one before it
     long high = System.currentTimeMillis() + 1;
+    long now = high;
     while (low < high) {
       long middle = low + (high - low + 1) / 2;
-      Map<TopicPartition, Long> found = placesAt(middle, from, to);
+      Map<TopicPartition, Long> found = placesAt(middle, from, to, now, most);
       long count = count(from, found);
       if (count > most) {
         high = middle - 1;
@@ -87,7 +92,8 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
   }
 
   /** Returns, between the two places of each partition, that of its first record that is not older than an instant. */
-  private Map<TopicPartition, Long> placesAt(long instant, Map<TopicPartition, Long> from, Map<TopicPartition, Long> to) {
+  private Map<TopicPartition, Long> placesAt(
+      long instant, Map<TopicPartition, Long> from, Map<TopicPartition, Long> to, long now, long most) {
     Map<TopicPartition, OffsetSpec> asked = new HashMap<>();
     to.keySet().forEach(partition -> asked.put(partition, OffsetSpec.forTimestamp(instant)));
     try {
@@ -96,9 +102,17 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
       }
       Map<TopicPartition, Long> places = new HashMap<>();
       for (Map.Entry<TopicPartition, ListOffsetsResultInfo> one : admin.listOffsets(asked).all().get().entrySet()) {
-        long last = to.get(one.getKey());
+        TopicPartition partition = one.getKey();
+        long last = to.get(partition);
+        long first = Math.min(last, from.getOrDefault(partition, 0L));
         long found = one.getValue().offset() < 0 ? last : Math.min(last, one.getValue().offset());
-        places.put(one.getKey(), Math.max(found, Math.min(last, from.getOrDefault(one.getKey(), 0L))));
+        if (one.getValue().timestamp() > now && found < last) {
+          found =
+              hidden
+                  .computeIfAbsent(partition, any -> Timestamps.read(connection, partition, first, last, most))
+                  .placeOf(instant, now);
+        }
+        places.put(partition, Math.max(found, first));
       }
       return places;
     } catch (ExecutionException error) {
