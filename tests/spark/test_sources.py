@@ -68,7 +68,7 @@ def test_where_no_instant_divides_them_all_are_read(batches: Batches, kafka: Kaf
 
 
 def test_a_clock_that_is_ahead_holds_nothing_back(batches: Batches, kafka: KafkaConnection, topics: TopicNames) -> None:
-    """Kafka's index shows nothing behind a record that is stamped too late; the records behind it come in their turn all the same."""
+    """Kafka's index shows nothing behind a record that is stamped too late; what is behind it comes in its turn all the same."""
     begin, far = 1_700_000_000_000, 32_000_000_000_000
     labels = [(topics.labels, begin + 20 * one) for one in range(100)]
     payments = [(topics.transactions, begin + 4 * one) for one in range(500)]

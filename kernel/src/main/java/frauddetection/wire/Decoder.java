@@ -16,6 +16,7 @@ import java.util.regex.Pattern;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
+import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
@@ -62,9 +63,12 @@ public final class Decoder implements Serializable {
    * @param readBy the reader's clock, a timestamp
    * @param key its bytes, or null
    * @param value its bytes, or null
+   * @param mapped the texts of a foreign record's fields, an array in the order of its kind's; null where the value is to be read
+   * @param unreadable why there is no foreign record, a reason code, or null
    * @param plan JSON, see {@link DecodePlan}
    */
-  public static Column apply(Column kind, Column time, Column readBy, Column key, Column value, String plan) {
+  public static Column apply(
+      Column kind, Column time, Column readBy, Column key, Column value, Column mapped, Column unreadable, String plan) {
     DecodePlan parsed = DecodePlan.parse(plan);
     StructType type = new StructType().add("kind", DataTypes.StringType);
     for (DecodePlan.Kind one : parsed.kinds()) {
@@ -75,22 +79,22 @@ public final class Decoder implements Serializable {
             .add("notes", DataTypes.createArrayType(DataTypes.StringType))
             .add("unknown", DataTypes.IntegerType)
             .add("deleted", DataTypes.StringType);
-    return Calls.column(new Decoder(parsed), "read", type, List.of(kind, time, readBy, key, value));
+    return Calls.column(new Decoder(parsed), "read", type, List.of(kind, time, readBy, key, value, mapped, unreadable));
   }
 
   /** Called by the code that Spark generates. */
-  public InternalRow read(UTF8String kindName, long time, long readBy, byte[] key, byte[] value) {
+  public InternalRow read(
+      UTF8String kindName, long time, long readBy, byte[] key, byte[] value, ArrayData mapped, UTF8String unreadable) {
     Kind kind = kinds.get(kindName.toString());
     Object[] columns = new Object[1 + kinds.size() + 4];
     Found found = new Found();
     UTF8String deleted = value == null && kind.deletes() ? key(key) : null;
-    if (deleted == null) {
-      String unreadable = unreadable(value);
-      if (unreadable != null) {
-        found.reason(unreadable);
-      } else {
-        columns[kind.place()] = readObject(kind, new String(value, StandardCharsets.UTF_8), time, readBy, found);
-      }
+    if (unreadable != null) {
+      found.reason(unreadable.toString());
+    } else if (mapped != null) {
+      columns[kind.place()] = kind.judge(Texts.of(mapped), time, readBy, found);
+    } else if (deleted == null) {
+      columns[kind.place()] = readValue(kind, value, time, readBy, found);
     }
     columns[0] = kindName;
     int more = kinds.size();
@@ -124,6 +128,15 @@ public final class Decoder implements Serializable {
       return looksLike;
     }
     return UTF8String.fromBytes(value).isValid() ? null : "invalid_utf8";
+  }
+
+  private InternalRow readValue(Kind kind, byte[] value, long time, long readBy, Found found) {
+    String unreadable = unreadable(value);
+    if (unreadable == null) {
+      return readObject(kind, new String(value, StandardCharsets.UTF_8), time, readBy, found);
+    }
+    found.reason(unreadable);
+    return null;
   }
 
   private static InternalRow readObject(Kind kind, String value, long time, long readBy, Found found) {

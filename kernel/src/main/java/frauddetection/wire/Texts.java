@@ -4,8 +4,9 @@ import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
+import org.apache.spark.sql.catalyst.util.ArrayData;
 
-/** The texts of JSON values. */
+/** The texts of fields. */
 final class Texts {
   /** What a list or an object has for a text: compared by identity, as no text of a field is it. */
   @SuppressWarnings("StringOperationCanBeSimplified")
@@ -29,6 +30,16 @@ final class Texts {
     String text = parser.getText();
     requireKnown(parser, token, text);
     return text.isEmpty() ? null : text;
+  }
+
+  /** Returns the texts of an array of strings, null for those that are null or have no characters. */
+  static String[] of(ArrayData array) {
+    String[] texts = new String[array.numElements()];
+    for (int i = 0; i < texts.length; i++) {
+      String text = array.isNullAt(i) ? "" : array.getUTF8String(i).toString();
+      texts[i] = text.isEmpty() ? null : text;
+    }
+    return texts;
   }
 
   private static void skip(JsonParser parser) throws IOException {
