@@ -1,7 +1,8 @@
 """The product on one page: what happens to a Kafka record on its way to a decision.
 
-    decode ──► history ───────────────► derive ──► score ──► decide ──► explain ──► egress
-               per terminal │ per card  features   model     rules too  alerts
+    mapping ──► decode ──► history ───────────────► derive ──► score ──► decide ──► explain ──► egress
+    foreign                per terminal │ per card  features   model     rules too  alerts
+    records
 
 Every step is a DataFrame function, the same in real-time mode, in micro-batches and in the trainer's batch. Labels, customers and
 merchants travel the same way as transactions: they change the history that later transactions see, and give no record of their
@@ -20,12 +21,15 @@ from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.derive import derive
 from spark_jobs.transforms.egress import egress
 from spark_jobs.transforms.history import history
+from spark_jobs.transforms.inputs import Inputs
+from spark_jobs.transforms.mapping import mapping
 from spark_jobs.transforms.score import ModelSource, explain, score
 
 
 def detect(
     raw: DataFrame,
     topics: Topics,
+    inputs: Inputs,
     rules: Mapping[str, Rule],
     models: ModelSource | None,
     max_bytes: int,
@@ -33,7 +37,7 @@ def detect(
     max_age: timedelta,
 ) -> DataFrame:
     """Returns the records that leave for those of `raw`: Kafka's columns in, headers included, and `topic`, `key`, `value` out."""
-    events = decode(raw, topics, max_bytes, max_future, max_age)
+    events = decode(mapping(raw, inputs, max_bytes), topics, max_bytes, max_future, max_age)
     return egress(judge(features(events), rules, models), topics)
 
 

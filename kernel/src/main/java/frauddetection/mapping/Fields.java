@@ -57,6 +57,16 @@ public final class Fields implements Serializable {
     }
   }
 
+  /** Returns null of a path, else what is wrong with it, in words. */
+  public static String refusal(String path) {
+    try {
+      Path.parse(path);
+      return null;
+    } catch (IllegalArgumentException none) {
+      return none.getMessage();
+    }
+  }
+
   /** Called by the code that Spark generates. */
   public ArrayData read(VariantVal body, ArrayData texts) {
     Object[] found = new Object[expressions.length];

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import frauddetection.catalyst.Calls;
 import java.io.Serializable;
+import java.io.UncheckedIOException;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.ArrayList;
@@ -12,15 +13,21 @@ import java.util.Base64;
 import java.util.Comparator;
 import java.util.Currency;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.spark.sql.Column;
+import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Cast;
 import org.apache.spark.sql.catalyst.expressions.EvalMode;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.Literal;
+import org.apache.spark.sql.catalyst.util.ArrayBasedMapData;
+import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.sql.catalyst.util.GenericArrayData;
+import org.apache.spark.sql.catalyst.util.MapData;
 import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
@@ -73,14 +80,16 @@ public final class Functions implements Serializable {
     }
   }
 
-  /**
-   * Looks whether the key of token_of can be used.
-   *
-   * @throws java.io.UncheckedIOException the file cannot be read
-   * @throws IllegalArgumentException the key is too short
-   */
-  public static void requireKey(String file) {
-    CardNumbers.readKey(file);
+  /** Returns null where the file's key can be used by token_of, else in words why it cannot. */
+  public static String refusal(String cardKeyFile) {
+    try {
+      CardNumbers.readKey(cardKeyFile);
+      return null;
+    } catch (UncheckedIOException unreadable) {
+      return "cannot be read";
+    } catch (IllegalArgumentException tooShort) {
+      return tooShort.getMessage();
+    }
   }
 
   /** Returns a binary column with all but the last four digits of each card number as asterisks. */
@@ -91,6 +100,12 @@ public final class Functions implements Serializable {
   /** Returns a VARIANT column as text, as Spark's cast to string does. */
   public static Column text(Column variant) {
     return Calls.column(new Functions(Map.of(), null), "text", DataTypes.StringType, List.of(variant));
+  }
+
+  /** Returns Kafka's headers, an array of structs, as a map of texts: of two with one name the later. */
+  public static Column headers(Column headers) {
+    DataType type = DataTypes.createMapType(DataTypes.StringType, DataTypes.StringType);
+    return Calls.column(new Functions(Map.of(), null), "headers", type, List.of(headers));
   }
 
   private Expression call(String name, int[] arity, Seq<Expression> given) {
@@ -134,6 +149,20 @@ public final class Functions implements Serializable {
 
   public UTF8String text(VariantVal variant) {
     return Texts.of(variant);
+  }
+
+  public MapData headers(ArrayData headers) {
+    if (headers == null) {
+      return null;
+    }
+    Map<UTF8String, UTF8String> found = new LinkedHashMap<>();
+    for (int i = 0; i < headers.numElements(); i++) {
+      InternalRow header = headers.getStruct(i, 2);
+      if (!header.isNullAt(0)) {
+        found.put(header.getUTF8String(0), header.isNullAt(1) ? null : UTF8String.fromBytes(header.getBinary(1)));
+      }
+    }
+    return new ArrayBasedMapData(new GenericArrayData(found.keySet().toArray()), new GenericArrayData(found.values().toArray()));
   }
 
   public UTF8String epoch_seconds(UTF8String count) {
