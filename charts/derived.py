@@ -96,7 +96,7 @@ OWNED = {
     "DetectorConfig": {"kafka", "topics", "checkpoint", "metrics", "log_dir", "spark", "s3"},
     "Models": {"store"},
     "ProducerConfig": {"kafka", "topics", "create_topics", "partitions", "json"},
-    "TrainerConfig": {"kafka", "topics", "limits", "store", "s3", "spark", "log_dir", "json"},
+    "TrainerConfig": {"kafka", "topics", "input", "limits", "store", "s3", "spark", "log_dir", "json"},
 }
 """What the chart writes into a program's file, by the schema's own names of its parts."""
 

@@ -58,7 +58,7 @@ def run(settings: DetectorSettings) -> None:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
     _check_checkpoint(settings.checkpoint)
-    partitions = sources.count_partitions(settings.kafka, settings.topics)
+    partitions = sources.count_partitions(settings.kafka, settings.input_topics, settings.topics.outputs())
     registry = CollectorRegistry()
     if settings.metrics.port:
         serve(registry, settings.metrics.host, settings.metrics.port)
@@ -86,6 +86,7 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
+    sources.require_inputs(spark, sources.inputs_of(settings.input, settings.topics))
     checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
     spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
     models = _models(settings)
@@ -95,7 +96,7 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
         for trigger in _triggers(settings.trigger):
             is_real_time = isinstance(trigger, RealTimeTrigger)
             raw = sources.with_clock(
-                sources.read_stream(spark, settings.kafka, settings.topics.inputs(), trigger, settings.max_offsets)
+                sources.read_stream(spark, settings.kafka, settings.input_topics, trigger, settings.max_offsets)
             )
             records = _records(raw, settings, models)
             query = running.start(kafka_sink.write_stream(records, settings.kafka, is_real_time=is_real_time), trigger, run)
@@ -109,7 +110,8 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
 
 
 def _records(raw: DataFrame, settings: DetectorSettings, models: ModelSource | None) -> DataFrame:
-    return detect(raw, settings.topics, settings.rules, models, settings.limits)
+    inputs = sources.inputs_of(settings.input, settings.topics)
+    return detect(raw, settings.topics, inputs, settings.rules, models, settings.limits)
 
 
 def _triggers(asked: Trigger) -> list[Trigger]:

@@ -11,6 +11,18 @@ class InvalidRule(FraudDetectionError):
     """A rule does not parse, names an unknown column, or is no yes-or-no question about one transaction."""
 
 
+class InvalidMapping(FraudDetectionError):
+    """The source of a field, a condition or a path under `input` cannot be used."""
+
+
+class UnusableRegistry(FraudDetectionError):
+    """The schema registry cannot be reached, or does not let us in."""
+
+
+class UnusableKey(FraudDetectionError):
+    """The key of token_of cannot be read, or is too short."""
+
+
 class UnusableModel(FraudDetectionError):
     """The champion or the challenger in the model store cannot be trusted or does not fit the detector."""
 

@@ -37,7 +37,7 @@ class DetectFraud(IlumJob):
         """
         arguments = [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in config.items()]
         settings = DetectorSettings.load(arguments, "DetectFraud").model_copy(update={"trigger": AvailableNowTrigger()})
-        sources.count_partitions(settings.kafka, settings.topics)
+        sources.count_partitions(settings.kafka, settings.input_topics, settings.topics.outputs())
         session = _session_of_its_own(spark, settings)
         registry = CollectorRegistry()
         metrics = _Metrics(registry)

@@ -1,7 +1,8 @@
 """The product on one page: what happens to a Kafka record on its way to a decision.
 
-    decode ──► history ───────────────► derive ──► score ──► decide ──► explain ──► egress
-               per terminal │ per card  features   model     rules too  alerts
+    mapping ──► decode ──► history ───────────────► derive ──► score ──► decide ──► explain ──► egress
+    foreign                per terminal │ per card  features   model     rules too  alerts
+    records
 
 Every step is a DataFrame function, the same in real-time mode, in micro-batches and in the trainer's batch. Labels, customers and
 merchants travel the same way as transactions: they change the history that later transactions see, and give no record of their
@@ -19,18 +20,21 @@ from spark_jobs.transforms.decode import Limits, decode
 from spark_jobs.transforms.derive import derive
 from spark_jobs.transforms.egress import egress
 from spark_jobs.transforms.history import history
+from spark_jobs.transforms.inputs import Inputs
+from spark_jobs.transforms.mapping import mapping
 from spark_jobs.transforms.score import ModelSource, explain, score
 
 
 def detect(
     raw: DataFrame,
     topics: Topics,
+    inputs: Inputs,
     rules: Mapping[str, Rule],
     models: ModelSource | None,
     limits: Limits,
 ) -> DataFrame:
-    """Returns the records that leave for those of `raw`, the columns that Kafka's sink takes; `decode` says what `raw` has."""
-    events = decode(raw, topics, limits)
+    """Returns the records that leave for those of `raw`, the columns that Kafka's sink takes; `mapping` says what `raw` has."""
+    events = decode(mapping(raw, inputs, limits.max_bytes), limits)
     return egress(judge(features(events), rules, models), topics)
 
 

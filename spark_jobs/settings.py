@@ -2,20 +2,16 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
 from contract import Tolerance
+from spark_jobs.input_settings import Input, InputSettings, topics_of
+from spark_jobs.parts import Part
 
 PassOrRefuse = Literal["pass", "refuse"]
-
-
-class Part(BaseModel):
-    """A nested group of settings."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class RealTimeTrigger(Part):
@@ -163,6 +159,7 @@ class DetectorSettings(Settings):
 
     kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
     topics: TopicNames = Field(TopicNames(), description="Names of the topics")
+    input: InputSettings = Field(InputSettings(), description="Where records come from, and how foreign ones are read")
     trigger: Trigger = Field(
         MicroBatchTrigger(),
         description="How the stream runs: realTime, microBatch (default), or availableNow, which reads all there is and ends",
@@ -197,6 +194,21 @@ class DetectorSettings(Settings):
     log_dir: Path | None = Field(
         Path("logs"), description="Folder for spark.log and detect_fraud.log, with full traces of errors; null: standard error"
     )
+
+    @model_validator(mode="after")
+    def _inputs_fit(self) -> Self:
+        self.input.by_kind(self.topics)
+        return self
+
+    @property
+    def inputs(self) -> dict[str, tuple[Input, ...]]:
+        """The inputs of each kind of record, with their topics."""
+        return self.input.by_kind(self.topics)
+
+    @property
+    def input_topics(self) -> tuple[str, ...]:
+        """Names of the topics that are read, transactions first."""
+        return topics_of(self.inputs)
 
     def slots(self, partitions: int) -> int:
         """Returns how many task slots the query needs at once, where its input topics have so many partitions.

@@ -1,7 +1,9 @@
 """What the jobs read: Kafka, one source for all topics and checked before Spark is started; and folders of Parquet."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -9,21 +11,62 @@ from pyspark.sql import functions as F
 
 from configuration import KafkaConnection, require_topics
 from contract import Topics
+from spark_jobs.errors import UnusableKey, UnusableRegistry
+from spark_jobs.input_settings import InputSettings
 from spark_jobs.schema import KINDS, schema
 from spark_jobs.settings import RealTimeTrigger, Trigger
 from spark_jobs.transforms.decode import BESIDE
 from spark_jobs.transforms.history import READINGS
+from spark_jobs.transforms.inputs import Inputs, Registry
 
 
-def count_partitions(connection: KafkaConnection, topics: Topics) -> int:
+def count_partitions(connection: KafkaConnection, inputs: Sequence[str], outputs: Sequence[str]) -> int:
     """Returns how many partitions the input topics have together.
 
     Raises:
         BrokerUnreachable: no broker answers within ten seconds.
-        MissingTopic: one of the seven topics does not exist.
+        MissingTopic: one of the topics does not exist.
     """
-    partitions = require_topics(connection, (*topics.inputs(), *topics.outputs()))
-    return sum(partitions[name] for name in topics.inputs())
+    partitions = require_topics(connection, (*inputs, *outputs))
+    return sum(partitions[name] for name in inputs)
+
+
+def inputs_of(settings: InputSettings, topics: Topics) -> Inputs:
+    """Returns where records come from, as the transform `mapping` takes it. Paths are those of executors too."""
+    found = settings.registry
+    registry = found and Registry(
+        found.url,
+        found.username,
+        _place(found.password_file),
+        _place(found.ca_file),
+        _place(found.certificate_file),
+        _place(found.key_file),
+        found.wait // timedelta(milliseconds=1),
+    )
+    return Inputs(settings.by_kind(topics), registry, _place(settings.card_key_file))
+
+
+def _place(file: Path | None) -> str | None:
+    return None if file is None else str(file.absolute())
+
+
+def require_inputs(session: SparkSession, inputs: Inputs) -> None:
+    """Looks at the schema registry and the key of token_of, so that a wrong one is one paragraph and not a topic of dead letters.
+
+    Raises:
+        UnusableRegistry: it cannot be reached, or does not let us in.
+        UnusableKey: the file cannot be read, or its key is too short.
+    """
+    kernel: Any = session.sparkContext._jvm.frauddetection.mapping  # type: ignore[union-attr]
+    if inputs.registry is not None:
+        found = inputs.registry
+        refusal = kernel.Registry.refusal(found.address()["url"], *found[1:-1])
+        if refusal:
+            raise UnusableRegistry(f"The schema registry {found.url} cannot be used: {refusal}", "Check `input.registry`.")
+    if inputs.card_key_file is not None:
+        refusal = kernel.Functions.refusal(inputs.card_key_file)
+        if refusal:
+            raise UnusableKey(f"The key {inputs.card_key_file} {refusal}", "Check `input.card_key_file`.")
 
 
 def read_stream(
@@ -42,15 +85,15 @@ def read_stream(
     return reader.options(**_from_the_beginning(connection, topics)).load()
 
 
-def read_topics(session: SparkSession, connection: KafkaConnection, topics: Topics) -> DataFrame:
-    """Returns the records that are in all input topics now, from the beginning, `with_clock`.
+def read_topics(session: SparkSession, connection: KafkaConnection, topics: Sequence[str]) -> DataFrame:
+    """Returns the records that are in the topics now, from the beginning, `with_clock`.
 
     Raises:
         BrokerUnreachable: no broker answers within ten seconds.
-        MissingTopic: one of the four input topics does not exist.
+        MissingTopic: one of the topics does not exist.
     """
-    require_topics(connection, topics.inputs())
-    return with_clock(session.read.format("kafka").options(**_from_the_beginning(connection, topics.inputs())).load())
+    require_topics(connection, topics)
+    return with_clock(session.read.format("kafka").options(**_from_the_beginning(connection, topics)).load())
 
 
 def with_clock(raw: DataFrame) -> DataFrame:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from spark_jobs.features import FEATURE_SET
-from spark_jobs.settings import Part
+from spark_jobs.parts import Part
 
 TrainedFamily = Literal[
     "logistic_regression", "decision_tree", "random_forest", "xgboost", "isolation_forest", "mllib_random_forest", "mllib_gbt"

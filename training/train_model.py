@@ -17,8 +17,10 @@ from pyspark.sql import DataFrame, SparkSession
 from configuration import Duration, FraudDetectionError, KafkaConnection, Settings, TopicNames, report
 from spark_jobs import failures, session, sources
 from spark_jobs.features import MATURITY, MODEL_INPUTS
+from spark_jobs.input_settings import InputSettings, topics_of
 from spark_jobs.settings import S3, Limits, Place, Spark, on_s3
 from spark_jobs.transforms.decode import decode
+from spark_jobs.transforms.mapping import mapping
 from training import dataset, fitting, progress, summary
 from training.bundle import Description, Thresholds, TrainedFamily, TrainedOn, describe, model_file
 from training.dataset import Reach
@@ -71,6 +73,7 @@ class TrainSettings(Settings):
     json_summary: bool = Field(False, alias="json", description="Print the report as JSON on standard output")
     kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
     topics: TopicNames = Field(TopicNames(), description="Names of the topics")
+    input: InputSettings = Field(InputSettings(), description="Where records come from, and how foreign ones are read")
     limits: Limits = Field(Limits(), description="Limits beyond which a record is rejected")
     s3: S3 = Field(S3(), description="How s3a:// paths are reached")
     spark: Spark = Field(Spark(conf={"spark.driver.memory": "4g"}), description="Spark itself")
@@ -252,8 +255,10 @@ def read_events(settings: TrainSettings, spark: SparkSession) -> DataFrame:
     """Returns the data's records as events, the columns of `transforms.decode`."""
     if settings.data != KAFKA:
         return sources.read_history(spark, settings.data)
-    raw = sources.read_topics(spark, settings.kafka, settings.topics)
-    return decode(raw, settings.topics, settings.limits)
+    inputs = sources.inputs_of(settings.input, settings.topics)
+    sources.require_inputs(spark, inputs)
+    raw = sources.read_topics(spark, settings.kafka, topics_of(inputs.by_kind))
+    return decode(mapping(raw, inputs, settings.limits.max_bytes), settings.limits)
 
 
 if __name__ == "__main__":

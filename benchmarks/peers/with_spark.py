@@ -17,10 +17,12 @@ from benchmarks.history import SMALL
 from benchmarks.peers.job import COLUMNS, FEATURE_SET, WINDOWS
 from configuration import KafkaConnection, TopicNames
 from spark_jobs import session, sources
+from spark_jobs.input_settings import InputSettings
 from spark_jobs.settings import S3, Limits, MicroBatchTrigger, Spark
 from spark_jobs.sinks import kafka as kafka_sink
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.history import history
+from spark_jobs.transforms.mapping import mapping
 
 BATCH = 300_000
 """Records of a batch at most, as the detector has them by default."""
@@ -34,7 +36,9 @@ def main(address: str, source: str, target: str, model: Path, folder: Path) -> N
     kafka = KafkaConnection(bootstrap_servers=address)
     spark = session.build("peer", Spark(conf=HEAP), S3(), 1, folder)
     raw = sources.with_clock(sources.read_stream(spark, kafka, [source], MicroBatchTrigger(), BATCH))
-    events = decode(raw, TopicNames(), Limits())
+    limits = Limits()
+    inputs = sources.inputs_of(InputSettings(), TopicNames(transactions=source))
+    events = decode(mapping(raw, inputs, limits.max_bytes), limits)
     records = written(scored(history(events, SMALL).where("kind = 'transaction'"), model), target)
     writer = kafka_sink.write_stream(records, kafka, is_real_time=False).option("checkpointLocation", str(folder / "checkpoint"))
     writer.trigger(processingTime="0 seconds").start().awaitTermination()

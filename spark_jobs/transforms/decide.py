@@ -5,17 +5,17 @@ Rules are Spark SQL boolean expressions over the transaction's fields, the featu
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import reduce
-from typing import Any, Protocol
+from typing import Protocol
 
-from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.errors import InvalidRule
 from spark_jobs.features import FEATURE_COLUMNS
 from spark_jobs.schema import TRANSACTION_COLUMNS
+from spark_jobs.transforms.expressions import DoesNotParse, EndsTheStream, LooksFurther, NotRepeatable, Refused, examine
 
 
 class Rule(Protocol):
@@ -34,14 +34,16 @@ class Rule(Protocol):
         """Why, in words for the analyst."""
 
 
-CLOCKS = frozenset({"CurrentTimestamp", "CurrentTimestampNow", "Now", "CurrentDate", "CurrentTime", "LocalTimestamp"})
-"""Expressions that ask what time it is: a replay would decide differently. `event_time` is the time a rule may know."""
-
 RULE_COLUMNS = (*TRANSACTION_COLUMNS, *FEATURE_COLUMNS, "fraud_score")
 """What a rule may ask about. `fraud_score` is null where there is no model."""
 
 KNOWN_COLUMNS = f"Known columns are: {', '.join(RULE_COLUMNS)}."
-ENDS_THE_STREAM = frozenset({"RaiseError", "AssertTrue"})
+ADVICE: Mapping[type[Refused], str] = {
+    DoesNotParse: "Write one Spark SQL boolean expression.",
+    LooksFurther: "Use the features for what came before.",
+    NotRepeatable: "Ask about event_time and other fields.",
+    EndsTheStream: "A rule answers yes or no.",
+}
 
 
 def decide(events: DataFrame, rules: Mapping[str, Rule]) -> DataFrame:
@@ -93,43 +95,9 @@ def _any(conditions: list[Column]) -> Column:
 
 
 def _check(name: str, when: str, flat: DataFrame) -> None:
-    known = flat.select(*RULE_COLUMNS)
     try:
-        answer = known.select(F.expr(when))
-        kind = answer.schema[0].dataType.simpleString()
-        plan: Any = answer._jdf.queryExecution().analyzed()
-    except ParseException as error:
-        raise InvalidRule(
-            f"Rule `{name}` does not parse: {_first_line(error)}", "Write one Spark SQL boolean expression."
-        ) from None
-    except AnalysisException as error:
-        if "UNRESOLVED_COLUMN" in (error.getCondition() or ""):
-            unknown = (error.getMessageParameters() or {}).get("objectName", "")
-            raise InvalidRule(f"Rule `{name}` names an unknown column {unknown}", KNOWN_COLUMNS) from None
-        raise InvalidRule(f"Rule `{name}` is refused: {_first_line(error)}", KNOWN_COLUMNS) from None
+        kind = examine(when, flat.select(*RULE_COLUMNS), "one transaction").simpleString()
+    except Refused as refused:
+        raise InvalidRule(f"Rule `{name}` {refused.what}", ADVICE.get(type(refused), KNOWN_COLUMNS)) from None
     if kind != "boolean":
         raise InvalidRule(f"Rule `{name}` answers with a {kind}, not with yes or no", "Compare it with something.")
-    one_row = plan.nodeName() == "Project" and plan.child().equals(known._jdf.queryExecution().analyzed())
-    if not one_row or plan.subqueries().nonEmpty():
-        raise InvalidRule(f"Rule `{name}` looks at more than one transaction", "Use the features for what came before.")
-    for node in _nodes(plan.projectList().head()):
-        used = node.getClass().getSimpleName()
-        if used in CLOCKS or not node.deterministic():
-            raise InvalidRule(
-                f"Rule `{name}` would answer differently when asked again: {node.prettyName()}",
-                "Ask about event_time and other fields.",
-            )
-        if used in ENDS_THE_STREAM:
-            raise InvalidRule(f"Rule `{name}` would end the stream: {node.prettyName()}", "A rule answers yes or no.")
-
-
-def _nodes(expression: Any) -> Iterator[Any]:
-    """Returns the expression's nodes, leaves first: the one to blame comes before those that contain it."""
-    children = expression.children()
-    for index in range(children.size()):
-        yield from _nodes(children.apply(index))
-    yield expression
-
-
-def _first_line(error: PySparkException) -> str:
-    return str(error).strip().splitlines()[0]

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from contract import Tolerance, Topics
+from contract import Tolerance
 from contract.card_numbers import LIKE_A_NETWORKS, LIKE_ANY
 from contract.currencies import CURRENCIES
 from contract.fields import Amount, CurrencyCode, Degrees, Identifier, OneOf, RecordField, fields_of
 from contract.scalars import SCALARS
 from spark_jobs.schema import KINDS, schema
+from spark_jobs.transforms.mapping import UNREADABLE
 
 REJECTED = "rejected"
 
@@ -39,6 +40,7 @@ REASON_CODES: Mapping[str, str] = {
     "event_time_too_old": "event_time is earlier than Kafka's timestamp of the record by more than `limits.max_age`",
     "labelled_at_in_future": "labelled_at is later than the detector's clock by more than `limits.max_future`",
     "updated_at_in_future": "updated_at of a profile is later than the detector's clock by more than `limits.max_future`",
+    **UNREADABLE,
 }
 """Every reason code that a rejected record can bear, up to the colon, with its meaning."""
 
@@ -77,10 +79,8 @@ class Limits(Protocol):
     def tolerance(self) -> Tolerance: ...  # noqa: D102
 
 
-def decode(raw: DataFrame, topics: Topics, limits: Limits) -> DataFrame:
-    """Returns one event a Kafka record.
-
-    `raw` has the columns of Spark's Kafka source, headers included, and `read_by`, the reader's clock (spark_jobs/sources.py).
+def decode(mapped: DataFrame, limits: Limits) -> DataFrame:
+    """Returns one event a record of `mapping`, which has all columns of Spark's Kafka source, and `read_by`, the reader's clock.
 
     An event has `kind` (transaction, label, customer, merchant or rejected), `ingest_time` (Kafka's timestamp), one typed struct a
     kind (null for the others), `origin` (where in Kafka it was), `notes` (names of optional fields that could not be read, null
@@ -88,10 +88,10 @@ def decode(raw: DataFrame, topics: Topics, limits: Limits) -> DataFrame:
     deleted: its struct is null), and for a rejected one `reasons` (codes of REASON_CODES) and `source` (the record as it came). No
     input fails: each check ends in a reason code.
     """
-    jvm: Any = raw.sparkSession.sparkContext._jvm
-    columns: list[Any] = [_kind(topics), *map(F.col, ("timestamp", "read_by", "key", "value"))]
+    jvm: Any = mapped.sparkSession.sparkContext._jvm
+    columns: list[Any] = [F.col(name) for name in ("kind", "timestamp", "read_by", "key", "value", "mapped", "unreadable")]
     read = Column(jvm.frauddetection.wire.Decoder.apply(*(column._jc for column in columns), _plan(limits)))
-    framed = raw.select(
+    framed = mapped.select(
         read.alias("_read"),
         F.col("timestamp").alias("ingest_time"),
         F.struct("topic", "partition", "offset").alias("origin"),
@@ -105,14 +105,6 @@ def decode(raw: DataFrame, topics: Topics, limits: Limits) -> DataFrame:
         *(f"_read.{name}" for name in ("notes", "unknown", "deleted", "reasons")),
         F.expr("IF(_read.reasons IS NULL, NULL, source)").alias("source"),
     )
-
-
-def _kind(topics: Topics) -> Column:
-    by_topic = {topics.labels: "label", topics.customers: "customer", topics.merchants: "merchant"}
-    kind = F.lit("transaction")
-    for topic, name in by_topic.items():
-        kind = F.when(F.col("topic") == topic, F.lit(name)).otherwise(kind)
-    return kind
 
 
 def _plan(limits: Limits) -> str:

@@ -24,10 +24,12 @@ from local.s3 import BUCKET, S3Server
 from spark_jobs.archive_scored import ArchiveSettings, stream
 from spark_jobs.errors import UnusableStorage
 from spark_jobs.features import FEATURE_COLUMNS
+from spark_jobs.input_settings import InputSettings
 from spark_jobs.pipeline import detect
 from spark_jobs.schema import TRANSACTION_COLUMNS
 from spark_jobs.settings import Rule
 from spark_jobs.sinks.parquet import ParquetSink
+from spark_jobs.sources import inputs_of
 from spark_jobs.transforms.stored import stored
 from tests.records import AT, alert, scored, transaction
 from tests.s3 import Archive, keys
@@ -58,7 +60,9 @@ def sent(raw: Raw) -> Sent:
     """What the detector sends of these transactions, (topic, value) by transaction."""
     records = [(TOPICS.transactions, encode(one), {"timestamp": one.event_time}) for one in (FULL, BARE, SMALL, LATE)]
     found: Sent = {}
-    for topic, _, value in detect(raw(*records), TOPICS, RULES, None, 65_536, YEARS, YEARS).collect():
+    for topic, _, value in detect(
+        raw(*records), TOPICS, inputs_of(InputSettings(), TOPICS), RULES, None, 65_536, YEARS, YEARS
+    ).collect():
         told = json.loads(value)
         found.setdefault((told.get("transaction") or told)["transaction_id"], []).append((topic, bytes(value)))
     return found

@@ -12,10 +12,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from contract import ContractError, Customer, Label, Merchant, Topics, Transaction, decode, encode
+from spark_jobs.input_settings import InputSettings
 from spark_jobs.schema import KIND_OF, KINDS, schema
 from spark_jobs.settings import Limits
+from spark_jobs.sources import inputs_of
 from spark_jobs.transforms import decode as spark_decode
 from spark_jobs.transforms.decode import REASON_CODES
+from spark_jobs.transforms.mapping import mapping
 from tests.forms import CARD, changed
 from tests.frames import assert_same_rows
 from tests.hostile import hostile
@@ -34,7 +37,8 @@ Raw = Callable[..., DataFrame]
 
 def read(frame: DataFrame, **limits: Any) -> DataFrame:
     wide = {"max_future": timedelta(days=1_000_000), "max_age": timedelta(days=1_000_000)}
-    return spark_decode.decode(frame, TOPICS, Limits(**(wide | limits)))
+    given = Limits(**(wide | limits))
+    return spark_decode.decode(mapping(frame, inputs_of(InputSettings(), TOPICS), given.max_bytes), given)
 
 
 def arrival(number: int) -> datetime:

@@ -17,8 +17,10 @@ from contract import Alert, Scored, Topics, decode, encode
 from harness.detector import Detector
 from harness.kafka import read_all, send
 from local.s3 import BUCKET, S3Server
+from spark_jobs.input_settings import InputSettings
 from spark_jobs.pipeline import detect
 from spark_jobs.settings import S3, Rule
+from spark_jobs.sources import inputs_of
 from spark_jobs.transforms.score import ModelSource
 from tests.models import MADE_AT, change, linear
 from tests.records import AT, transaction
@@ -64,7 +66,9 @@ def judged(raw: Raw, store: ModelStore, rules: dict[str, Rule], *amounts: str) -
     """Returns what is said of payments of these amounts, by amount."""
     paid = [transaction(transaction_id=amount, amount=Decimal(amount), card_id=amount) for amount in amounts]
     frame = raw(*((TOPICS.transactions, encode(one), {"timestamp": AT}) for one in paid))
-    records = detect(frame, TOPICS, rules, ModelSource(store.place, POLL_S), 65_536, YEARS, YEARS).collect()
+    records = detect(
+        frame, TOPICS, inputs_of(InputSettings(), TOPICS), rules, ModelSource(store.place, POLL_S), 65_536, YEARS, YEARS
+    ).collect()
     scored = [decode(Scored, bytes(one.value)) for one in records if one.topic == TOPICS.scored]
     alerts = [decode(Alert, bytes(one.value)) for one in records if one.topic == TOPICS.alerts]
     return {one.transaction.transaction_id: one for one in scored}, {one.transaction_id: one for one in alerts}

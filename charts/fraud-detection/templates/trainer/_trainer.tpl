@@ -7,6 +7,7 @@
 {{- $_ := set $config "store" (include "fraud.modelStore" .) -}}
 {{- with include "fraud.s3Settings" . | fromYaml }}{{ $_ := set $config "s3" . }}{{ end -}}
 {{- with .Values.detector.config.limits }}{{ $_ := set $config "limits" . }}{{ end -}}
+{{- with .Values.detector.config.input }}{{ $_ := set $config "input" . }}{{ end -}}
 {{- $memory := include "fraud.learningMemory" . | fromYaml -}}
 {{- $conf := dict "spark.driver.memory" $memory.heap "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB" $memory.state -}}
 {{/* By itself Spark would take all CPUs of the node. */}}

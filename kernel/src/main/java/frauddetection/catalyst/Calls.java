@@ -4,6 +4,7 @@ import java.util.List;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.Literal;
+import org.apache.spark.sql.catalyst.expressions.TryEval;
 import org.apache.spark.sql.catalyst.expressions.objects.Invoke;
 import org.apache.spark.sql.classic.ExpressionUtils;
 import org.apache.spark.sql.types.AbstractDataType;
@@ -26,9 +27,24 @@ public final class Calls {
   }
 
   private static Column column(Object target, String method, DataType type, List<Column> arguments, boolean deterministic) {
-    Seq<Expression> expressions = seq(arguments.stream().map(ExpressionUtils::expression).toList());
+    List<Expression> expressions = arguments.stream().map(ExpressionUtils::expression).toList();
+    return ExpressionUtils.column(invoke(target, method, type, expressions, false, deterministic));
+  }
+
+  /** The same as an expression, null wherever an argument is null. */
+  public static Expression ofValues(Object target, String method, DataType type, List<Expression> arguments) {
+    return invoke(target, method, type, arguments, true, true);
+  }
+
+  /** Returns a column of what {@code value} gives, null where it throws. */
+  public static Column attempt(Column value) {
+    return ExpressionUtils.column(new TryEval(ExpressionUtils.expression(value)));
+  }
+
+  private static Expression invoke(
+      Object target, String method, DataType type, List<Expression> arguments, boolean nullOfNull, boolean deterministic) {
     Seq<AbstractDataType> unchecked = seq(List.of());
-    return ExpressionUtils.column(new Invoke(Literal.fromObject(target), method, type, expressions, unchecked, false, true, deterministic));
+    return new Invoke(Literal.fromObject(target), method, type, seq(arguments), unchecked, nullOfNull, true, deterministic);
   }
 
   /** Returns the elements as Scala has them. */
