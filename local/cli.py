@@ -144,6 +144,29 @@ def detect(context: typer.Context) -> None:
     _become("spark_jobs.detect_fraud", *context.args)
 
 
+@app.command()
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="File in place of Kafka: .jsonl, .json, .csv or .avro, with transactions.", exists=True)
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="The detector's settings, with the mapping that is to be tried.", exists=True)
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="Topic with transactions; by default all that the settings read.")] = None,
+    records: Annotated[int, typer.Option("-n", "--records", min=1, help="How many records are read.")] = 1_000,
+    as_json: Json = False,
+) -> None:
+    """Tell what a detector would do with records, and why; writes nothing. The exit code is 4 if some would be rejected.
+
+    Where nothing maps them yet, it proposes settings to start from: docs/how-to/your-own-payments.md.
+    """
+    options = {"config": config, "topic": topic, "file": file, "records": records, "output": "json" if as_json else "table"}
+    arguments = [f"--{name}={value}" for name, value in options.items() if value is not None]
+    if file is None:
+        _know_broker(arguments)
+    _become("local.check", *arguments)
+
+
 @app.command(context_settings=PASS_ON)
 def archive(context: typer.Context) -> None:
     """Copy what the detector has sent to Parquet files: `fraud archive --path DIR`. All options: `fraud archive --help`."""

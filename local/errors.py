@@ -37,3 +37,7 @@ class IlumRefused(FraudDetectionError):
 
 class JobEnded(FraudDetectionError):
     """Ilum took the job, and it failed or was cancelled before it ran."""
+
+
+class NothingToCheck(FraudDetectionError):
+    """There are no records of which `fraud check` could tell anything."""

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from spark_jobs.input_report import Checked, report, shape
-from spark_jobs.proposal import as_yaml, each_of, missing, propose
+from local.check.proposal import as_yaml, each_of, missing, propose
+from local.check.report import Checked, report, shape
 from tests.forms import CARD
 from tests.records import AT, transaction
 

@@ -1,0 +1,1 @@
+"""`fraud check`: what would become of records, before a detector reads them."""

@@ -1,0 +1,126 @@
+"""Some records as Kafka has them, or would have them if a file's were sent; nothing is committed or written."""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import fastavro
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from configuration import KafkaConnection, require_topics
+from local.errors import NothingToCheck
+
+TIMEOUT_S = 10.0
+GROUP = "fraud-check"
+"""Named, as Kafka wants a name; no offset is committed under it."""
+
+
+class Sample(NamedTuple):
+    """One record, with the columns of Spark's Kafka source."""
+
+    key: bytearray | None
+    value: bytearray | None
+    topic: str
+    partition: int
+    offset: int
+    timestamp: datetime
+    headers: list[tuple[str, bytearray | None]] | None
+
+
+def of_topics(connection: KafkaConnection, topics: Sequence[str], count: int) -> list[Sample]:
+    """Returns the newest records of the topics, about as many of each partition, `count` at most.
+
+    Raises:
+        BrokerUnreachable: no broker answers within ten seconds.
+        MissingTopic: one of the topics does not exist.
+    """
+    partitions = require_topics(connection, tuple(topics))
+    consumer = Consumer({**connection.librdkafka(), "group.id": GROUP, "enable.auto.commit": False, "enable.partition.eof": True})
+    try:
+        places = []
+        share = -(-count // max(1, sum(partitions[topic] for topic in topics)))
+        for topic in topics:
+            for number in range(partitions[topic]):
+                first, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=TIMEOUT_S)
+                if end > first:
+                    places.append(TopicPartition(topic, number, max(first, end - share)))
+        consumer.assign(places)
+        return [_sample(one) for one in islice(_until_the_ends(consumer, len(places)), count)]
+    finally:
+        consumer.close()
+
+
+def _until_the_ends(consumer: Consumer, left: int) -> Iterator[Message]:
+    while left and (messages := consumer.consume(1_000, timeout=TIMEOUT_S)):
+        for message in messages:
+            if message.error():
+                left -= 1  # the end of a partition
+            else:
+                yield message
+
+
+def _sample(message: Message) -> Sample:
+    _, milliseconds = message.timestamp()
+    headers = [(name, _bytes(value)) for name, value in message.headers() or []]
+    return Sample(
+        _bytes(message.key()),
+        _bytes(message.value()),
+        str(message.topic()),
+        int(message.partition() or 0),
+        int(message.offset() or 0),
+        datetime.fromtimestamp(max(milliseconds, 0) / 1000, UTC),
+        headers or None,
+    )
+
+
+def _bytes(value: bytes | str | None) -> bytearray | None:
+    return None if value is None else bytearray(value if isinstance(value, bytes) else value.encode())
+
+
+def of_file(file: Path, topic: str, count: int) -> list[Sample]:
+    """Returns the first records of a file as if they were sent to the topic now; the offset of each is its number in the file.
+
+    Raises:
+        NothingToCheck: the file cannot be read, or its ending is none of .jsonl, .json, .csv and .avro.
+    """
+    readers = {".jsonl": _lines, ".ndjson": _lines, ".json": _whole, ".csv": _csv, ".avro": _avro}
+    if file.suffix not in readers:
+        raise NothingToCheck(f"{file} ends in none of {', '.join(readers)}", "Rename it to say what it is.")
+    now = datetime.now(UTC)
+    try:
+        values = list(islice(readers[file.suffix](file), count))
+    except (OSError, ValueError, csv.Error) as error:
+        # Without the error's own words: they may quote what is in the file.
+        raise NothingToCheck(f"{file} cannot be read as {file.suffix[1:]} ({type(error).__name__})", "Check its form.") from None
+    return [Sample(None, bytearray(value), topic, 0, number, now, None) for number, value in enumerate(values, 1)]
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as lines:
+        yield from (line.rstrip(b"\r\n") for line in lines if line.strip())
+
+
+def _whole(file: Path) -> Iterator[bytes]:
+    yield file.read_bytes()
+
+
+def _csv(file: Path) -> Iterator[bytes]:
+    with file.open(newline="", encoding="utf-8-sig") as lines:
+        dialect = csv.Sniffer().sniff(lines.read(16_384), delimiters=",;|\t")
+        lines.seek(0)
+        for row in csv.DictReader(lines, dialect=dialect):
+            yield json.dumps({name: value for name, value in row.items() if name}).encode()
+
+
+def _avro(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as blocks:
+        for record in fastavro.reader(blocks):
+            yield json.dumps(record, default=_text).encode()
+
+
+def _text(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
