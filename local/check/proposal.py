@@ -1,5 +1,6 @@
 """A mapping to start from, for payments whose fields have other names: guessed from names and values, for a person to read."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -193,7 +194,7 @@ def _is_number(text: str) -> bool:
 def _source(name: str, path: str, values: Mapping[str, list[str]]) -> str:
     """Returns the path, or the ready-made function that makes the field's form of such values."""
     texts = values[path]
-    got = f"variant_get(body, '{path}', 'string')" if "'" not in path else f"variant_get(body, \"{path}\", 'string')"
+    got = f"body:{path.removeprefix('$.')}" if "'" not in path else f"variant_get(body, {json.dumps(path)}, 'string')"
     match name:
         case "event_time":
             return _time_source(path, got, texts)
@@ -206,7 +207,7 @@ def _source(name: str, path: str, values: Mapping[str, list[str]]) -> str:
         case "response_code" if all(text.isdigit() for text in texts):
             return f"response_of({got})"
         case "is_fraud" if texts[0] in ("0", "1"):
-            return f"{got} = '1'"
+            return f"{got}::string = '1'" if got.startswith("body:") else f"{got} = '1'"
     return path
 
 

@@ -108,7 +108,7 @@ def test_values_tell_the_function() -> None:
             }
         }
     }
-    inside = "variant_get(body, '$.payload.after.{}', 'string')".format
+    inside = "body:payload.after.{}".format
     assert sources(body) == {
         "transaction_id": "$.payload.after.trans_num",
         "event_time": f"epoch_millis({inside('unix_time')})",
@@ -118,7 +118,7 @@ def test_values_tell_the_function() -> None:
         "currency": f"currency_of({inside('currency')})",
         "response_code": f"response_of({inside('response_code')})",
         "latitude": "$.payload.after.merch_lat",
-        "is_fraud": f"{inside('is_fraud')} = '1'",
+        "is_fraud": f"{inside('is_fraud')}::string = '1'",
     }
 
 
@@ -127,5 +127,5 @@ def test_a_proposal_is_a_file_of_settings() -> None:
     settings = yaml.safe_load(as_yaml(propose(bodies), "payments", each_of(bodies)))
     assert settings["input"]["transactions"]["each"] == "$"
     fields = settings["input"]["transactions"]["fields"]
-    assert fields["event_time"] == "epoch_seconds(variant_get(body, '$.ts', 'string'))"
+    assert fields["event_time"] == "epoch_seconds(body:ts)"
     assert fields["currency"] == "'EUR'"
