@@ -17,6 +17,8 @@ SCHEMA_VERSION = 2
 
 Channel = Literal["pos", "ecom", "atm"]
 Decision = Literal["approve", "review", "decline"]
+TransactionType = Literal["purchase", "withdrawal", "verification", "refund", "reversal"]
+LabelSource = Literal["chargeback", "issuer", "analyst", "customer", "synthetic"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,10 @@ class Transaction:
     ip_prefix: Annotated[str | None, "First three bytes of the IPv4 address, e.g. 203.0.113.0/24; ecom only"] = None
     vpn: Annotated[bool | None, "Whether the address belongs to a VPN or proxy; ecom only"] = None
     is_fraud: Annotated[bool | None, "The truth; absent unless a labelled demo stream is asked for"] = None
+    transaction_type: Annotated[TransactionType | None, "What it is; absent: an ordinary payment"] = None
+    billing_amount: Annotated[Decimal | None, "What the holder is charged, in `billing_currency`"] = None
+    billing_currency: Annotated[str | None, "ISO 4217 code"] = None
+    merchant_country: Annotated[str | None, "Where the merchant is, ISO 3166-1 alpha-2"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,8 @@ class Label:
     is_fraud: Annotated[bool, "Whether it was fraud"]
     scenario: Annotated[str | None, "Kind of fraud, where the source knows it (synthetic traffic does)"] = None
     campaign_id: Annotated[str | None, "Which attack it belonged to, where the source knows it"] = None
+    source: Annotated[LabelSource | None, "Who says so"] = None
+    labelled_by: Annotated[str | None, "Which person or system, where the source knows it"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
-PRECISION, SCALE = 12, 2
+PRECISION, SCALE = 14, 3
 """Of an amount: how many digits it has at most, and how many of them stand behind the point."""
 
 

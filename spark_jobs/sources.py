@@ -83,4 +83,5 @@ def _events(session: SparkSession, folder: str, kind: str, record: type) -> Data
         *structs,
         F.lit(None).cast("array<string>").alias("reasons"),
         F.lit(None).cast(SOURCE).alias("source"),
+        F.lit(None).cast("string").alias("deleted"),
     )

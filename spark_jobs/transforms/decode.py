@@ -56,13 +56,15 @@ def decode(raw: DataFrame, topics: Topics, max_bytes: int, max_future: timedelta
     plan = _plan(max_bytes, max_future, max_age)
     read = Column(jvm.frauddetection.wire.Decoder.apply(*(column._jc for column in columns), plan))
     source = F.struct("topic", "partition", "offset", "timestamp", "key", "value", "headers")
-    framed = raw.select(read.alias("_read"), F.col("timestamp").alias("ingest_time"), source.alias("source"))
+    framed = raw.select(_kind(topics).alias("wanted"), read.alias("_read"), F.col("timestamp").alias("ingest_time"), source.alias("source"))
+    is_deletion = F.coalesce(F.col("wanted").isin("customer", "merchant") & F.col("source.value").isNull(), F.lit(False))
     return framed.select(
-        "_read.kind",
+        F.when(is_deletion, F.col("wanted")).otherwise(F.col("_read.kind")).alias("kind"),
         "ingest_time",
         *(f"_read.{kind}" for kind in KINDS),
-        "_read.reasons",
-        F.expr("IF(_read.reasons IS NULL, NULL, source)").alias("source"),
+        F.when(~is_deletion, F.col("_read.reasons")).alias("reasons"),
+        F.when(F.col("_read.reasons").isNotNull() & ~is_deletion, F.col("source")).alias("source"),
+        F.when(is_deletion, F.col("source.key").cast("string")).alias("deleted"),
     )
 
 
