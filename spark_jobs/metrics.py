@@ -33,6 +33,11 @@ class StreamMetrics(StreamingQueryListener):
         self._decisions = Counter("fraud_decisions", "Transactions decided, by decision", ["decision"], registry=registry)
         self._alerts = Counter("fraud_alerts", "Alerts: decisions that are not approve", registry=registry)
         self._rejected = Counter("fraud_rejected", "Records rejected, by reason code", ["reason"], registry=registry)
+        self._mixed = Counter(
+            "fraud_mixed_currency_payments",
+            "Payments of a card whose amounts of the last 30 days are in several currencies, so that its sums add up unlike things",
+            registry=registry,
+        )
         self._duration = Histogram(
             "fraud_batch_duration_seconds",
             "Time that a batch took",
@@ -93,6 +98,7 @@ class StreamMetrics(StreamingQueryListener):
             return
         counts = found.asDict()
         newest = counts.pop("newest")
+        self._mixed.inc(counts["mixed_currencies"])
         for group in PAYMENTS:
             self._largest.labels(group).set(counts[f"largest_{group}"] or 0)
         if newest is not None:

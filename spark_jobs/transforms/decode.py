@@ -56,7 +56,9 @@ def decode(raw: DataFrame, topics: Topics, max_bytes: int, max_future: timedelta
     plan = _plan(max_bytes, max_future, max_age)
     read = Column(jvm.frauddetection.wire.Decoder.apply(*(column._jc for column in columns), plan))
     source = F.struct("topic", "partition", "offset", "timestamp", "key", "value", "headers")
-    framed = raw.select(_kind(topics).alias("wanted"), read.alias("_read"), F.col("timestamp").alias("ingest_time"), source.alias("source"))
+    framed = raw.select(
+        _kind(topics).alias("wanted"), read.alias("_read"), F.col("timestamp").alias("ingest_time"), source.alias("source")
+    )
     is_deletion = F.coalesce(F.col("wanted").isin("customer", "merchant") & F.col("source.value").isNull(), F.lit(False))
     return framed.select(
         F.when(is_deletion, F.col("wanted")).otherwise(F.col("_read.kind")).alias("kind"),

@@ -20,13 +20,14 @@ from contract import Customer, Label, encode
 from harness.detector import Detector
 from harness.kafka import read_all, send
 from producer.topics import create_topics
-from spark_jobs.aggregations import Aggregation, GroupBy, Operation, days
+from spark_jobs.aggregations import GroupBy
 from spark_jobs.checkpoint import read_pages
 from spark_jobs.errors import NoHistory, UnusableCheckpoint
 from spark_jobs.explain_history import explain, table
 from spark_jobs.feature_reference import of_group
 from spark_jobs.features import CARD, GROUPS
 from spark_jobs.settings import ExplainSettings
+from spark_jobs.vocabulary import Aggregation, Operation, days
 from tests.records import AT, transaction
 
 FRAUD = Path(sys.executable).parent / "fraud"
