@@ -75,7 +75,7 @@ class Keyed:
 
     def _within(self, times: pd.Series) -> np.ndarray:
         """Returns times as those of the rows are, but not later than just after the last of them: beyond lies the next key."""
-        return np.minimum(times.to_numpy(np.int64) - self._start, self._span - 100 * DAY + 1)
+        return np.asarray(np.minimum(times.to_numpy(np.int64) - self._start, self._span - 100 * DAY + 1))
 
     def back(self, values: np.ndarray) -> np.ndarray:
         """Returns values in the order of the data set."""

@@ -200,8 +200,8 @@ def _of_row(
     hours = (_since(Payment(own), located) or 0) / 3600
     yield "speed_kmh", _kilometres((located[0].paid.latitude, located[0].paid.longitude), here, 1 / hours) if hours else None
     yield "home_distance_km", _kilometres((holder.home_latitude, holder.home_longitude), here, 1) if holder else None
-    yield "account_age_days", _days(holder and holder.signup_date, own)
-    yield "terminal_age_days", _days(owner and owner.onboarding_date, own)
+    yield "account_age_days", _days(holder.signup_date if holder else None, own)
+    yield "terminal_age_days", _days(owner.onboarding_date if owner else None, own)
     yield "is_vpn", own.vpn
 
 
