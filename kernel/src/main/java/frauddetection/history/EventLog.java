@@ -18,7 +18,6 @@ final class EventLog {
   final Aggregates aggregates;
   private final Store store;
   private int head;
-  private int tail;
   /** The edges stand as the last transaction saw them: at this time less their offset, but not before the horizon. */
   private long asOf = Long.MIN_VALUE;
   private long horizon = Long.MIN_VALUE;
@@ -125,7 +124,6 @@ final class EventLog {
     if (chunk == null) {
       chunk = store.create(new Chunk(plan, 1));
       head = chunk.page;
-      tail = chunk.page;
       for (int edge = 0; edge < chunks.length; edge++) {
         place(edge, chunk, 0);
       }
@@ -202,10 +200,8 @@ final class EventLog {
     upper.next = chunk.next;
     chunk.next = upper.page;
     store.changed(chunk);
-    if (upper.next == 0) {
-      tail = upper.page;
-    } else {
-      Chunk after = open(upper.next);
+    Chunk after = after(upper);
+    if (after != null) {
       after.previous = upper.page;
       store.changed(after);
     }
@@ -230,7 +226,6 @@ final class EventLog {
         }
       }
       head = first.next;
-      tail = head == 0 ? 0 : tail;
       store.remove(first);
     }
   }
@@ -278,7 +273,6 @@ final class EventLog {
 
   void write(Writer to) {
     to.unsigned(head);
-    to.unsigned(tail);
     to.signed(asOf);
     for (int edge = 0; edge < chunks.length; edge++) {
       to.unsigned(pages[edge]);
@@ -289,7 +283,6 @@ final class EventLog {
 
   void read(Reader from) {
     head = from.number();
-    tail = from.number();
     asOf = from.signed();
     for (int edge = 0; edge < chunks.length; edge++) {
       pages[edge] = from.number();

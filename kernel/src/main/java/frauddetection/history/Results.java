@@ -82,7 +82,7 @@ final class Results {
     long own = counted ? current.value(i, total.column()) : 0;
     long low = log.aggregates.sumsLow[at];
     long high = log.aggregates.sumsHigh[at];
-    boolean fits = high == low >> 63 && Math.abs(low) <= Long.MAX_VALUE / 2;
+    boolean fits = high == low >> 63 && low > Long.MIN_VALUE / 2 && low < Long.MAX_VALUE / 2;
     double past = fits ? low - own : wide(high, low).subtract(BigInteger.valueOf(own)).doubleValue();
     return past / (n * power(log, at));
   }

@@ -42,11 +42,14 @@ final class Search {
     if (chunk == null) {
       return null;
     }
-    for (Chunk before = log.before(chunk); before != null && chunk.times[0] >= time; before = log.before(chunk)) {
-      chunk = before;
+    // Chunks are opened as they are needed: each may be a page to read.
+    Chunk other = chunk;
+    while (other != null && (chunk = other).times[0] >= time) {
+      other = log.before(chunk);
     }
-    for (Chunk after = log.after(chunk); after != null && chunk.times[chunk.size - 1] < time; after = log.after(chunk)) {
-      chunk = after;
+    other = chunk;
+    while (other != null && (chunk = other).times[chunk.size - 1] < time) {
+      other = log.after(chunk);
     }
     return chunk;
   }
