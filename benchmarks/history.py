@@ -23,12 +23,13 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 from benchmarks.cpu import CpuTime
 from harness.worlds import batch_features, data_set
 from spark_jobs import session
-from spark_jobs.aggregations import Aggregation, GroupBy, Operation, days, hours
+from spark_jobs.aggregations import GroupBy
 from spark_jobs.features import CARD
 from spark_jobs.schema import KINDS, schema
 from spark_jobs.settings import S3, Spark
 from spark_jobs.transforms.decode import BESIDE
 from spark_jobs.transforms.history import history
+from spark_jobs.vocabulary import Aggregation, Operation, days, hours
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 SPAN_S = 10 * 86_400
@@ -85,8 +86,10 @@ def write_events(spark: SparkSession, folder: Path, rows: int, keys: int, files:
 
 def kernel(events: DataFrame) -> DataFrame:
     """Returns the results of SMALL for each payment, by the kernel, of the columns that these need."""
-    payment = F.struct(*(f"transaction.{name}" for name in ("transaction_id", "event_time", "card_id", "amount")))
-    return _results(events.withColumn("transaction", payment).drop("ingest_time", "notes", "unknown", "deleted", "reasons"), SMALL)
+    payment = F.struct(
+        *(f"transaction.{name}" for name in ("transaction_id", "event_time", "card_id", "amount", "transaction_type"))
+    )
+    return _results(events.withColumn("transaction", payment).drop("ingest_time", "notes", "unknown", "reasons"), SMALL)
 
 
 def transform_with_state(events: DataFrame) -> DataFrame:

@@ -1,22 +1,37 @@
-"""Every feature from its definition, with pandas and numpy: no line of it is the product's.
+"""Every feature from its definition, with pandas and numpy: no line of it is the product's. `harness.rule` is the same, slowly.
 
-Holds for a data set in which a label is known exactly seven days after its transaction, and profiles before all transactions.
+Holds for a data set without repeats, whose events are known in their own order: transactions at their event_time, labels at their
+labelled_at, profiles at their updated_at.
 """
 
 from collections import Counter
 from collections.abc import Iterator
+from heapq import heappop, heappush
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-DAY = 86_400_000_000
+DAY, SECOND = 86_400_000_000, 1_000_000
 SPANS = {"10m": 600_000_000, "1h": 3_600_000_000} | {f"{days}d": days * DAY for days in (1, 7, 14, 28, 30)}
 EARTH_KM = 6371.0
+MILLS = 1_000
+SOURCES = {"chargeback": 5, "issuer": 4, "customer": 3, "analyst": 2, "synthetic": 1}
+"""Whose label counts of those known at once: the largest."""
+OPTIONAL = ("transaction_type", "billing_amount")
 COLUMNS = (
     *("transaction_id", "event_time", "card_id", "terminal_id", "amount", "response_code", "latitude", "longitude", "device_id"),
-    *("vpn", "is_fraud"),
+    "vpn",
 )
+
+
+class Spell(NamedTuple):
+    """Which rows of `Keyed` see that a payment was fraud, or that it was not, from begin to before end; `at` is its place."""
+
+    begin: np.ndarray
+    end: np.ndarray
+    at: np.ndarray
 
 
 class Keyed:
@@ -25,10 +40,12 @@ class Keyed:
     def __init__(self, rows: pd.DataFrame, *key: str) -> None:
         codes = rows.groupby(list(key), sort=False, dropna=True).ngroup().fillna(-1).to_numpy(np.int64)
         times = _micros(rows["event_time"])
-        times -= times.min()
+        self._start = int(times.min())
+        times -= self._start
         self._span = int(times.max()) + 100 * DAY
         self.order = np.lexsort((rows["transaction_id"].to_numpy(), times, codes))
-        self.places = codes[self.order] * self._span + times[self.order] + 50 * DAY
+        self.times = times[self.order]
+        self.places = codes[self.order] * self._span + self.times + 50 * DAY
         self.here = np.arange(len(rows))
         self.absent = codes[self.order] < 0
         self._back = np.argsort(self.order, kind="stable")
@@ -45,6 +62,21 @@ class Keyed:
         """Returns a column's values in the order of the keys."""
         return np.asarray(column.to_numpy()[self.order])
 
+    def seen(self, said: pd.DataFrame, span: int, delay: int) -> Spell:
+        """Returns when a payment is in the window (t - delay - span, t - delay] and what is said of it is what counts."""
+        place = self._back[said["row"].to_numpy()]
+        at = self.places[place]
+        base = at - self.times[place]
+        begin = np.maximum(at + delay, base + self._within(said["known"]))
+        end = np.minimum(at + delay + span, base + self._within(said["until"]))
+        first, behind = (np.searchsorted(self.places, one, side="left") for one in (begin, end))
+        lasts = first < behind
+        return Spell(first[lasts], behind[lasts], at[lasts])
+
+    def _within(self, times: pd.Series) -> np.ndarray:
+        """Returns times as those of the rows are, but not later than just after the last of them: beyond lies the next key."""
+        return np.asarray(np.minimum(times.to_numpy(np.int64) - self._start, self._span - 100 * DAY + 1))
+
     def back(self, values: np.ndarray) -> np.ndarray:
         """Returns values in the order of the data set."""
         return values[self._back]
@@ -52,23 +84,50 @@ class Keyed:
 
 def oracle(data: Path) -> pd.DataFrame:
     """Returns the features of all transactions of a data set, indexed by transaction_id; absent is NaN."""
-    transactions = pd.read_parquet(data / "transactions", columns=list(COLUMNS))
-    labels = pd.read_parquet(data / "labels", columns=["transaction_id", "is_fraud"])
-    return features(transactions, labels, pd.read_parquet(data / "customers"), pd.read_parquet(data / "merchants"))
+    return features(*(pd.read_parquet(data / name) for name in ("transactions", "labels", "customers", "merchants")))
 
 
 def features(transactions: pd.DataFrame, labels: pd.DataFrame, customers: pd.DataFrame, merchants: pd.DataFrame) -> pd.DataFrame:
-    """Returns the features of all transactions, indexed by transaction_id; absent is NaN."""
-    rows = transactions.merge(labels[["transaction_id", "is_fraud"]], on="transaction_id", suffixes=("_inline", "")).reset_index()
-    found = dict(_terminal(rows)) | dict(_card(rows))
+    """Returns the features of all transactions, indexed by transaction_id; absent is NaN. Refunds and reversals have none."""
+    given = transactions.assign(**{name: None for name in OPTIONAL if name not in transactions})[[*COLUMNS, *OPTIONAL]]
+    rows = given[~given["transaction_type"].isin(("refund", "reversal"))].reset_index(drop=True)
+    found = dict(_terminal(rows, labels)) | dict(_card(rows, labels))
     made = pd.DataFrame(found | dict(_by_row(rows, found, customers, merchants)))
-    return made.set_index(rows["transaction_id"])
+    return made.set_index(rows["transaction_id"]).reindex(given["transaction_id"])
 
 
-def _terminal(rows: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
-    keyed = Keyed(rows, "terminal_id")
-    fraud, declined = keyed.sorted(rows["is_fraud"]).astype(int), keyed.sorted(rows["response_code"] != "approved").astype(int)
-    cents = _cents(keyed.sorted(rows["amount"]))
+def _said(rows: pd.DataFrame, labels: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Returns what is said of which row, and from when until when a transaction knows it: row, is_fraud, known, until."""
+    labels = labels.assign(weight=labels["source"].map(SOURCES).fillna(0) if "source" in labels else 0)
+    paid = rows[[key, "transaction_id", "event_time"]].rename(columns={"event_time": "paid_at"}).rename_axis("row").reset_index()
+    both = (
+        labels[["transaction_id", key, "event_time", "labelled_at", "is_fraud", "weight"]]
+        .rename_axis("label")
+        .reset_index()
+        .merge(paid, on=[key, "transaction_id"])
+    )
+    named, known, at = (_micros(both[name]) for name in ("event_time", "labelled_at", "paid_at"))
+    both = both.assign(away=np.abs(named - at), known=np.where(known > named, known, named + 1), told=known, at=at)
+    # A label that comes before its payment, or names a time more than a second from it, is lost.
+    both = both[(both["away"] <= SECOND) & (both["known"] > both["at"])].sort_values(["label", "away", "at"])
+    both = both.drop_duplicates("label").sort_values(["row", "known", "label"])
+    many = both.duplicated("row", keep=False)
+    counts = [_that_count(of_one) for _, of_one in both[many].groupby("row")]
+    both = pd.concat([both[~many], *counts]).sort_values(["row", "known"])
+    until = both["known"].shift(-1).where(both["row"].eq(both["row"].shift(-1)), np.iinfo(np.int64).max // 2)
+    return both.assign(until=until.astype("int64"))[["row", "is_fraud", "known", "until"]]
+
+
+def _that_count(of_one: pd.DataFrame) -> pd.DataFrame:
+    """Returns of one payment's labels, in the order of their arrival, those that counted at some time."""
+    told = [*zip(of_one["told"], of_one["weight"], strict=True)]
+    return of_one.iloc[[place for place, one in enumerate(told) if all(one > other for other in told[:place])]]
+
+
+def _terminal(rows: pd.DataFrame, labels: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
+    keyed, said = Keyed(rows, "terminal_id"), _said(rows, labels, "terminal_id")
+    declined = keyed.sorted(rows["response_code"] != "approved").astype(int)
+    mills = _mills(keyed.sorted(rows["amount"]))
     for name in ("10m", "1h", "1d"):
         first, end = keyed.window(SPANS[name])
         yield f"terminal_count_{name}", keyed.back(end - first)
@@ -78,38 +137,39 @@ def _terminal(rows: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
     for name in ("1d", "7d", "14d", "28d", "30d"):
         first, end = keyed.window(SPANS[name], 7 * DAY)
         yield f"terminal_count_{name}_delay_7d", keyed.back(end - first)
-        yield f"terminal_fraud_count_{name}_delay_7d", keyed.back(_sum(fraud, first, end))
+        spell = keyed.seen(said[said["is_fraud"]], SPANS[name], 7 * DAY)
+        yield f"terminal_fraud_count_{name}_delay_7d", keyed.back(_at_once(spell, len(rows)))
     for name in ("1h", "1d", "30d"):
         first, end = keyed.window(SPANS[name])
-        yield f"terminal_average_amount_{name}", keyed.back(_sum(cents, first, end) / (end - first) / 100)
-    first, end = keyed.window(SPANS["30d"], 7 * DAY)
-    for name, which in (("fraud", fraud == 1), ("genuine", fraud == 0)):
-        last = _last(which, end)
-        since = (keyed.places - keyed.places[last]) / 1e6
-        yield f"terminal_{name}_seconds_since_last_30d_delay_7d", keyed.back(np.where(last >= first, since, np.nan))
+        yield f"terminal_average_amount_{name}", keyed.back(_sum(mills, first, end) / (end - first) / MILLS)
+    for name, which in (("fraud", said[said["is_fraud"]]), ("genuine", said[~said["is_fraud"]])):
+        last = _youngest(keyed.seen(which, SPANS["30d"], 7 * DAY), len(rows))
+        yield f"terminal_{name}_seconds_since_last_30d_delay_7d", keyed.back((keyed.places - last) / 1e6)
 
 
-def _card(rows: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
+def _card(rows: pd.DataFrame, labels: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
     keyed = Keyed(rows, "card_id")
-    cents, declined = _cents(keyed.sorted(rows["amount"])), keyed.sorted(rows["response_code"] != "approved").astype(int)
+    mills, declined = _mills(keyed.sorted(_charged(rows))), keyed.sorted(rows["response_code"] != "approved").astype(int)
     for name in ("10m", "1h", "1d", "7d", "30d"):
         first, end = keyed.window(SPANS[name])
         yield f"card_count_{name}", keyed.back(end - first)
         if name in ("1h", "1d"):
-            yield f"card_sum_amount_{name}", keyed.back(_sum(cents, first, end) / 100)
+            yield f"card_sum_amount_{name}", keyed.back(_sum(mills, first, end) / MILLS)
             yield f"card_declined_count_{name}", keyed.back(_sum(declined, first, end))
             yield f"card_unique_count_terminal_id_{name}", keyed.back(_unique(keyed.sorted(rows["terminal_id"]), first))
         if name in ("1d", "7d", "30d"):
-            yield f"card_average_amount_{name}", keyed.back(_sum(cents, first, end) / (end - first) / 100)
+            yield f"card_average_amount_{name}", keyed.back(_sum(mills, first, end) / (end - first) / MILLS)
         if name in ("7d", "30d"):
-            mean = _sum(cents, first, end) / (end - first)
-            yield f"card_variance_amount_{name}", keyed.back(_sum_of_squares(cents, mean, first, end) / (end - first) / 10_000)
+            total, number = _sum(mills, first, end), end - first
+            squares = _sum_of_squares(mills, total / number, first, end)
+            yield f"card_variance_amount_{name}", keyed.back(squares / number / MILLS**2)
+            past = (total - mills) / np.where(number > 1, number - 1, np.nan) / MILLS
+            yield f"card_past_average_amount_{name}", keyed.back(past)
     first, end = keyed.window(SPANS["30d"])
-    yield "card_max_amount_30d", keyed.back(_largest(cents, first) / 100)
-    yield (
-        "card_fraud_count_30d_delay_7d",
-        keyed.back(_sum(keyed.sorted(rows["is_fraud"]).astype(int), *keyed.window(SPANS["30d"], 7 * DAY))),
-    )
+    yield "card_max_amount_30d", keyed.back(_largest(mills, first) / MILLS)
+    said = _said(rows, labels, "card_id")
+    spell = keyed.seen(said[said["is_fraud"]], SPANS["30d"], 7 * DAY)
+    yield "card_fraud_count_30d_delay_7d", keyed.back(_at_once(spell, len(rows)))
     previous = keyed.here - 1
     since = (keyed.places - keyed.places[previous]) / 1e6
     yield "card_seconds_since_last_30d", keyed.back(np.where(previous >= first, since, np.nan))
@@ -131,26 +191,26 @@ def _card(rows: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
 def _by_row(
     rows: pd.DataFrame, found: dict[str, np.ndarray], customers: pd.DataFrame, merchants: pd.DataFrame
 ) -> Iterator[tuple[str, np.ndarray]]:
-    amount = rows["amount"].astype(float).to_numpy()
+    amount, charged = rows["amount"].astype(float).to_numpy(), _charged(rows).astype(float).to_numpy()
     yield "is_weekend", (rows["event_time"].dt.dayofweek >= 5).to_numpy().astype(float)
     yield "is_night", (rows["event_time"].dt.hour <= 6).to_numpy().astype(float)
     for name in ("1d", "7d", "14d", "28d", "30d"):
         count, frauds = found[f"terminal_count_{name}_delay_7d"], found[f"terminal_fraud_count_{name}_delay_7d"]
         yield f"terminal_risk_{name}", np.where(count > 0, frauds / np.maximum(count, 1), 0.0)
     for name in ("7d", "30d"):
-        count, mean = found[f"card_count_{name}"], found[f"card_average_amount_{name}"]
-        past = (mean * count - amount) / np.where(count > 1, count - 1, np.nan)
-        yield f"amount_to_past_mean_{name}", amount / np.where(past == 0, np.nan, past)
+        mean, past = found[f"card_average_amount_{name}"], found[f"card_past_average_amount_{name}"]
+        yield f"amount_to_past_mean_{name}", charged / np.where(past == 0, np.nan, past)
         deviation = np.sqrt(found[f"card_variance_amount_{name}"])
-        yield f"amount_z_score_{name}", (amount - mean) / np.where(deviation == 0, np.nan, deviation)
-    yield "amount_to_terminal_mean_30d", amount / found["terminal_average_amount_30d"]
+        yield f"amount_z_score_{name}", (charged - mean) / np.where(deviation == 0, np.nan, deviation)
+    terminal = found["terminal_average_amount_30d"]
+    yield "amount_to_terminal_mean_30d", amount / np.where(terminal == 0, np.nan, terminal)
     place = (rows["latitude"].to_numpy(float), rows["longitude"].to_numpy(float))
     hours = found["card_seconds_since_last_latitude_30d"] / 3600
     journey = _distance(found["card_last_latitude_30d"], found["card_last_longitude_30d"], *place)
     yield "speed_kmh", journey / np.where(hours == 0, np.nan, hours)
-    holder = rows[["card_id"]].merge(customers, on="card_id", how="left")
+    holder = _newest(rows, customers, "card_id")
     yield "home_distance_km", _distance(holder["home_latitude"].to_numpy(), holder["home_longitude"].to_numpy(), *place)
-    owner = rows[["terminal_id"]].merge(merchants, on="terminal_id", how="left")
+    owner = _newest(rows, merchants, "terminal_id")
     today = rows["event_time"].dt.tz_localize(None).dt.normalize()
     yield "account_age_days", (today - pd.to_datetime(holder["signup_date"])).dt.days.to_numpy(float)
     yield "terminal_age_days", (today - pd.to_datetime(owner["onboarding_date"])).dt.days.to_numpy(float)
@@ -161,8 +221,46 @@ def _micros(times: pd.Series) -> np.ndarray:
     return np.asarray(times.dt.as_unit("us").astype("int64").to_numpy().copy())
 
 
-def _cents(amounts: np.ndarray) -> np.ndarray:
-    return np.array([int(amount * 100) for amount in amounts], dtype=np.int64)
+def _charged(rows: pd.DataFrame) -> pd.Series:
+    """Returns what the holder is charged."""
+    return rows["billing_amount"].where(rows["billing_amount"].notna(), rows["amount"])
+
+
+def _newest(rows: pd.DataFrame, profiles: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Returns for each row the newest profile of its key that had arrived."""
+    at = rows[[key, "event_time"]].rename_axis("row").reset_index().sort_values("event_time")
+    profiles = profiles.sort_values("updated_at", kind="stable")
+    return pd.merge_asof(at, profiles, left_on="event_time", right_on="updated_at", by=key).sort_values("row", ignore_index=True)
+
+
+def _mills(amounts: np.ndarray) -> np.ndarray:
+    return np.array([int(amount * MILLS) for amount in amounts], dtype=np.int64)
+
+
+def _at_once(spell: Spell, rows: int) -> np.ndarray:
+    """Returns how many spells each row is in."""
+    change = np.zeros(rows + 1, dtype=np.int64)
+    np.add.at(change, spell.begin, 1)
+    np.add.at(change, spell.end, -1)
+    return np.cumsum(change)[:rows]
+
+
+def _youngest(spell: Spell, rows: int) -> np.ndarray:
+    """Returns the youngest payment, its place, of the spells that each row is in; NaN where it is in none."""
+    order = np.argsort(spell.begin, kind="stable")
+    coming = [*zip(spell.begin[order].tolist(), spell.end[order].tolist(), spell.at[order].tolist(), strict=True), (rows, 0, 0)]
+    running: list[tuple[int, int]] = []
+    out, following = np.full(rows, np.nan), 0
+    for row in range(rows):
+        while coming[following][0] <= row:
+            _, end, at = coming[following]
+            heappush(running, (-at, end))
+            following += 1
+        while running and running[0][1] <= row:
+            heappop(running)
+        if running:
+            out[row] = -running[0][0]
+    return out
 
 
 def _sum(values: np.ndarray, first: np.ndarray, end: np.ndarray) -> np.ndarray:

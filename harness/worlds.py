@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contract import Customer, Label, Merchant, Transaction, encode
+from harness.ranges import assert_in_range
 from spark_jobs.features import FEATURE_COLUMNS
 
 
@@ -42,9 +43,11 @@ def corner(data: Path, out: Path, share: float = 0.05) -> Path:
 
 
 def batch_features(data: Path, out: Path) -> pd.DataFrame:
-    """Returns the features that the batch job computes, indexed by transaction_id; absent is NaN."""
+    """Returns the features that the batch job computes, indexed by transaction_id; absent is NaN. All are in their ranges."""
     _run("spark_jobs.write_features", "--data", str(data), "--out", str(out), "--log-dir", str(out.parent))
-    return pd.read_parquet(out, columns=["transaction_id", *FEATURE_COLUMNS]).set_index("transaction_id")
+    found = pd.read_parquet(out, columns=["transaction_id", *FEATURE_COLUMNS]).set_index("transaction_id")
+    assert_in_range(found)
+    return found
 
 
 def _run(module: str, *arguments: str) -> None:

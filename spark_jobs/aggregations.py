@@ -1,4 +1,4 @@
-"""The vocabulary of features.py, Chronon's: GroupBy, Aggregation, Operation, windows. Everything is checked when it is made.
+"""What is computed of the events of one key, in the words of vocabulary.py. Everything is checked when it is made.
 
 A GroupBy compiles to two things: SQL that makes the kernel's input of an event, and a JSON plan that tells the kernel what to keep
 and to compute. The plan's hash names the kernel's state: another plan cannot read it.
@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -20,29 +19,14 @@ from contract.fields import fields_of
 from contract.scalars import SCALE
 from spark_jobs.errors import InvalidFeature
 from spark_jobs.schema import KIND_OF
+from spark_jobs.vocabulary import Aggregation, Condition, Derived, Operation, Output, RowFeature, short
 
 PROFILES = (Customer, Merchant)
-_UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)), ("s", timedelta(seconds=1)))
-
-
-class Operation(Enum):
-    """What is computed of the events in a window."""
-
-    COUNT = "number"
-    SUM = "sum"
-    AVERAGE = "mean"
-    VARIANCE = "population variance"
-    MIN = "smallest value"
-    MAX = "largest value"
-    LAST = "last value before the current event"
-    UNIQUE_COUNT = "number of different values"
-    COUNT_SAME = "number of events with the current event's value"
-    SECONDS_SINCE_LAST = "seconds since the last event before the current one"
-
 
 _TAKES: dict[Operation, tuple[Any, ...]] = {
     Operation.SUM: (Decimal,),
     Operation.AVERAGE: (Decimal,),
+    Operation.PAST_AVERAGE: (Decimal,),
     Operation.VARIANCE: (Decimal,),
     Operation.MIN: (Decimal, float),
     Operation.MAX: (Decimal, float),
@@ -53,73 +37,12 @@ _TAKES: dict[Operation, tuple[Any, ...]] = {
 """Types of the column, for the operations that take one. Sums take decimals alone: those of doubles depend on the order."""
 
 
-def minutes(number: int) -> timedelta:
-    """Returns a window of minutes."""
-    return timedelta(minutes=number)
-
-
-def hours(number: int) -> timedelta:
-    """Returns a window of hours."""
-    return timedelta(hours=number)
-
-
-def days(number: int) -> timedelta:
-    """Returns a window of days."""
-    return timedelta(days=number)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """Which events count: a Spark SQL boolean expression over one kind's fields, `kind.field`; null is no."""
-
-    name: str
-    sql: str
-
-
-@dataclass(frozen=True)
-class Aggregation:
-    """One operation over some windows. `feature` false: an intermediate value that ROW_FEATURES use, no feature itself."""
-
-    operation: Operation
-    column: str | None = None
-    windows: tuple[timedelta, ...] = ()
-    of: type = Transaction
-    where: Condition | None = None
-    delay: timedelta = timedelta(0)
-    feature: bool = True
-
-
-@dataclass(frozen=True)
-class Output:
-    """One value that the kernel computes for a transaction: an aggregation over one of its windows, none for a profile's."""
-
-    name: str
-    aggregation: Aggregation
-    window: timedelta | None
-
-    @property
-    def feature(self) -> bool:
-        """Whether it is a feature, and not only what ROW_FEATURES are made of."""
-        return self.aggregation.feature
-
-
-@dataclass(frozen=True)
-class RowFeature:
-    """A feature of one row: a Spark SQL expression over the transaction's fields and what the kernel computed.
-
-    `absent` is where it has no value; never, if that is empty.
-    """
-
-    name: str
-    expression: str
-    meaning: str
-    unit: str
-    absent: str = ""
-
-
 @dataclass(frozen=True)
 class GroupBy:
-    """The events of one key and what is computed of them; `retention` is how long an event can matter.
+    """The events of one key and what is computed of them.
+
+    `retention` is how long before the key's newest transaction they are kept. By what it is longer than the longest window and its
+    delay an event may be late, or another one ahead of its time, and every window is still whole.
 
     Raises:
         InvalidFeature: when it is made, with what is wrong and what to do.
@@ -148,8 +71,9 @@ class GroupBy:
         return json.dumps(
             {
                 "key": self.key,
+                "retention": _microseconds(self.retention),
                 "values": [
-                    {"name": f"{KIND_OF[of]}.{column}", "type": kind, **({"scale": SCALE} if kind == "fixed" else {})}
+                    {"name": _sql(of, column), "type": kind, **({"scale": SCALE} if kind == "fixed" else {})}
                     for (of, column), kind in zip(self._values, types, strict=True)
                 ],
                 "aggregations": [
@@ -184,7 +108,7 @@ class GroupBy:
     def value_expressions(self) -> Iterator[str]:
         """The kernel's values of an event, in the plan's order, as SQL; null where the event is of another kind."""
         for of, column in self._values:
-            value = f"{KIND_OF[of]}.{column}"
+            value = _sql(of, column)
             yield {
                 "fixed": value,
                 "double": f"double(unix_date({value}))" if self._python(of, column) is date else value,
@@ -198,7 +122,7 @@ class GroupBy:
         return " + ".join(("0L", *bits))
 
     @cached_property
-    def _values(self) -> tuple[tuple[type, str], ...]:
+    def _values(self) -> tuple[tuple[type, str | Derived], ...]:
         return tuple(dict.fromkeys((one.of, one.column) for one in self.aggregations if one.column is not None))
 
     @cached_property
@@ -210,19 +134,20 @@ class GroupBy:
             for window in one.windows or (None,):
                 yield one, window
 
-    def _python(self, of: type, column: str) -> type:
-        return next(one.scalar.python for one in fields_of(of) if one.name == column)
+    def _python(self, of: type, column: str | Derived) -> type:
+        name = column.name if isinstance(column, Derived) else column
+        return next(one.scalar.python for one in fields_of(of) if one.name == name)
 
-    def _type(self, of: type, column: str) -> str:
+    def _type(self, of: type, column: str | Derived) -> str:
         return {Decimal: "fixed", str: "hash"}.get(self._python(of, column), "double")
 
     def _name(self, one: Aggregation, window: timedelta | None) -> str:
-        parts = [self.name, one.where.name if one.where else "", one.operation.name.lower(), one.column or ""]
+        parts = [self.name, one.where.name if one.where else "", one.operation.name.lower(), one.field]
         parts += [short(window) if window else "", f"delay_{short(one.delay)}" if one.delay else ""]
         return "_".join(filter(None, parts))
 
     def _check(self, one: Aggregation) -> None:
-        where = f"{self.name}: {one.operation.name}" + (f" of {one.column}" if one.column else "")
+        where = f"{self.name}: {one.operation.name}" + (f" of {one.field}" if one.column else "")
         self._check_fields(one, where)
         if one.of in PROFILES:
             if one.operation is not Operation.LAST or one.windows or one.delay or one.where:
@@ -230,6 +155,8 @@ class GroupBy:
             return
         if not one.windows:
             raise InvalidFeature(f"{where}: over which windows?", "Name at least one.")
+        if one.operation is Operation.PAST_AVERAGE and (one.delay or one.of is not Transaction):
+            raise InvalidFeature(f"{where}: it leaves out the current transaction", "Use AVERAGE, or no delay.")
         for window in one.windows:
             if window <= timedelta(0) or one.delay < timedelta(0) or window + one.delay > self.retention:
                 raise InvalidFeature(
@@ -243,15 +170,24 @@ class GroupBy:
         if one.column is None and one.operation in _TAKES:
             raise InvalidFeature(f"{where}: of which column?", "Name one.")
         if one.column is not None:
-            if one.column not in known:
-                raise InvalidFeature(f"{where}: {one.of.__name__} has no column {one.column}", f"It has: {', '.join(known)}.")
+            if one.field not in known:
+                raise InvalidFeature(f"{where}: {one.of.__name__} has no column {one.field}", f"It has: {', '.join(known)}.")
             takes = _TAKES.get(one.operation)
             if takes and self._python(one.of, one.column) not in takes:
                 allowed = ", ".join(kind.__name__ for kind in takes)
                 raise InvalidFeature(f"{where}: the column's type does not fit", f"It takes: {allowed}.")
-        for kind, field in re.findall(r"\b([a-z]+)\.(\w+)", one.where.sql if one.where else ""):
-            if kind != KIND_OF[one.of] or field not in known:
-                raise InvalidFeature(f"{where}: the condition names {kind}.{field}", f"Name fields of {KIND_OF[one.of]}.")
+        texts = {
+            "condition": one.where.sql if one.where else "",
+            "column": one.column.sql if isinstance(one.column, Derived) else "",
+        }
+        for what, text in texts.items():
+            for kind, field in re.findall(r"\b([a-z]+)\.(\w+)", text):
+                if kind != KIND_OF[one.of] or field not in known:
+                    raise InvalidFeature(f"{where}: the {what} names {kind}.{field}", f"Name fields of {KIND_OF[one.of]}.")
+
+
+def _sql(of: type, column: str | Derived) -> str:
+    return column.sql if isinstance(column, Derived) else f"{KIND_OF[of]}.{column}"
 
 
 def check_row_features(features: Sequence[RowFeature], known: Collection[str]) -> None:
@@ -262,22 +198,6 @@ def check_row_features(features: Sequence[RowFeature], known: Collection[str]) -
     """
     if twice := _twice([*known, *(one.name for one in features)]):
         raise InvalidFeature(f"Two features or fields are called {twice}", "Rename one.")
-
-
-def short(span: timedelta) -> str:
-    """Returns a span as names have it: 10m, 1h, 30d; the largest unit that fits without a rest."""
-    for unit, length in _UNITS:
-        if span % length == timedelta(0) and span:
-            return f"{span // length}{unit}"
-    return f"{span // timedelta(microseconds=1)}us" if span else "0s"
-
-
-def spoken(span: timedelta) -> str:
-    """Returns a span as sentences have it after "the last": 10 minutes, hour, 30 days."""
-    for word, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
-        if span % length == timedelta(0):
-            return word if span == length else f"{span // length} {word}s"
-    return f"{span.total_seconds():g} seconds"
 
 
 def distance_km(latitude: str, longitude: str, to_latitude: str, to_longitude: str) -> str:

@@ -14,14 +14,12 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from configuration import FraudDetectionError, report
-from contract import Label, Transaction
 from spark_jobs import failures, session
 from spark_jobs.aggregations import GroupBy
 from spark_jobs.checkpoint import Pages, read_pages
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.feature_reference import of_group
 from spark_jobs.features import GROUPS
-from spark_jobs.schema import KIND_OF
 from spark_jobs.settings import ExplainSettings, Spark, on_s3
 
 PROGRAM = "python -m spark_jobs.explain_history"
@@ -121,7 +119,7 @@ def table(found: Explanation) -> Iterator[str]:
     yield ""
     yield "As the next event finds it: a transaction also counts itself. A dash: absent, or compared with a transaction."
     if found["incomplete"]:
-        yield "* Perhaps not all: what is older than the longest window before the newest transaction is forgotten by now."
+        yield f"* Perhaps not all: what is {group.retention.days} days older than the newest transaction is forgotten by now."
 
 
 def _describe(spark: SparkSession, group: GroupBy, state: Pages, at: int) -> dict[str, Any]:
@@ -139,16 +137,12 @@ def _newest(held: dict[str, Any]) -> int:
 
 
 def _incomplete(group: GroupBy, held: dict[str, Any], at: int) -> list[str]:
-    """Returns the values whose windows begin where events are forgotten: the longest window before the newest transaction."""
+    """Returns the values whose windows begin where events are forgotten: a group's retention before the newest transaction."""
     newest = (held["transactions"] or {}).get("last_time")
-    names = []
-    for kind in (Transaction, Label):
-        spans = {
-            one.name: _span(one.window, one.aggregation.delay) for one in group.outputs if one.window and one.aggregation.of is kind
-        }
-        if newest is not None and held[f"{KIND_OF[kind]}s"] is not None:
-            names += [name for name, span in spans.items() if at - span < newest - max(spans.values())]
-    return names
+    if newest is None:
+        return []
+    kept = newest - group.retention // MICROSECOND
+    return [one.name for one in group.outputs if one.window and at - _span(one.window, one.aggregation.delay) < kept]
 
 
 def _span(window: timedelta, delay: timedelta) -> int:

@@ -11,9 +11,10 @@ from typing import Any
 
 from contract import Label, Transaction
 from spark_jobs import features
-from spark_jobs.aggregations import PROFILES, Aggregation, GroupBy, Operation, Output, RowFeature, short, spoken
+from spark_jobs.aggregations import PROFILES, GroupBy
 from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET, GROUPS, ROW_FEATURES
 from spark_jobs.schema import KIND_OF
+from spark_jobs.vocabulary import Aggregation, Operation, Output, RowFeature, short, spoken
 
 MONEY = "currency"
 DATE = "days since 1970-01-01"
@@ -22,6 +23,7 @@ _NOUNS = {
     "card_id": ("card", "cards", ""),
     "terminal_id": ("terminal", "terminals", ""),
     "device_id": ("device", "devices", ""),
+    "currency": ("currency", "currencies", ""),
     "latitude": ("latitude", "latitudes", "degrees"),
     "longitude": ("longitude", "longitudes", "degrees"),
     "home_latitude": ("latitude of the holder's home", "", "degrees"),
@@ -42,6 +44,9 @@ The {count} features of feature set `{name}`: what the model and the rules know 
 """
 _READING = f"""
 Every value is a double. Unit *{MONEY}*: that of the amounts, which are taken as they are; nothing is converted between currencies.
+A card that pays in several currencies needs `billing_amount`, what its holder is charged, or its sums and means add up unlike
+things. How many payments that concerns is counted by `fraud_mixed_currency_payments_total` ([metrics](metrics.md)): it should be 0.
+*Range*: what a value can be, which the tests assert of every row.
 *Absent*: null, and left out of a scored record's `features`; in a rule a comparison with it is no. A dash: it never is.
 """
 
@@ -53,6 +58,7 @@ class Described:
     name: str
     sentence: str
     unit: str
+    range: str
     absent: str
     kind: str
     """`row`, or the operation: count, average, ..."""
@@ -94,7 +100,7 @@ def render() -> str:
             "Spark SQL over the transaction's fields and the values below.",
             "",
             *_table(
-                ("feature", "meaning", "unit", "absent where", "made of"),
+                ("feature", "meaning", "unit", "range", "absent where", "made of"),
                 ((*_start(one), ", ".join(f"`{name}`" for name in one.of)) for one in everything if one.kind == "row"),
             ),
             *(line for group in GROUPS for line in _section(group)),
@@ -111,11 +117,11 @@ def _section(group: GroupBy) -> Iterator[str]:
     yield from _table(_COLUMNS, (_cells(one) for one in values if not one.feature))
 
 
-_COLUMNS = ("feature", "meaning", "unit", "absent where", "kind", "window", "delay", "of")
+_COLUMNS = ("feature", "meaning", "unit", "range", "absent where", "kind", "window", "delay", "of")
 
 
 def _start(one: Described) -> tuple[str, ...]:
-    return f"`{one.name}`", one.sentence, one.unit, one.absent or "-"
+    return f"`{one.name}`", one.sentence, one.unit, one.range, one.absent or "-"
 
 
 def _cells(one: Described) -> tuple[str, ...]:
@@ -130,7 +136,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 def _of_row(one: RowFeature) -> Described:
     known = {*Transaction.__slots__, *(output.name for group in GROUPS for output in group.outputs)}
     names = tuple(dict.fromkeys(name for name in re.findall(r"\w+", one.expression) if name in known))
-    return Described(one.name, one.meaning, one.unit, one.absent, "row", None, None, None, names, True)
+    return Described(one.name, one.meaning, one.unit, str(one.range), one.absent, "row", None, None, None, names, True)
 
 
 def _of_output(group: GroupBy, output: Output) -> Described:
@@ -139,6 +145,7 @@ def _of_output(group: GroupBy, output: Output) -> Described:
         name=output.name,
         sentence=_sentence(group.name, one, window),
         unit=_unit(one),
+        range=str(output.range),
         absent=_absent(group.name, one),
         kind=one.operation.name.lower(),
         group=group.name,
@@ -159,6 +166,7 @@ def _sentence(key: str, one: Aggregation, window: timedelta | None) -> str:
         Operation.COUNT: f"Number of {events}",
         Operation.SUM: f"Sum of the {plural} of {events}",
         Operation.AVERAGE: f"Mean {noun} of {events}",
+        Operation.PAST_AVERAGE: f"Mean {noun} of the {key}'s {_events(one, 'transactions')} {_before(one, window)}",
         Operation.VARIANCE: f"Population variance of the {plural} of {events}",
         Operation.MIN: f"Smallest {noun} of {events}",
         Operation.MAX: f"Largest {noun} of {events}",
@@ -194,7 +202,7 @@ def _before(one: Aggregation, window: timedelta) -> str:
 
 
 def _noun(one: Aggregation) -> tuple[str, str, str]:
-    return _NOUNS.get(one.column or "", (f"`{one.column}`", f"values of `{one.column}`", ""))
+    return _NOUNS.get(one.field, (f"`{one.field}`", f"values of `{one.field}`", ""))
 
 
 def _unit(one: Aggregation) -> str:
@@ -213,9 +221,9 @@ def _absent(key: str, one: Aggregation) -> str:
         return "the profile has not arrived"
     if one.operation in (Operation.COUNT, Operation.SUM, Operation.UNIQUE_COUNT):
         return ""
-    if one.operation in (Operation.LAST, Operation.SECONDS_SINCE_LAST):
+    if one.operation in (Operation.LAST, Operation.SECONDS_SINCE_LAST, Operation.PAST_AVERAGE):
         return "there is none"
-    always = next((field.default is MISSING for field in fields(one.of) if field.name == one.column), True)
+    always = next((field.default is MISSING for field in fields(one.of) if field.name == one.field), True)
     if one.operation is Operation.COUNT_SAME:
         return "" if always else f"this one has no {_noun(one)[0]}"
     return "" if always and one.of is Transaction and not one.where and not one.delay else f"the {key} has none"

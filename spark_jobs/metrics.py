@@ -37,6 +37,11 @@ class StreamMetrics(StreamingQueryListener):
             "fraud_unreadable_fields", "Optional fields that could not be read, by name", ["field"], registry=registry
         )
         self._unknown = Counter("fraud_unknown_fields", "Fields that the contract does not know", registry=registry)
+        self._mixed = Counter(
+            "fraud_mixed_currency_payments",
+            "Payments of a card whose amounts of the last 30 days are in several currencies, so that its sums add up unlike things",
+            registry=registry,
+        )
         self._duration = Histogram(
             "fraud_batch_duration_seconds",
             "Time that a batch took",
@@ -97,6 +102,7 @@ class StreamMetrics(StreamingQueryListener):
             return
         counts = found.asDict()
         newest = counts.pop("newest")
+        self._mixed.inc(counts["mixed_currencies"])
         for group in PAYMENTS:
             self._largest.labels(group).set(counts[f"largest_{group}"] or 0)
         if newest is not None:

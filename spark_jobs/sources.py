@@ -130,7 +130,7 @@ def _events(session: SparkSession, folder: str, kind: str, record: type) -> Data
     )
     return rows.select(
         F.lit(kind).alias("kind"),
-        F.col(READINGS[kind].arrival).alias("ingest_time"),
+        F.col(READINGS[kind].known).alias("ingest_time"),
         *structs,
         *(F.lit(None).cast(of).alias(name) for name, of in BESIDE.items()),
     )

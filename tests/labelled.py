@@ -29,14 +29,14 @@ def payments(days: int = 50, a_day: int = 300, seed: int = 0) -> pd.DataFrame:
     frame["card_id"] = draws.integers(0, 200, rows).astype(str)
     frame["labelled_at"], frame["is_fraud"] = at + WEEK, fraud
     frame["scenario"] = np.where(fraud, "theft", None)
-    frame["campaign_id"] = None
+    frame["campaign_id"] = frame["source"] = None
     return pd.concat([frame, values], axis=1)
 
 
 def kept(folder: Path, rows: pd.DataFrame, labels: pd.DataFrame | None = None) -> Path:
     """Returns the folder, with the rows as `dataset.keep` writes them."""
-    label = ["transaction_id", "labelled_at", "is_fraud", "scenario", "campaign_id"]
-    frames = {"transaction": rows.drop(columns=label[1:]), "label": (rows if labels is None else labels)[label]}
+    label = ["transaction_id", "card_id", "labelled_at", "is_fraud", "scenario", "campaign_id", "source"]
+    frames = {"transaction": rows.drop(columns=label[2:]), "label": (rows if labels is None else labels)[label]}
     for kind, frame in frames.items():
         (folder / f"kind={kind}").mkdir(parents=True)
         frame.to_parquet(folder / f"kind={kind}" / "part.parquet", index=False)

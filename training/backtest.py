@@ -13,11 +13,12 @@ import structlog
 import yaml
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table
 
 from configuration import FraudDetectionError, InvalidSettings, Settings, report
-from spark_jobs import failures, session, sources
+from spark_jobs import failures, label_rule, session, sources
 from spark_jobs.pipeline import features, judge
 from spark_jobs.settings import S3, Place, Rule, Spark, on_s3
 from spark_jobs.transforms.score import ModelSource
@@ -124,7 +125,10 @@ def load_rules(file: Path) -> dict[str, Rule]:
 def decided_history(
     spark: SparkSession, data: str, rules: Mapping[str, Rule], models: ModelSource | None, since: datetime | None
 ) -> pd.DataFrame:
-    """Returns the transactions from `since` on, with decision, rules that fired, score and, where it is known, the truth."""
+    """Returns the transactions from `since` on, with decision, rules that fired, score and, where it is known, the truth.
+
+    That is what the label says that counts by `spark_jobs.label_rule`.
+    """
     history = sources.read_history(spark, data)
     decided = judge(features(history), rules, models).where("kind = 'transaction'")
     if since is not None:
@@ -139,8 +143,10 @@ def decided_history(
         "score.fraud_score",
         "coalesce(score.model_decision, 'approve') <> 'approve' AS by_model",
     )
-    labels = history.where("kind = 'label'").selectExpr("label.transaction_id", "label.is_fraud").dropDuplicates(["transaction_id"])
-    return rows.join(labels, "transaction_id", "left").toPandas()
+    labels = history.where("kind = 'label'").select("label.*")
+    counts = f"max_by(is_fraud, struct(labelled_at, {label_rule.rank('source')})) AS is_fraud"
+    known = labels.groupBy("transaction_id", "card_id").agg(F.expr(counts))
+    return rows.join(known, ["transaction_id", "card_id"], "left").toPandas()
 
 
 def judgement(decided: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:

@@ -11,13 +11,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
-from spark_jobs.features import FEATURE_COLUMNS, MODEL_INPUTS
+from spark_jobs import label_rule
+from spark_jobs.features import FEATURE_COLUMNS, IS_PAYMENT, MODEL_INPUTS
 from spark_jobs.pipeline import features
 from training.splits import Span, TooLittleHistory
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRANSACTION = ("transaction_id", "event_time", "card_id")
-_LABEL = ("transaction_id", "labelled_at", "is_fraud", "scenario", "campaign_id")
+_IDENTITY = ("transaction_id", "card_id")
+"""What a label names its transaction by."""
+
+_LABEL = (*_IDENTITY, "labelled_at", "is_fraud", "scenario", "campaign_id", "source")
 
 
 class Reach(NamedTuple):
@@ -41,9 +45,12 @@ def reach(events: DataFrame) -> Reach:
 
 
 def keep(events: DataFrame, folder: Path) -> None:
-    """Writes the events' transactions, with their features, and labels as Parquet below the folder, which must not exist."""
+    """Writes the events' payments, with their features, and labels as Parquet below the folder, which must not exist.
+
+    A refund or a reversal is no payment: no model sees it.
+    """
     both = [name for name in _LABEL if name in _TRANSACTION]
-    found = features(events).where("kind IN ('transaction', 'label')")
+    found = features(events).where(f"kind = 'label' OR kind = 'transaction' AND {IS_PAYMENT}")
     found.selectExpr(
         "kind",
         *(f"coalesce(transaction.{name}, label.{name}) AS {name}" for name in both),
@@ -58,13 +65,14 @@ def read(folder: Path, span: Span, at: datetime) -> pd.DataFrame:
     """Returns the span's transactions by event_time: transaction_id, event_time, card_id, MODEL_INPUTS, and what their labels say.
 
     What was known `at` a time: is_fraud, labelled_at (NaT: there is no label), scenario and campaign_id. A transaction without a
-    label counts as genuine: who is robbed complains. A repeat counts once, of several labels the newest.
+    label counts as genuine: who is robbed complains. A repeat counts once, of several labels the one of `spark_jobs.label_rule`.
     """
     of_span = (pc.field("event_time") >= span.begin) & (pc.field("event_time") < span.end)
     rows = _read(folder, "transaction", (*_TRANSACTION, *MODEL_INPUTS), of_span)
     labels = _read(folder, "label", _LABEL)
-    labels = labels[labels["labelled_at"] <= at].sort_values("labelled_at").drop_duplicates("transaction_id", keep="last")
-    rows = rows.drop_duplicates("transaction_id").merge(labels, on="transaction_id", how="left")
+    known = label_rule.that_count(labels[labels["labelled_at"] <= at]).drop(columns="source")
+    identity = list(_IDENTITY)
+    rows = rows.drop_duplicates(identity).merge(known, on=identity, how="left")
     rows["is_fraud"] = rows["is_fraud"].eq(True)
     return rows.sort_values(["event_time", "transaction_id"], ignore_index=True)
 

@@ -6,30 +6,37 @@ from typing import Any, NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from spark_jobs import label_rule
 from spark_jobs.aggregations import GroupBy
+from spark_jobs.features import IS_PAYMENT
 
 
 class Reading(NamedTuple):
-    """How the kernel reads a kind of event (kernel: Input.java): what it does with it, and the names of the fields."""
+    """How the kernel reads a kind of event (kernel: Input.java): what it does with it, as SQL, and the names of the fields.
 
-    operation: int
-    arrival: str
+    `known` is the time from which on it is known in a batch.
+    """
+
+    operation: str
+    known: str
     time: str
     id: str
 
 
+_PROFILE = "IF(deleted IS NULL, 1, 4)"
 READINGS = {
-    "customer": Reading(1, "updated_at", "updated_at", "customer_id"),
-    "merchant": Reading(1, "updated_at", "updated_at", "merchant_id"),
-    "label": Reading(2, "labelled_at", "event_time", "transaction_id"),
-    "transaction": Reading(3, "event_time", "event_time", "transaction_id"),
+    "customer": Reading(_PROFILE, "updated_at", "updated_at", "customer_id"),
+    "merchant": Reading(_PROFILE, "updated_at", "updated_at", "merchant_id"),
+    "label": Reading("2", "labelled_at", "event_time", "transaction_id"),
+    "transaction": Reading(f"IF({IS_PAYMENT}, 3, 0)", "event_time", "event_time", "transaction_id"),
 }
 
 
 def history(events: DataFrame, group: GroupBy) -> DataFrame:
     """Returns the events with a column named as the group: a struct of its outputs, null where there is no transaction.
 
-    Transactions, labels and profiles that the group's plan asks for change its state, each a key's; all others pass untouched.
+    Transactions, labels and profiles that the group's plan asks for change its state, each a key's, and a profile's deletion takes
+    it from there; all others pass untouched, refunds and reversals too.
     The same for a stream, with state in its checkpoint, and for a batch, where all events of a key are taken in the order of their
     arrival. The column `event` of the pair that goes to the kernel passes through it unread.
     """
@@ -44,18 +51,26 @@ def _key(group: GroupBy) -> Column:
     """Returns the key; for an event that passes, one of its own, so that these do not all go to one task."""
     keys = [F.expr(f"{kind}.{group.key}") for kind in group.kinds]
     others = [F.expr(f"{kind}.{one.id}") for kind, one in READINGS.items() if kind not in group.kinds]
-    return F.coalesce(*keys, *others, F.expr("concat(origin.partition, '-', origin.offset)"), F.lit(""))
+    return F.coalesce(*keys, *others, F.col("deleted"), F.expr("concat(origin.partition, '-', origin.offset)"), F.lit(""))
 
 
 def _input(group: GroupBy) -> Column:
     return F.struct(
-        F.expr(_by_kind(group, lambda kind: str(READINGS[kind].operation), "0")).cast("tinyint").alias("operation"),
-        F.expr(_by_kind(group, lambda kind: f"unix_micros({kind}.{READINGS[kind].arrival})", "0")).alias("arrival"),
-        F.expr(_by_kind(group, lambda kind: f"unix_micros({kind}.{READINGS[kind].time})", "0")).alias("time"),
-        F.expr(_by_kind(group, lambda kind: f"{kind}.{READINGS[kind].id}", "''")).alias("id"),
+        F.expr(_by_kind(group, lambda kind: READINGS[kind].operation, "0")).cast("tinyint").alias("operation"),
+        F.expr(_by_kind(group, lambda kind: f"unix_micros({_arrival(kind)})", "0")).alias("arrival"),
+        F.expr(_by_kind(group, lambda kind: f"coalesce(unix_micros({kind}.{READINGS[kind].time}), 0)", "0")).alias("time"),
+        F.expr(_by_kind(group, lambda kind: f"coalesce({kind}.{READINGS[kind].id}, '')", "''")).alias("id"),
+        F.expr(_by_kind(group, lambda kind: label_rule.rank("label.source") if kind == "label" else "0", "0"))
+        .cast("tinyint")
+        .alias("rank"),
         F.expr(group.mask_expression).alias("mask"),
         *(F.expr(value).alias(f"value_{number}") for number, value in enumerate(group.value_expressions)),
     )
+
+
+def _arrival(kind: str) -> str:
+    """Returns the time of arrival as SQL: Kafka's for a profile, whose own does not tell if a deletion came before or after."""
+    return "ingest_time" if kind in ("customer", "merchant") else f"{kind}.{READINGS[kind].known}"
 
 
 def _by_kind(group: GroupBy, text: Callable[[str], str], otherwise: str) -> str:

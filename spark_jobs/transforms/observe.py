@@ -23,7 +23,7 @@ def counted() -> list[Column]:
     """Returns what `observe` reads of a decided event."""
     codes = F.transform("reasons", lambda reason: F.substring_index(reason, ":", 1)).alias("reason_codes")
     payments = (F.expr(expression).alias(f"payments_{group}") for group, expression in PAYMENTS.items())
-    return [*map(F.col, ("ingest_time", "kind", "decision", "notes", "unknown")), codes, *payments]
+    return [*map(F.col, ("ingest_time", "kind", "decision", "notes", "unknown", "mixed_currencies")), codes, *payments]
 
 
 def observe(events: DataFrame) -> DataFrame:
@@ -32,6 +32,7 @@ def observe(events: DataFrame) -> DataFrame:
     return events.observe(
         OBSERVATION,
         F.max("ingest_time").alias("newest"),
+        F.count_if("mixed_currencies").alias("mixed_currencies"),
         *(F.max(f"payments_{group}").alias(f"largest_{group}") for group in PAYMENTS),
         *(F.count_if(F.col("kind") == kind).alias(f"kind_{kind}") for kind in KIND_NAMES),
         *(F.count_if(is_transaction & (F.col("decision") == one)).alias(f"decision_{one}") for one in DECISIONS),

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET, MODEL_INPUTS
+from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET, IS_PAYMENT, MODEL_INPUTS
 
 _NO_SCORE = (
     "struct<fraud_score:double,model_version:string,model_decision:string,challenger_score:double,challenger_version:string>"
@@ -35,7 +35,8 @@ class ModelSource(NamedTuple):
 def score(events: DataFrame, models: ModelSource | None) -> DataFrame:
     """Returns the events with `score`: the champion's, and the challenger's if there is one.
 
-    Null where there is no transaction, or no model: without a store, and as long as the store has no champion.
+    Null where there is no payment, as a refund or a reversal is none, or no model: without a store, and as long as the store has
+    no champion.
     """
     if models is None:
         return events.withColumn("score", F.lit(None).cast(_NO_SCORE))
@@ -59,6 +60,7 @@ def explain(decided: DataFrame, models: ModelSource | None) -> DataFrame:
 
 
 def _inputs() -> Column:
-    """Returns the struct of MODEL_INPUTS; null where there is no transaction."""
+    """Returns the struct of MODEL_INPUTS; null where there is no payment."""
     amount = F.col("transaction.amount").cast("double").alias("amount")
-    return F.when(F.col("kind") == "transaction", F.struct(amount, *(F.col(f"features.{name}") for name in FEATURE_COLUMNS)))
+    is_payment = (F.col("kind") == "transaction") & F.expr(IS_PAYMENT)
+    return F.when(is_payment, F.struct(amount, *(F.col(f"features.{name}") for name in FEATURE_COLUMNS)))

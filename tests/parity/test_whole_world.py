@@ -49,7 +49,7 @@ def detect(kafka: KafkaConnection, new_topics: Callable[[int], TopicNames], tmp_
 def test_micro_batches_with_a_kill_equal_the_batch_on_all_rows(
     handbook: FeaturedWorld, detect: Callable[..., pd.DataFrame]
 ) -> None:
-    found = detect(handbook.data, chunks=20, kill_in=10, trigger=MICRO_BATCH)
+    found = detect(handbook.data, chunks=28, kill_in=14, trigger=MICRO_BATCH)
     assert_same(found, handbook.features)
 
 

@@ -18,11 +18,11 @@ from harness.detector import Detector
 from harness.kafka import read_all, send
 from producer.topics import create_topics
 from spark_jobs import checkpoint
-from spark_jobs.aggregations import days
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.features import CARD, TERMINAL
 from spark_jobs.pipeline import features
 from spark_jobs.transforms.decode import decode
+from spark_jobs.vocabulary import days
 from tests.records import AT, transaction
 
 TOPICS = Topics()

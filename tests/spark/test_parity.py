@@ -15,7 +15,7 @@ from harness.worlds import FeaturedWorld, World, assert_same, batch_features, co
 from tests.parity.streams import streamed
 
 DAYS = 45
-"""More than the longest window and its delay, 37 days: what is older must have been forgotten."""
+"""More than events are kept, 38 days: what is older must have been forgotten."""
 
 
 @pytest.fixture(scope="module")

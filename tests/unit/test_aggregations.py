@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from contract import Customer, Label, Transaction
-from spark_jobs.aggregations import Aggregation, Condition, GroupBy, Operation, RowFeature, check_row_features, days, hours
+from spark_jobs.aggregations import GroupBy, check_row_features
 from spark_jobs.errors import InvalidFeature
 from spark_jobs.features import CARD, FEATURE_COLUMNS, GROUPS, TERMINAL
+from spark_jobs.vocabulary import Aggregation, Condition, Derived, Operation, Range, RowFeature, days, hours
 
 COUNT = Aggregation(Operation.COUNT, windows=(hours(1),))
 
@@ -34,6 +35,12 @@ def group(*aggregations: Aggregation) -> GroupBy:
         (replace(COUNT, of=Label, where=Condition("odd", "label.amount > 1")), "the condition names label.amount"),
         (Aggregation(Operation.LAST, "signup_date", of=Customer, windows=(days(1),)), "only the newest is kept"),
         (Aggregation(Operation.COUNT, of=Customer), "only the newest is kept"),
+        (Aggregation(Operation.PAST_AVERAGE, "amount", windows=(days(1),), delay=days(1)), "it leaves out the current transaction"),
+        (
+            Aggregation(Operation.SUM, Derived("amount", "transaction.billing"), windows=(days(1),)),
+            "the column names transaction.billing",
+        ),
+        (Aggregation(Operation.SUM, Derived("vpn", "transaction.amount"), windows=(days(1),)), "type does not fit"),
     ],
 )
 def test_a_wrong_definition_is_refused(wrong: Aggregation, says: str) -> None:
@@ -46,7 +53,7 @@ def test_names_are_unique() -> None:
     with pytest.raises(InvalidFeature, match="card_count_1h"):
         group(COUNT, COUNT)
     with pytest.raises(InvalidFeature, match="amount"):
-        check_row_features([RowFeature("amount", "1", "One", "ratio")], Transaction.__slots__)
+        check_row_features([RowFeature("amount", "1", "One", "ratio", Range())], Transaction.__slots__)
 
 
 def test_names_say_what_is_computed() -> None:
@@ -73,8 +80,10 @@ def test_every_change_of_a_plan_changes_its_hash() -> None:
         group(replace(COUNT, delay=hours(1))),
         group(replace(COUNT, of=Label)),
         group(COUNT, Aggregation(Operation.MAX, "amount", windows=(hours(1),))),
+        group(COUNT, Aggregation(Operation.MAX, Derived("amount", "2 * transaction.amount"), windows=(hours(1),))),
+        GroupBy("card", "card_id", days(31), (COUNT,)),
     ]
-    assert len({group(COUNT).plan_hash, *(other.plan_hash for other in others)}) == 5
+    assert len({group(COUNT).plan_hash, *(other.plan_hash for other in others)}) == 7
 
 
 def test_the_feature_set_is_complete() -> None:

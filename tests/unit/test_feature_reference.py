@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 
 from contract import Customer, Label
 from local.cli import app
-from spark_jobs.aggregations import Aggregation, Condition, GroupBy, Operation, days, hours, minutes, spoken
+from spark_jobs.aggregations import GroupBy
 from spark_jobs.feature_reference import described, of_group, render
 from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET, GROUPS
+from spark_jobs.vocabulary import Aggregation, Condition, Operation, days, hours, minutes, spoken
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "features.md"
 DECLINED = Condition("declined", "transaction.response_code <> 'approved'")
@@ -33,6 +34,9 @@ SENTENCES = {
     "Mean amount of the card's transactions in the last day, this one included": Aggregation(
         Operation.AVERAGE, "amount", windows=(days(1),)
     ),
+    "Mean amount of the card's transactions before this one, within the last 7 days": Aggregation(
+        Operation.PAST_AVERAGE, "amount", windows=(days(7),)
+    ),
     "Sum of the amounts of the card's transactions in the last 90 minutes, this one included": Aggregation(
         Operation.SUM, "amount", windows=(minutes(90),)
     ),
@@ -51,8 +55,8 @@ SENTENCES = {
     "Holder's first day as a customer, by the newest profile that has arrived": Aggregation(
         Operation.LAST, "signup_date", of=Customer
     ),
-    "Number of different values of `currency` among the card's transactions in the last day, this one included": Aggregation(
-        Operation.UNIQUE_COUNT, "currency", windows=(days(1),)
+    "Number of different values of `country` among the card's transactions in the last day, this one included": Aggregation(
+        Operation.UNIQUE_COUNT, "country", windows=(days(1),)
     ),
 }
 
@@ -79,7 +83,7 @@ def test_a_sentence_reads_as_english(sentence: str) -> None:
 
 def test_every_value_has_a_unit_and_says_when_it_is_absent() -> None:
     found = {one.name: one for one in described()}
-    assert all(one.unit and one.sentence and one.of for one in found.values())
+    assert all(one.unit and one.sentence and one.of and one.range for one in found.values())
     assert {name: found[name].unit for name in ("card_seconds_since_last_30d", "home_distance_km", "card_sum_amount_1h")} == {
         "card_seconds_since_last_30d": "seconds",
         "home_distance_km": "km",
@@ -89,6 +93,8 @@ def test_every_value_has_a_unit_and_says_when_it_is_absent() -> None:
     assert set(absent.values()) == {""}
     assert found["card_count_same_device_id_30d"].absent == "this one has no device"
     assert found["card_seconds_since_last_30d"].absent == "there is none"
+    ranges = {name: found[name].range for name in ("terminal_risk_1d", "card_count_1h", "terminal_fraud_count_1d_delay_7d")}
+    assert list(ranges.values()) == ["0 to 1", "from 1", "from 0"]
 
 
 def test_spans_in_words() -> None:
@@ -107,6 +113,7 @@ def test_fraud_features_lists_them_for_scripts_and_people(monkeypatch: pytest.Mo
         "name": "terminal_fraud_count_7d_delay_7d",
         "sentence": "Number of the terminal's transactions known to be fraud in the 7 days that end 7 days before this one",
         "unit": "transactions",
+        "range": "from 0",
         "absent": "",
         "kind": "count",
         "group": "terminal",

@@ -7,6 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from spark_jobs.metrics import StreamMetrics
+from spark_jobs.transforms.decode import REASON_CODES
+from spark_jobs.transforms.observe import DECISIONS, KIND_NAMES, OBSERVATION, PAYMENTS
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "metrics.md"
 
@@ -32,3 +34,18 @@ def test_a_batch_that_a_restart_repeats_is_progress_too(latest: str | None, behi
     assert registry.get_sample_value("fraud_lag_rows") == behind
     assert registry.get_sample_value("fraud_batch_duration_seconds_count") == 1
     assert registry.get_sample_value("fraud_batch_phase_seconds", {"phase": "queryPlanning"}) == 0.007
+
+
+def test_what_a_batch_observed_is_added_up() -> None:
+    registry = CollectorRegistry()
+    metrics = StreamMetrics(registry)
+    counts = {"newest": None, "mixed_currencies": 2} | {f"largest_{group}": 7 for group in PAYMENTS}
+    counts |= {f"kind_{kind}": 1 for kind in KIND_NAMES} | {f"decision_{one}": 3 for one in DECISIONS}
+    counts |= {f"reason_{code}": 0 for code in REASON_CODES}
+    seen = Namespace(asDict=lambda: dict(counts))
+    progress = Namespace(batchDuration=10, durationMs={}, sources=[], observedMetrics={OBSERVATION: seen})
+    for _ in range(2):
+        metrics.onQueryProgress(Namespace(progress=progress))
+    assert registry.get_sample_value("fraud_mixed_currency_payments_total") == 4
+    assert registry.get_sample_value("fraud_alerts_total") == 12
+    assert registry.get_sample_value("fraud_rows_total", {"kind": "label"}) == 2

@@ -90,6 +90,10 @@ def test_a_row_bears_what_was_known_of_it_at_the_time(tmp_path: Path) -> None:
     now = rows["event_time"].iloc[-1].to_pydatetime()
     known["labelled_at"] = pd.to_datetime([now - DAY, now, now + timedelta(microseconds=1), now - 2 * DAY, now - DAY])
     known["is_fraud"] = [True, True, True, True, False]
+    known["source"] = ["issuer", None, "issuer", "chargeback", "analyst"]
+    overruled = known.iloc[[0, 0]].assign(is_fraud=False, source=["synthetic", "customer"])
+    of_another_card = known.iloc[[0]].assign(labelled_at=now, is_fraud=False, card_id="another")
+    known = pd.concat([known, overruled, of_another_card])
     found = read(kept(tmp_path, pd.concat([rows, rows.tail(2)]), known), Span(BEGIN, BEGIN + 3 * DAY), now)
     assert found["transaction_id"].tolist() == rows["transaction_id"].tolist(), "a repeat counts once"
     assert found["is_fraud"].tolist() == [True, True] + [False] * 10, "not known yet, corrected, without a label"

@@ -16,19 +16,22 @@ final class Aggregates {
 
   private final LogPlan plan;
   final long[] counts;
-  final long[] sums;
-  // Squares of twelve digits need 128 bits as soon as there are many.
+  // Of 128 bits each: a value has up to fourteen digits, its square 28, and there may be any number of them.
+  final long[] sumsHigh;
+  final long[] sumsLow;
   final long[] squaresHigh;
   final long[] squaresLow;
   final TallyTree[] tallies;
   private final int[] lastState;
   private final long[] lastTime;
   private final long[] lastValue;
+
   Aggregates(LogPlan plan, Store store) {
     this.plan = plan;
     int totals = plan.totals.length;
     counts = new long[totals];
-    sums = new long[totals];
+    sumsHigh = new long[totals];
+    sumsLow = new long[totals];
     squaresHigh = new long[totals];
     squaresLow = new long[totals];
     int lasts = plan.lasts.length;
@@ -44,7 +47,7 @@ final class Aggregates {
 
   /** The edge moves over this event, towards younger ones if forward. */
   void pass(int edge, Chunk chunk, int i, boolean forward) {
-    count(edge, chunk, i, forward ? 1 : -1);
+    count(plan.edges[edge], chunk, i, forward ? 1 : -1);
     for (int last : plan.edges[edge].ending()) {
       if (plan.lasts[last].filter().accepts(chunk.flags[i])) {
         if (forward) {
@@ -58,8 +61,28 @@ final class Aggregates {
 
   /** The event is put in somewhere before the edge. */
   void insertBefore(int edge, Chunk chunk, int i) {
-    count(edge, chunk, i, 1);
-    for (int last : plan.edges[edge].ending()) {
+    enter(plan.edges[edge], chunk, i);
+  }
+
+  /** The label of an event before the edge is about to be another one. */
+  void labelGoes(int edge, Chunk chunk, int i) {
+    Edge passed = plan.labelEdges[edge];
+    count(passed, chunk, i, -1);
+    for (int last : passed.ending()) {
+      if (plan.lasts[last].filter().accepts(chunk.flags[i]) && lastTime[last] == chunk.times[i]) {
+        lastState[last] = UNKNOWN; // it may have been this one
+      }
+    }
+  }
+
+  /** An event before the edge has got another label. */
+  void labelComes(int edge, Chunk chunk, int i) {
+    enter(plan.labelEdges[edge], chunk, i);
+  }
+
+  private void enter(Edge passed, Chunk chunk, int i) {
+    count(passed, chunk, i, 1);
+    for (int last : passed.ending()) {
       if (plan.lasts[last].filter().accepts(chunk.flags[i])) {
         if (lastState[last] == NONE || lastState[last] == KNOWN && lastTime[last] < chunk.times[i]) {
           know(last, chunk, i);
@@ -70,8 +93,7 @@ final class Aggregates {
     }
   }
 
-  private void count(int edge, Chunk chunk, int i, int sign) {
-    Edge passed = plan.edges[edge];
+  private void count(Edge passed, Chunk chunk, int i, int sign) {
     long flags = chunk.flags[i];
     for (int total : passed.entering()) {
       count(total, flags, chunk, i, sign);
@@ -96,15 +118,20 @@ final class Aggregates {
     counts[at] += sign;
     if (total.column() >= 0) {
       long value = chunk.value(i, total.column());
-      sums[at] += sign * value;
+      add(sumsHigh, sumsLow, at, sign, value >> 63, value);
       if (total.squares()) {
-        long low = squaresLow[at];
-        squaresLow[at] += sign * (value * value);
-        boolean carry = sign > 0
-            ? Long.compareUnsigned(squaresLow[at], low) < 0 : Long.compareUnsigned(squaresLow[at], low) > 0;
-        squaresHigh[at] += sign * (Math.multiplyHigh(value, value) + (carry ? 1 : 0));
+        add(squaresHigh, squaresLow, at, sign, Math.multiplyHigh(value, value), value * value);
       }
     }
+  }
+
+  /** Adds a number of 128 bits to the one at this place, or takes it from it. */
+  private static void add(long[] high, long[] low, int at, int sign, long moreHigh, long moreLow) {
+    long before = low[at];
+    low[at] = before + sign * moreLow;
+    int over = Long.compareUnsigned(low[at], before);
+    boolean carried = sign > 0 ? over < 0 : over > 0;
+    high[at] += sign * (moreHigh + (carried ? 1 : 0));
   }
 
   /** The key under which a tally counts this event's value: doubles become longs of the same order. */
@@ -160,7 +187,8 @@ final class Aggregates {
     for (int i = 0; i < counts.length; i++) {
       to.unsigned(counts[i]);
       if (plan.totals[i].column() >= 0) {
-        to.signed(sums[i]);
+        to.signed(sumsLow[i]);
+        to.signed(sumsHigh[i] - (sumsLow[i] >> 63)); // 0 where the sum fits into 64 bits
       }
       if (plan.totals[i].squares()) {
         to.signed(squaresHigh[i]);
@@ -183,7 +211,8 @@ final class Aggregates {
     for (int i = 0; i < counts.length; i++) {
       counts[i] = from.unsigned();
       if (plan.totals[i].column() >= 0) {
-        sums[i] = from.signed();
+        sumsLow[i] = from.signed();
+        sumsHigh[i] = from.signed() + (sumsLow[i] >> 63);
       }
       if (plan.totals[i].squares()) {
         squaresHigh[i] = from.signed();

@@ -2,7 +2,7 @@ package frauddetection.history;
 
 import java.util.Arrays;
 
-/** A run of events in their order, (time, id), and a link of the list that is a log. */
+/** A run of events in their order, (time, id), each with its label if it has one, and a link of the list that is a log. */
 final class Chunk extends Store.Node {
   private final LogPlan plan;
   private final int columns;
@@ -12,6 +12,9 @@ final class Chunk extends Store.Node {
   long[] times;
   long[] flags;
   long[] values;
+  // Of an event with a label: when that became known, and the rank of who said so.
+  private long[] labelledAt;
+  private int[] labelRank;
   // Ids stay where they were read: most are never looked at.
   private byte[][] idSource;
   private int[] idFrom;
@@ -25,6 +28,8 @@ final class Chunk extends Store.Node {
     times = new long[room];
     flags = new long[room];
     values = new long[room * columns];
+    labelledAt = new long[room];
+    labelRank = new int[room];
     idSource = new byte[room][];
     idFrom = new int[room];
     idLength = new int[room];
@@ -45,6 +50,10 @@ final class Chunk extends Store.Node {
       chunk.idFrom[i] = from.at;
       from.at += chunk.idLength[i];
       chunk.flags[i] = from.unsigned();
+      if (chunk.isLabelled(i)) {
+        chunk.labelledAt[i] = time + from.signed();
+        chunk.labelRank[i] = from.number();
+      }
       for (int column = 0; column < chunk.columns; column++, value++) {
         if (!chunk.isNull(i, column)) {
           chunk.values[value] = plan.types[column] == Plan.Type.FIXED ? from.signed() : from.fixed();
@@ -68,6 +77,10 @@ final class Chunk extends Store.Node {
       to.unsigned(idLength[i]);
       to.raw(idSource[i], idFrom[i], idLength[i]);
       to.unsigned(flags[i]);
+      if (isLabelled(i)) {
+        to.signed(labelledAt[i] - times[i]);
+        to.unsigned(labelRank[i]);
+      }
       for (int column = 0; column < columns; column++, value++) {
         if (isNull(i, column)) {
           continue;
@@ -83,11 +96,32 @@ final class Chunk extends Store.Node {
 
   @Override
   int memory() {
-    return 200 + times.length * (2 * Long.BYTES + columns * Long.BYTES + 3 * Integer.BYTES) + ids;
+    return 200 + times.length * ((3 + columns) * Long.BYTES + 4 * Integer.BYTES) + ids;
   }
 
   boolean isNull(int i, int column) {
     return (flags[i] >>> column & 1) != 0;
+  }
+
+  boolean isLabelled(int i) {
+    return (flags[i] & plan.labelled) != 0;
+  }
+
+  /** Whether a label that became known then, by somebody of this rank, counts in place of the one that the event may have. */
+  boolean yieldsTo(int i, long at, int rank) {
+    return !isLabelled(i) || at > labelledAt[i] || at == labelledAt[i] && rank > labelRank[i];
+  }
+
+  /** Takes over the label's flags, and those of the values that are the label's. */
+  void label(int i, long at, int rank, long labelFlags, long[] eventValues) {
+    flags[i] = plan.relabelled(flags[i], labelFlags);
+    labelledAt[i] = at;
+    labelRank[i] = rank;
+    for (int column = 0; column < columns; column++) {
+      if (plan.columns[column].source() == Plan.Source.LABEL) {
+        values[i * columns + column] = eventValues[column];
+      }
+    }
   }
 
   long value(int i, int column) {
@@ -101,6 +135,21 @@ final class Chunk extends Store.Node {
     }
     return id == null ? -1
         : Arrays.compareUnsigned(idSource[i], idFrom[i], idFrom[i] + idLength[i], id, 0, id.length);
+  }
+
+  boolean hasId(int i, byte[] id) {
+    return Arrays.equals(idSource[i], idFrom[i], idFrom[i] + idLength[i], id, 0, id.length);
+  }
+
+  /** Compares event i with event j of another chunk of the same log: chunks follow each other, so that their first events decide. */
+  boolean isBefore(int i, Chunk other, int j) {
+    if (other == this) {
+      return i < j;
+    }
+    int first = Long.compare(times[0], other.times[0]);
+    return first != 0 ? first < 0
+        : Arrays.compareUnsigned(idSource[0], idFrom[0], idFrom[0] + idLength[0],
+            other.idSource[0], other.idFrom[0], other.idFrom[0] + other.idLength[0]) < 0;
   }
 
   void insert(int i, long time, byte[] id, long eventFlags, long[] eventValues) {
@@ -130,6 +179,8 @@ final class Chunk extends Store.Node {
       times = Arrays.copyOf(times, more);
       flags = Arrays.copyOf(flags, more);
       values = Arrays.copyOf(values, more * columns);
+      labelledAt = Arrays.copyOf(labelledAt, more);
+      labelRank = Arrays.copyOf(labelRank, more);
       idSource = Arrays.copyOf(idSource, more);
       idFrom = Arrays.copyOf(idFrom, more);
       idLength = Arrays.copyOf(idLength, more);
@@ -140,6 +191,8 @@ final class Chunk extends Store.Node {
     System.arraycopy(times, from, to.times, at, count);
     System.arraycopy(flags, from, to.flags, at, count);
     System.arraycopy(values, from * columns, to.values, at * columns, count * columns);
+    System.arraycopy(labelledAt, from, to.labelledAt, at, count);
+    System.arraycopy(labelRank, from, to.labelRank, at, count);
     System.arraycopy(idSource, from, to.idSource, at, count);
     System.arraycopy(idFrom, from, to.idFrom, at, count);
     System.arraycopy(idLength, from, to.idLength, at, count);

@@ -1,10 +1,9 @@
 package frauddetection.history;
 
-import frauddetection.history.Plan.Source;
 import java.util.Arrays;
 
 /**
- * The events of one log in their order, as a linked list of chunks, and the edges of all windows in it.
+ * The transactions of a key in their order, with their labels, as a linked list of chunks, and the edges of all windows in it.
  *
  * <p>An edge stands between two events. It is never behind the last event of a chunk that has a next one. Moving it costs
  * in proportion to the events that it passes.
@@ -19,8 +18,6 @@ final class EventLog {
   final Aggregates aggregates;
   private final Store store;
   private int head;
-  private int tail;
-  private long events;
   /** The edges stand as the last transaction saw them: at this time less their offset, but not before the horizon. */
   private long asOf = Long.MIN_VALUE;
   private long horizon = Long.MIN_VALUE;
@@ -46,23 +43,19 @@ final class EventLog {
     return horizon;
   }
 
-  /** Puts all edges where an event (time, id) sees them; edge 0 of transactions stands just before that event. */
+  /** Puts all edges where an event (time, id) sees them; edge 0 stands just before that event. */
   void seek(long time, byte[] id) {
     // Forward, an event enters a window before it leaves it; backward the other way round: no count is ever negative.
     boolean forward = time >= asOf;
     asOf = time;
     for (int i = 0; i < chunks.length; i++) {
       int edge = forward ? i : chunks.length - 1 - i;
-      if (edge > 0) {
-        move(edge, reach(edge), null);
-      } else if (plan.source == Source.TRANSACTION) {
-        move(0, reach(0), time > horizon ? id : null);
-      }
+      move(edge, reach(edge), edge == 0 && time > horizon ? id : null);
     }
   }
 
   /** The time up to which events are before this edge. */
-  private long reach(int edge) {
+  long reach(int edge) {
     return asOf == Long.MIN_VALUE ? asOf : Math.max(asOf - plan.offsets[edge], horizon);
   }
 
@@ -125,13 +118,12 @@ final class EventLog {
     visitor.visit(chunk, i);
   }
 
-  /** Puts an event where edge 0 stands, before the edge. For transactions this is after all other edges. */
+  /** Puts an event where edge 0 stands, after all other edges. */
   void insert(long time, byte[] id, long flags, long[] values) {
     Chunk chunk = chunk(0);
     if (chunk == null) {
       chunk = store.create(new Chunk(plan, 1));
       head = chunk.page;
-      tail = chunk.page;
       for (int edge = 0; edge < chunks.length; edge++) {
         place(edge, chunk, 0);
       }
@@ -142,7 +134,6 @@ final class EventLog {
     int i = indices[0];
     chunk.insert(i, time, id, flags, values);
     store.changed(chunk);
-    events++;
     for (int edge = 1; edge < chunks.length; edge++) {
       boolean before = time <= reach(edge);
       if (pages[edge] == chunk.page && (indices[edge] > i || indices[edge] == i && before)) {
@@ -154,14 +145,52 @@ final class EventLog {
     }
   }
 
-  /** Inserts a label unless it is remembered already or would be forgotten at once. */
-  void insertAnywhere(long time, byte[] id, long flags, long[] values) {
-    if (time > horizon) {
-      move(0, time, id);
-      if (!isNext(time, id)) {
-        insert(time, id, flags, values);
+  /**
+   * Gives the remembered transaction of this id its label, in place of one that counts less. Returns whether anything changed: not if
+   * the transaction is not known, or forgotten.
+   *
+   * @param time what the label says of the transaction's time
+   * @param at when the label became known
+   */
+  boolean label(long time, byte[] id, long at, int rank, long flags, long[] values) {
+    Search.Place place = Search.find(this, time, id);
+    if (place == null || !place.chunk().yieldsTo(place.i(), at, rank)) {
+      return false;
+    }
+    Chunk chunk = place.chunk();
+    int i = place.i();
+    for (int edge = 0; edge < chunks.length; edge++) {
+      if (isBefore(chunk, i, edge)) {
+        aggregates.labelGoes(edge, chunk, i);
       }
     }
+    chunk.label(i, at, rank, flags, values);
+    store.changed(chunk);
+    for (int edge = 0; edge < chunks.length; edge++) {
+      if (isBefore(chunk, i, edge)) {
+        aggregates.labelComes(edge, chunk, i);
+      }
+    }
+    return true;
+  }
+
+  private boolean isBefore(Chunk chunk, int i, int edge) {
+    return edge > 0 ? chunk.times[i] <= reach(edge) : chunk.isBefore(i, chunk(0), indices[0]);
+  }
+
+  /** The first chunk, null if there is no event. */
+  Chunk first() {
+    return head == 0 ? null : open(head);
+  }
+
+  /** The chunk after this one, null if it is the last. */
+  Chunk after(Chunk chunk) {
+    return chunk.next == 0 ? null : open(chunk.next);
+  }
+
+  /** The chunk before this one, null if it is the first. */
+  Chunk before(Chunk chunk) {
+    return chunk.page == head ? null : open(chunk.previous);
   }
 
   private void split(Chunk chunk, int from) {
@@ -171,10 +200,8 @@ final class EventLog {
     upper.next = chunk.next;
     chunk.next = upper.page;
     store.changed(chunk);
-    if (upper.next == 0) {
-      tail = upper.page;
-    } else {
-      Chunk after = open(upper.next);
+    Chunk after = after(upper);
+    if (after != null) {
       after.previous = upper.page;
       store.changed(after);
     }
@@ -192,15 +219,13 @@ final class EventLog {
       if (first.times[first.size - 1] > horizon) {
         return;
       }
-      events -= first.size;
-      Chunk second = first.next == 0 ? null : open(first.next);
+      Chunk second = after(first);
       for (int edge = 0; edge < chunks.length; edge++) {
         if (pages[edge] == head) {
           place(edge, second, 0);
         }
       }
       head = first.next;
-      tail = head == 0 ? 0 : tail;
       store.remove(first);
     }
   }
@@ -215,28 +240,13 @@ final class EventLog {
           return;
         }
       }
-      chunk = chunk.page == head ? null : open(chunk.previous);
+      chunk = before(chunk);
       i = chunk == null ? 0 : chunk.size;
     }
   }
 
-  /** Remembered events, and the times of the first and the last of them; {0, 0, 0} if there are none. */
-  long[] extent() {
-    long forgotten = 0;
-    for (Chunk chunk = head == 0 ? null : open(head); chunk != null;
-        chunk = chunk.next == 0 ? null : open(chunk.next)) {
-      for (int i = 0; i < chunk.size; i++) {
-        if (chunk.times[i] > horizon) {
-          Chunk last = open(tail);
-          return new long[] {events - forgotten, chunk.times[i], last.times[last.size - 1]};
-        }
-        forgotten++;
-      }
-    }
-    return new long[3];
-  }
-
-  private Chunk chunk(int edge) {
+  /** The chunk in which this edge stands; null if there is no event. */
+  Chunk chunk(int edge) {
     if (chunks[edge] == null && pages[edge] != 0) {
       chunks[edge] = open(pages[edge]);
     }
@@ -263,8 +273,6 @@ final class EventLog {
 
   void write(Writer to) {
     to.unsigned(head);
-    to.unsigned(tail);
-    to.unsigned(events);
     to.signed(asOf);
     for (int edge = 0; edge < chunks.length; edge++) {
       to.unsigned(pages[edge]);
@@ -275,8 +283,6 @@ final class EventLog {
 
   void read(Reader from) {
     head = from.number();
-    tail = from.number();
-    events = from.unsigned();
     asOf = from.signed();
     for (int edge = 0; edge < chunks.length; edge++) {
       pages[edge] = from.number();

@@ -13,47 +13,50 @@ import java.util.HexFormat;
  * <ul>
  *   <li>Windows are exact, per event, trailing, in event time: (t - w, t], the current event included; with a delay:
  *       (t - d - w, t - d].
- *   <li>The order of a key's events is (time, transaction_id as unsigned UTF-8 bytes). An event sees the events that had
- *       arrived before it and are not younger than itself in that order: of those at its own instant the ones with a
- *       smaller id, and itself. With delay &gt; 0 all events at time t-d count. For labels (time = event_time of the
- *       transaction that the label is about, id = its transaction_id): only those that have arrived; label windows with
- *       delay 0 include labels at time &lt;= t whatever their id.
- *   <li>A repeat (same time and same id in the same log) changes nothing and gets the values of its own place: as if it
- *       were the current event, itself counted once (where/value of the remembered one).
- *   <li>Retention R of a log = the longest window + delay over its aggregations. The horizon of a key = newest time of the
- *       key's transactions so far, the current one included, minus R (of that log). Events with time &lt;= horizon are
- *       forgotten: they count no more, even for a late event. A late transaction at or before its log's horizon is not
- *       remembered, but sees itself (delay 0) and what is remembered in its window. A late label likewise is not
- *       remembered. So: an event late by L sees every window exactly for which window + delay + L &lt;= R. State is bounded
- *       by R per key. Forgetting is exact in what is seen; bytes are given back a little later.
- *   <li>LAST and SECONDS_SINCE_LAST are of the last event before the current one. LAST of profile is the value of the
- *       newest profile (of equal times the one that came last) that has arrived, whatever the transaction's time.
+ *   <li>The order of a key's transactions is (time, transaction_id as unsigned UTF-8 bytes). A transaction sees those that had
+ *       arrived before it and are not younger than itself in that order: of those at its own instant the ones with a smaller id, and
+ *       itself. With delay &gt; 0 all at time t-d count.
+ *   <li>A repeat (same time and same id) changes nothing and gets the values of its own place: as if it were the current event,
+ *       itself counted once (where/value of the remembered one).
+ *   <li>A label belongs to a remembered transaction of its id, whose time it has to name within a second: of several the nearest, of
+ *       equally near ones the first. From its arrival on it is a property of that transaction, at the transaction's own time;
+ *       aggregations of labels are those of the transactions in the window that have one. Of the labels of a transaction that have
+ *       arrived the one that became known last counts, of those that became known at once the one of the highest rank, else the first
+ *       to arrive. A label of no remembered transaction changes nothing and is not kept.
+ *   <li>The horizon of a key = newest time of the key's transactions so far, the current one included, minus the plan's retention.
+ *       Events with time &lt;= horizon are forgotten, with their labels: they count no more, even for a late event. A late
+ *       transaction at or before the horizon is not remembered, but sees itself (delay 0) and what is remembered in its window. So: an
+ *       event late by L sees every window exactly for which window + delay + L &lt;= retention. State is bounded by the retention per
+ *       key. Forgetting is exact in what is seen; bytes are given back a little later.
+ *   <li>LAST and SECONDS_SINCE_LAST are of the last event before the current one, PAST_AVERAGE of all in the window but the current
+ *       one. LAST of profile is the value of the newest profile (of equal times the one that came last) that has arrived since a
+ *       profile was last forgotten, whatever the transaction's time.
  * </ul>
  *
- * <p>As long as a key has had no transaction it has no horizon, and every label is remembered. A NaN is a null.
+ * <p>As long as a key has had no transaction it has no horizon. A NaN is a null.
  *
- * <p>Results are doubles, NaN where there is none: AVERAGE, VARIANCE, MIN, MAX, LAST, SECONDS_SINCE_LAST of nothing, and
- * COUNT_SAME of null. Sums are kept as exact integers, so no result depends on the order in which events came or went; the
- * one rounding is in the end: SUM = sum / 10^scale, AVERAGE = sum / (n * 10^scale), VARIANCE = (n * squares - sum^2) /
- * (n * n * 10^(2 * scale)), where every parenthesis is rounded to a double and then divided. This holds for up to nine
- * million events in a window.
+ * <p>Results are doubles, NaN where there is none: AVERAGE, PAST_AVERAGE, VARIANCE, MIN, MAX, LAST, SECONDS_SINCE_LAST of nothing, and
+ * COUNT_SAME of null. Sums are kept as exact integers of 128 bits, so no result depends on the order in which events came or went,
+ * and none overflows; the one rounding is in the end: SUM = sum / 10^scale, AVERAGE = sum / (n * 10^scale), VARIANCE = (n * squares -
+ * sum^2) / (n * n * 10^(2 * scale)), where every parenthesis is rounded to a double and then divided.
  *
- * <p>The cost of an event does not grow with the events in the windows; a late one costs in proportion to the events that
- * are younger. Not thread-safe.
+ * <p>The cost of an event does not grow with the events in the windows; a late one costs in proportion to the events that are
+ * younger. A label costs in proportion to the transactions of the two seconds around its own, and to a thirty-second of those that
+ * lie between it and the nearest end of a window. Not thread-safe.
  */
 public final class KeyHistory {
-  private static final int MAGIC = 0xF1;
+  private static final int MAGIC = 0xF2;
   // Measured on the heap, with this project's plans: what this takes beside its nodes and pages.
   private static final long OWN_MEMORY = 2_000;
-  // Fixed values have at most twelve digits and times fit beside the longest window, so that nothing overflows.
-  private static final long FIXED_LIMIT = 1_000_000_000_000L;
+  // Fixed values have at most fourteen digits and times fit beside the longest window, so that nothing overflows.
+  private static final long FIXED_LIMIT = 100_000_000_000_000L;
   private static final long TIME_LIMIT = 1L << 60;
 
   private final Plan plan;
   private final Pages pages;
   private final Store store;
-  private final EventLog transactions;
-  private final EventLog labels;
+  /** Null if all aggregations are of profile. */
+  private final EventLog log;
   private final Profile profile;
   private long newest = Long.MIN_VALUE;
   private boolean opened;
@@ -68,13 +71,8 @@ public final class KeyHistory {
     this.plan = plan;
     this.pages = pages;
     store = new Store(pages, limits);
-    transactions = log(Source.TRANSACTION);
-    labels = log(Source.LABEL);
+    log = plan.log() == null ? null : new EventLog(plan.log(), store);
     profile = new Profile(plan);
-  }
-
-  private EventLog log(Source of) {
-    return plan.log(of) == null ? null : new EventLog(plan.log(of), store);
   }
 
   /**
@@ -95,50 +93,47 @@ public final class KeyHistory {
     changed = true;
     moveHorizon(Math.max(newest, time));
     profile.fill(out);
-    if (labels != null) {
-      labels.seek(time, null);
-      Results.fillLasts(labels, time, out);
-      Results.fill(labels, null, 0, out);
-      labels.forget();
-    }
-    if (transactions == null) {
+    if (log == null) {
       return;
     }
-    transactions.seek(time, id);
-    Results.fillLasts(transactions, time, out);
-    LogPlan log = transactions.plan;
-    long flags = log.flags(mask, absent);
-    if (time <= transactions.horizon()) {
-      Chunk alone = new Chunk(log, 1);
-      alone.insert(0, time, id, flags, remembered(log, values, absent));
-      transactions.aggregates.pass(0, alone, 0, true);
-      Results.fill(transactions, alone, 0, out);
-      transactions.aggregates.pass(0, alone, 0, false);
+    log.seek(time, id);
+    Results.fillLasts(log, time, out);
+    long flags = log.plan.flags(Source.TRANSACTION, mask, absent);
+    long[] kept = remembered(Source.TRANSACTION, values, absent);
+    if (time <= log.horizon()) {
+      Chunk alone = new Chunk(log.plan, 1);
+      alone.insert(0, time, id, flags, kept);
+      log.aggregates.pass(0, alone, 0, true);
+      Results.fill(log, alone, 0, out);
+      log.aggregates.pass(0, alone, 0, false);
     } else {
-      if (!transactions.isNext(time, id)) {
-        transactions.insert(time, id, flags, remembered(log, values, absent));
+      if (!log.isNext(time, id)) {
+        log.insert(time, id, flags, kept);
       }
-      transactions.next((chunk, i) -> {
-        Results.fill(transactions, chunk, i, out);
+      log.next((chunk, i) -> {
+        Results.fill(log, chunk, i, out);
         return false;
       });
     }
-    transactions.forget();
+    log.forget();
   }
 
   /**
-   * Remembers a label, if an aggregation is of labels.
+   * Remembers a label, if an aggregation is of labels and the transaction is remembered.
    *
    * @param time event time, in microseconds, of the transaction that the label is about
    * @param id its transaction_id as UTF-8; copied
+   * @param at when the label became known, microseconds
+   * @param rank of labels that became known at once the one of the highest rank counts
    * @param mask as in {@link #transaction}; so are values, nulls and errors
    */
-  public void label(long time, byte[] id, long mask, long[] values, long nulls) {
+  public void label(long time, byte[] id, long at, int rank, long mask, long[] values, long nulls) {
     long absent = check(time, values, nulls);
+    check(at, values, nulls);
     open();
-    if (labels != null) {
-      changed = true;
-      labels.insertAnywhere(time, id, labels.plan.flags(mask, absent), remembered(labels.plan, values, absent));
+    if (log != null && log.plan.labelled != 0) {
+      long flags = log.plan.flags(Source.LABEL, mask, absent);
+      changed |= log.label(time, id, at, rank, flags, remembered(Source.LABEL, values, absent));
     }
   }
 
@@ -154,6 +149,12 @@ public final class KeyHistory {
     changed |= profile.arrives(time, values, absent);
   }
 
+  /** Forgets the profile: of those that arrive from now on the newest counts, however old it is. */
+  public void forgetProfile() {
+    open();
+    changed |= profile.forget();
+  }
+
   /** Writes what has changed since the last flush to the pages. The history stays usable. */
   public void flush() {
     if (!changed) {
@@ -165,14 +166,11 @@ public final class KeyHistory {
     header.raw(plan.digest(), 0, 8);
     header.signed(newest);
     profile.write(header);
-    if (transactions != null) {
-      transactions.write(header);
+    if (log != null) {
+      log.write(header);
     }
-    if (labels != null) {
-      labels.write(header);
-    }
-    if (store.flush(header)) {
-      release();
+    if (store.flush(header) && log != null) {
+      log.release();
     }
   }
 
@@ -191,14 +189,12 @@ public final class KeyHistory {
     seen.open();
     double[] out = new double[plan.size()];
     seen.profile.fill(out);
-    for (EventLog log : new EventLog[] {seen.transactions, seen.labels}) {
-      if (log != null) {
-        log.seek(atTime, null);
-        Results.fillLasts(log, atTime, out);
-        Results.fill(log, null, 0, out);
-      }
+    if (seen.log != null) {
+      seen.log.seek(atTime, null);
+      Results.fillLasts(seen.log, atTime, out);
+      Results.fill(seen.log, null, 0, out);
     }
-    return Description.of(plan, seen.store, seen.transactions, seen.labels, seen.profile, out);
+    return Description.of(plan, seen.store, seen.log, seen.profile, out);
   }
 
   private void open() {
@@ -222,11 +218,8 @@ public final class KeyHistory {
     }
     long time = from.signed();
     profile.read(from);
-    if (transactions != null) {
-      transactions.read(from);
-    }
-    if (labels != null) {
-      labels.read(from);
+    if (log != null) {
+      log.read(from);
     }
     store.read(from);
     if (time != Long.MIN_VALUE) {
@@ -236,20 +229,8 @@ public final class KeyHistory {
 
   private void moveHorizon(long time) {
     newest = time;
-    if (transactions != null) {
-      transactions.forgetUntil(newest);
-    }
-    if (labels != null) {
-      labels.forgetUntil(newest);
-    }
-  }
-
-  private void release() {
-    if (transactions != null) {
-      transactions.release();
-    }
-    if (labels != null) {
-      labels.release();
+    if (log != null) {
+      log.forgetUntil(newest);
     }
   }
 
@@ -261,7 +242,7 @@ public final class KeyHistory {
       Type type = plan.values().get(i).type();
       if ((nulls >>> i & 1) == 0 && type == Type.FIXED) {
         Plan.require(values[i] < FIXED_LIMIT && values[i] > -FIXED_LIMIT,
-            plan.values().get(i).name() + " has more than twelve digits");
+            plan.values().get(i).name() + " has more than fourteen digits");
       } else if (type == Type.DOUBLE && Double.isNaN(Double.longBitsToDouble(values[i]))) {
         absent |= 1L << i;
       }
@@ -269,10 +250,12 @@ public final class KeyHistory {
     return absent;
   }
 
-  private static long[] remembered(LogPlan log, long[] values, long nulls) {
-    long[] kept = new long[log.columns.length];
+  private long[] remembered(Source of, long[] values, long nulls) {
+    LogPlan.Part[] columns = log.plan.columns;
+    long[] kept = new long[columns.length];
     for (int i = 0; i < kept.length; i++) {
-      kept[i] = (nulls >>> log.columns[i] & 1) == 0 ? values[log.columns[i]] : 0;
+      boolean present = columns[i].source() == of && (nulls >>> columns[i].number() & 1) == 0;
+      kept[i] = present ? values[columns[i].number()] : 0;
     }
     return kept;
   }

@@ -9,13 +9,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 
 /**
- * A plan's part for one log, compiled: which edges there are and what is counted up or down when an edge passes an event.
+ * A plan's part for the log, compiled: which edges there are and what is counted up or down when an edge passes an event.
  *
- * <p>A window is what lies between two edges, (t - delay - window] and (t - delay]. Windows with a common end share the
- * edge. What several aggregations need of the same window, value and where is kept once.
+ * <p>An event is a transaction, and what its label says, once that has arrived. A window is what lies between two edges, (t -
+ * delay - window] and (t - delay]. Windows with a common end share the edge. What several aggregations need of the same window,
+ * value and where is kept once.
  */
 final class LogPlan {
   /** A condition on an event's flags: those of the mask must be as in want. */
@@ -24,6 +26,9 @@ final class LogPlan {
       return (flags & mask) == want;
     }
   }
+
+  /** A value or a condition of the plan, by its number there, of a transaction or of its label. */
+  record Part(Source source, int number) {}
 
   /** Running count, sum of a column if it is not -1, and sum of its squares, between two edges. */
   record Total(int right, int left, int column, boolean squares, Filter filter) {}
@@ -45,13 +50,16 @@ final class LogPlan {
   /** Where output number `output` comes from: a total, a last, or a slot of a tally. */
   record Output(int output, Aggregation of, int source, int slot) {}
 
-  final Source source;
   final long retention;
-  /** How far each edge trails; edge 0 is where events are inserted. */
+  /** How far each edge trails; edge 0 is where transactions are inserted. */
   final long[] offsets;
-  /** The values that are remembered, as indices into the plan's, and the bits of the mask. */
-  final int[] columns;
-  final int[] bits;
+  /** The values that are remembered, and the conditions: those of transactions first. */
+  final Part[] columns;
+  private final Part[] conditions;
+  /** The flag of an event that has a label; 0 if no aggregation is of labels. */
+  final long labelled;
+  /** All flags that are the label's. */
+  private final long ofLabel;
   final Type[] types;
   final double[] powers;
   private final boolean[] squared;
@@ -61,35 +69,37 @@ final class LogPlan {
   final Output[] outputs;
   final Output[] lastOutputs;
   final Edge[] edges;
+  /** Of each edge only what depends on labels. */
+  final Edge[] labelEdges;
 
-  /** Returns null if no aggregation is of this log. */
-  static LogPlan of(Plan plan, Source source) {
-    return plan.aggregations().stream().anyMatch(a -> a.of() == source) ? new LogPlan(plan, source) : null;
+  /** Returns null if no aggregation is of transactions or of their labels. */
+  static LogPlan of(Plan plan) {
+    List<Aggregation> own = plan.aggregations().stream().filter(a -> a.of() != Source.PROFILE).toList();
+    return own.isEmpty() ? null : new LogPlan(plan, own);
   }
 
-  private LogPlan(Plan plan, Source source) {
-    this.source = source;
-    retention = plan.retention(source);
-    List<Aggregation> own = plan.aggregations().stream().filter(a -> a.of() == source).toList();
-    columns = own.stream().mapToInt(Aggregation::value).filter(value -> value >= 0).distinct().sorted().toArray();
-    bits = own.stream().mapToInt(Aggregation::where).filter(where -> where >= 0).distinct().sorted().toArray();
-    Plan.require(columns.length + bits.length < 64, "more than 63 values and conditions of one log");
+  private LogPlan(Plan plan, List<Aggregation> own) {
+    retention = plan.retention();
+    columns = parts(own.stream().map(a -> new Part(a.of(), a.value())).toList());
+    conditions = parts(own.stream().map(a -> new Part(a.of(), a.where())).toList());
+    Plan.require(columns.length + conditions.length < 63, "more than 62 values and conditions of one log");
+    boolean labels = own.stream().anyMatch(a -> a.of() == Source.LABEL);
+    labelled = labels ? 1L << columns.length + conditions.length : 0;
+    ofLabel = labelled | flagsOf(columns, 0) | flagsOf(conditions, columns.length);
     types = new Type[columns.length];
     powers = new double[columns.length];
     squared = new boolean[columns.length];
     for (int i = 0; i < columns.length; i++) {
-      types[i] = plan.values().get(columns[i]).type();
-      powers[i] = Math.pow(10, plan.values().get(columns[i]).scale());
-      int value = columns[i];
-      squared[i] = own.stream().anyMatch(a -> a.value() == value && a.operation() == Operation.VARIANCE);
+      Part column = columns[i];
+      types[i] = plan.values().get(column.number).type();
+      powers[i] = Math.pow(10, plan.values().get(column.number).scale());
+      squared[i] = own.stream().anyMatch(
+          a -> a.value() == column.number && a.of() == column.source && a.operation() == Operation.VARIANCE);
     }
     TreeSet<Long> ends = new TreeSet<>();
     own.forEach(a -> ends.add(a.delay()));
     own.forEach(a -> ends.add(a.delay() + a.window()));
-    // Transactions are inserted where the edge that does not trail stands; labels come at any time and in no order.
-    if (source == Source.TRANSACTION) {
-      ends.remove(0L);
-    }
+    ends.remove(0L); // that is edge 0
     offsets = new long[1 + ends.size()];
     int edge = 1;
     for (long offset : ends) {
@@ -100,7 +110,7 @@ final class LogPlan {
     Map<Integer, Tally> tallies = new LinkedHashMap<>();
     List<Output> all = new ArrayList<>();
     for (int i = 0; i < plan.size(); i++) {
-      if (plan.aggregations().get(i).of() == source) {
+      if (plan.aggregations().get(i).of() != Source.PROFILE) {
         all.add(place(i, plan.aggregations().get(i), totals, lasts, tallies));
       }
     }
@@ -112,7 +122,21 @@ final class LogPlan {
     }
     lastOutputs = all.stream().filter(output -> isLast(output.of.operation())).toArray(Output[]::new);
     outputs = all.stream().filter(output -> !isLast(output.of.operation())).toArray(Output[]::new);
-    edges = IntStream.range(0, offsets.length).mapToObj(this::edge).toArray(Edge[]::new);
+    edges = IntStream.range(0, offsets.length).mapToObj(i -> edge(i, any -> true)).toArray(Edge[]::new);
+    labelEdges = IntStream.range(0, offsets.length)
+        .mapToObj(i -> edge(i, filter -> (filter.want & labelled) != 0)).toArray(Edge[]::new);
+  }
+
+  private static Part[] parts(List<Part> used) {
+    return used.stream().filter(part -> part.number >= 0).distinct()
+        .sorted((one, other) -> one.source != other.source
+            ? one.source.compareTo(other.source) : Integer.compare(one.number, other.number))
+        .toArray(Part[]::new);
+  }
+
+  private static long flagsOf(Part[] parts, int from) {
+    return IntStream.range(0, parts.length).filter(i -> parts[i].source == Source.LABEL)
+        .mapToLong(i -> 1L << from + i).reduce(0, (one, other) -> one | other);
   }
 
   private static boolean isLast(Operation operation) {
@@ -123,10 +147,10 @@ final class LogPlan {
       Map<Integer, Tally> tallies) {
     int right = edgeAt(a.delay());
     int left = edgeAt(a.delay() + a.window());
-    int column = index(columns, a.value());
-    Filter filter = filter(column, index(bits, a.where()));
+    int column = List.of(columns).indexOf(new Part(a.of(), a.value()));
+    Filter filter = filter(a.of(), column, List.of(conditions).indexOf(new Part(a.of(), a.where())));
     return switch (a.operation()) {
-      case COUNT, SUM, AVERAGE, VARIANCE -> {
+      case COUNT, SUM, AVERAGE, PAST_AVERAGE, VARIANCE -> {
         // A count alone needs no sums, whatever the value.
         int summed = a.operation() == Operation.COUNT ? -1 : column;
         Total total = new Total(right, left, summed, summed >= 0 && squared[summed], filter);
@@ -149,57 +173,56 @@ final class LogPlan {
     };
   }
 
-  private Edge edge(int edge) {
+  private Edge edge(int edge, Predicate<Filter> wanted) {
     Map<List<Object>, Step> steps = new LinkedHashMap<>();
     for (int tally = 0; tally < tallies.length; tally++) {
       for (int i = 0; i < tallies[tally].slots.size(); i++) {
         Slot slot = tallies[tally].slots.get(i);
         long entering = slot.right == edge ? 1L << i : 0;
         long leaving = slot.left == edge ? 1L << i : 0;
-        if ((entering | leaving) != 0) {
+        if ((entering | leaving) != 0 && wanted.test(slot.filter)) {
           steps.merge(List.of(tally, slot.filter), new Step(tally, slot.filter, entering, leaving),
               (one, other) -> new Step(one.tally, one.filter, one.entering | other.entering, one.leaving | other.leaving));
         }
       }
     }
     return new Edge(
-        IntStream.range(0, totals.length).filter(i -> totals[i].right == edge).toArray(),
-        IntStream.range(0, totals.length).filter(i -> totals[i].left == edge).toArray(),
-        IntStream.range(0, lasts.length).filter(i -> lasts[i].edge == edge).toArray(),
+        IntStream.range(0, totals.length).filter(i -> totals[i].right == edge && wanted.test(totals[i].filter)).toArray(),
+        IntStream.range(0, totals.length).filter(i -> totals[i].left == edge && wanted.test(totals[i].filter)).toArray(),
+        IntStream.range(0, lasts.length).filter(i -> lasts[i].edge == edge && wanted.test(lasts[i].filter)).toArray(),
         steps.values().toArray(Step[]::new));
   }
 
-  /** An event's flags: a bit for each column that is null, then a bit for each condition that holds. */
-  long flags(long mask, long nulls) {
-    long flags = 0;
+  /**
+   * An event's flags: a bit for each column that is null, then a bit for each condition that holds, then one if it has a label. What is
+   * of the other source is null, and holds not.
+   */
+  long flags(Source of, long mask, long nulls) {
+    long flags = of == Source.LABEL ? labelled : 0;
     for (int i = 0; i < columns.length; i++) {
-      flags |= (nulls >>> columns[i] & 1) << i;
+      flags |= (columns[i].source == of ? nulls >>> columns[i].number & 1 : 1) << i;
     }
-    for (int i = 0; i < bits.length; i++) {
-      flags |= (mask >>> bits[i] & 1) << columns.length + i;
+    for (int i = 0; i < conditions.length; i++) {
+      flags |= (conditions[i].source == of ? mask >>> conditions[i].number & 1 : 0) << columns.length + i;
     }
     return flags;
   }
 
-  private Filter filter(int column, int bit) {
-    long want = bit < 0 ? 0 : 1L << columns.length + bit;
+  /** The flags of an event that had these and gets this label, in place of one that it may have had. */
+  long relabelled(long flags, long label) {
+    return flags & ~ofLabel | label & ofLabel;
+  }
+
+  private Filter filter(Source of, int column, int condition) {
+    long want = (condition < 0 ? 0 : 1L << columns.length + condition) | (of == Source.LABEL ? labelled : 0);
     return new Filter(want | (column < 0 ? 0 : 1L << column), want);
   }
 
   private int edgeAt(long offset) {
-    int edge = source == Source.TRANSACTION ? 0 : 1;
+    int edge = 0;
     while (offsets[edge] != offset) {
       edge++;
     }
     return edge;
-  }
-
-  private static int index(int[] of, int wanted) {
-    for (int i = 0; i < of.length; i++) {
-      if (of[i] == wanted) {
-        return i;
-      }
-    }
-    return -1;
   }
 }

@@ -23,13 +23,13 @@ import java.util.stream.IntStream;
 public final class Plan {
   /** What an aggregation computes; see {@link KeyHistory} for what each one sees. */
   public enum Operation {
-    COUNT, SUM, AVERAGE, VARIANCE, MIN, MAX, LAST, SECONDS_SINCE_LAST, UNIQUE_COUNT, COUNT_SAME
+    COUNT, SUM, AVERAGE, PAST_AVERAGE, VARIANCE, MIN, MAX, LAST, SECONDS_SINCE_LAST, UNIQUE_COUNT, COUNT_SAME
   }
 
   /** How a value arrives in a long: an unscaled decimal, {@link Double#doubleToRawLongBits}, or a 64-bit hash. */
   public enum Type { FIXED, DOUBLE, HASH }
 
-  /** The log that an aggregation is of. */
+  /** What an aggregation is of: transactions, those of them that have a label, or the key's profile. */
   public enum Source { TRANSACTION, LABEL, PROFILE }
 
   /** One input value; scale is the number of decimal places of a fixed one, else 0. */
@@ -46,21 +46,21 @@ public final class Plan {
       .enable(DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY, DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
   private final String key;
+  private final long retention;
   private final List<Value> values;
   private final List<Aggregation> aggregations;
   private final byte[] digest;
   // Compiled once: a history is made for every key of every batch.
-  private final LogPlan transactions;
-  private final LogPlan labels;
+  private final LogPlan log;
   private final int[] profiles;
 
-  private Plan(String key, List<Value> values, List<Aggregation> aggregations, byte[] digest) {
+  private Plan(String key, long retention, List<Value> values, List<Aggregation> aggregations, byte[] digest) {
     this.key = key;
+    this.retention = retention;
     this.values = List.copyOf(values);
     this.aggregations = List.copyOf(aggregations);
     this.digest = digest;
-    transactions = LogPlan.of(this, Source.TRANSACTION);
-    labels = LogPlan.of(this, Source.LABEL);
+    log = LogPlan.of(this);
     profiles = IntStream.range(0, size()).filter(i -> aggregations.get(i).of == Source.PROFILE).toArray();
   }
 
@@ -77,7 +77,7 @@ public final class Plan {
     } catch (JsonProcessingException error) {
       throw new IllegalArgumentException("The plan is not valid JSON: " + error.getOriginalMessage(), error);
     }
-    knownFields(root, "the plan", Set.of("key", "values", "aggregations"));
+    knownFields(root, "the plan", Set.of("key", "retention", "values", "aggregations"));
     List<Value> values = new ArrayList<>();
     for (JsonNode node : array(root, "values")) {
       values.add(value(node));
@@ -91,7 +91,10 @@ public final class Plan {
       require(names.add(aggregation.name), "two aggregations are called " + aggregation.name);
       aggregations.add(aggregation);
     }
-    return new Plan(text(root, "key", "the plan"), values, aggregations, sha256(json));
+    long longest = aggregations.stream().mapToLong(a -> a.window + a.delay).max().orElse(0);
+    long retention = number(root, "retention", "the plan", -1, longest, 2 * LONGEST);
+    require(retention >= 0, "the plan: retention must be there");
+    return new Plan(text(root, "key", "the plan"), retention, values, aggregations, sha256(json));
   }
 
   /** Returns the name of the key column. */
@@ -123,9 +126,9 @@ public final class Plan {
     return digest;
   }
 
-  /** Null if no aggregation is of this log. */
-  LogPlan log(Source of) {
-    return of == Source.LABEL ? labels : transactions;
+  /** Null if all aggregations are of profile. */
+  LogPlan log() {
+    return log;
   }
 
   /** The outputs that are of profile. */
@@ -133,9 +136,12 @@ public final class Plan {
     return profiles;
   }
 
-  /** Returns the microseconds that events of this log are remembered: its longest window + delay; 0 if it is not kept. */
-  public long retention(Source of) {
-    return aggregations.stream().filter(a -> a.of == of).mapToLong(a -> a.window + a.delay).max().orElse(0);
+  /**
+   * Returns for how many microseconds before the key's newest transaction its events are remembered: at least the longest window and
+   * its delay. An event that is late by no more than what is left sees every window whole.
+   */
+  public long retention() {
+    return retention;
   }
 
   private static Value value(JsonNode node) {
@@ -173,13 +179,15 @@ public final class Plan {
     switch (a.operation) {
       case COUNT, SECONDS_SINCE_LAST -> { }
       // A sum of doubles would depend on the order in which events came and went.
-      case SUM, AVERAGE, VARIANCE -> require(type == Type.FIXED, what + " needs a fixed value");
+      case SUM, AVERAGE, PAST_AVERAGE, VARIANCE -> require(type == Type.FIXED, what + " needs a fixed value");
       case MIN, MAX, LAST -> require(type == Type.FIXED || type == Type.DOUBLE, what + " needs a fixed or double value");
       case UNIQUE_COUNT, COUNT_SAME ->
           require(type == Type.FIXED || type == Type.HASH, what + " needs a hash or fixed value");
     }
     require(a.operation != Operation.COUNT_SAME || a.of == Source.TRANSACTION,
         what + " compares with the current event and is possible of transaction only");
+    require(a.operation != Operation.PAST_AVERAGE || a.of == Source.TRANSACTION && a.delay == 0,
+        what + " leaves out the current event and is possible of transaction without delay only");
   }
 
   private static JsonNode array(JsonNode root, String field) {

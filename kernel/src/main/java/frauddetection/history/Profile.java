@@ -37,6 +37,14 @@ final class Profile {
     return true;
   }
 
+  /** Forgets the profile, and how new it was. Returns whether there was one. */
+  boolean forget() {
+    boolean known = time != Long.MIN_VALUE;
+    time = Long.MIN_VALUE;
+    Arrays.fill(kept, Double.NaN);
+    return known;
+  }
+
   /** Microseconds; Long.MIN_VALUE as long as none has arrived. */
   long time() {
     return time;

@@ -32,9 +32,10 @@ final class Results {
       int at = output.source();
       out[output.output()] = switch (output.of().operation()) {
         case COUNT -> aggregates.counts[at];
-        case SUM -> aggregates.sums[at] / power(log, at);
+        case SUM -> sum(aggregates, at) / power(log, at);
         case AVERAGE -> aggregates.counts[at] == 0 ? Double.NaN
-            : aggregates.sums[at] / (aggregates.counts[at] * power(log, at));
+            : sum(aggregates, at) / (aggregates.counts[at] * power(log, at));
+        case PAST_AVERAGE -> pastAverage(log, at, current, i);
         case VARIANCE -> variance(aggregates, at, power(log, at));
         default -> ofTally(log, output, current, i);
       };
@@ -65,23 +66,46 @@ final class Results {
     }
   }
 
+  private static double sum(Aggregates aggregates, int at) {
+    long low = aggregates.sumsLow[at];
+    return aggregates.sumsHigh[at] == low >> 63 ? low : wide(aggregates.sumsHigh[at], low).doubleValue();
+  }
+
+  /** The mean without the current event: taken from the exact sum, so that nothing is left of it. */
+  private static double pastAverage(EventLog log, int at, Chunk current, int i) {
+    LogPlan.Total total = log.plan.totals[at];
+    boolean counted = current != null && total.filter().accepts(current.flags[i]);
+    long n = log.aggregates.counts[at] - (counted ? 1 : 0);
+    if (n == 0) {
+      return Double.NaN;
+    }
+    long own = counted ? current.value(i, total.column()) : 0;
+    long low = log.aggregates.sumsLow[at];
+    long high = log.aggregates.sumsHigh[at];
+    boolean fits = high == low >> 63 && low > Long.MIN_VALUE / 2 && low < Long.MAX_VALUE / 2;
+    double past = fits ? low - own : wide(high, low).subtract(BigInteger.valueOf(own)).doubleValue();
+    return past / (n * power(log, at));
+  }
+
+  private static BigInteger wide(long high, long low) {
+    return BigInteger.valueOf(high).shiftLeft(64).add(new BigInteger(Long.toUnsignedString(low)));
+  }
+
   private static double variance(Aggregates aggregates, int at, double power) {
     long n = aggregates.counts[at];
     if (n == 0) {
       return Double.NaN;
     }
-    long sum = aggregates.sums[at];
+    long sum = aggregates.sumsLow[at];
     long squares = aggregates.squaresLow[at];
     double numerator;
     // Both products fit into a long for all but extreme windows; then longs are exact and a hundred times faster.
-    if (aggregates.squaresHigh[at] == 0 && squares >= 0
+    if (aggregates.sumsHigh[at] == sum >> 63 && aggregates.squaresHigh[at] == 0 && squares >= 0
         && Math.multiplyHigh(n, squares) == 0 && n * squares >= 0 && Math.multiplyHigh(sum, sum) == 0 && sum * sum >= 0) {
       numerator = n * squares - sum * sum;
     } else {
-      BigInteger low = new BigInteger(Long.toUnsignedString(squares));
-      BigInteger all = BigInteger.valueOf(aggregates.squaresHigh[at]).shiftLeft(64).add(low);
-      BigInteger ofSum = BigInteger.valueOf(sum).pow(2);
-      numerator = BigInteger.valueOf(n).multiply(all).subtract(ofSum).doubleValue();
+      BigInteger ofSum = wide(aggregates.sumsHigh[at], sum).pow(2);
+      numerator = BigInteger.valueOf(n).multiply(wide(aggregates.squaresHigh[at], squares)).subtract(ofSum).doubleValue();
     }
     return numerator / ((double) n * n * (power * power));
   }

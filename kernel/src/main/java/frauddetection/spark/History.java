@@ -4,6 +4,7 @@ import frauddetection.history.KeyHistory;
 import frauddetection.history.Pages;
 import frauddetection.history.Plan;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -101,7 +102,9 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
       events.add(rows.next());
     }
     if (events.size() > 1) {
-      events.sort((one, other) -> Input.compare(one.input(), other.input()));
+      boolean forgets = events.stream().anyMatch(event -> Input.operation(event.input()) == Input.FORGET_PROFILE);
+      Comparator<InternalRow> order = forgets ? Input::compareAsTheyCame : Input::compare;
+      events.sort((one, other) -> order.compare(one.input(), other.input()));
     }
     List<Featured> featured = new ArrayList<>(events.size());
     KeyHistory history = null;
@@ -128,7 +131,9 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
     input.read(row);
     switch (Input.operation(row)) {
       case Input.PROFILE -> history.profile(Input.time(row), input.values, input.nulls);
-      case Input.LABEL -> history.label(Input.time(row), Input.id(row), Input.mask(row), input.values, input.nulls);
+      case Input.FORGET_PROFILE -> history.forgetProfile();
+      case Input.LABEL -> history.label(Input.time(row), Input.id(row), Input.arrival(row), Input.rank(row), Input.mask(row),
+          input.values, input.nulls);
       default -> {
         history.transaction(Input.time(row), Input.id(row), Input.mask(row), input.values, input.nulls, results);
         return resultRow();

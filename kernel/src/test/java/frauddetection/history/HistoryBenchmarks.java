@@ -70,7 +70,7 @@ public class HistoryBenchmarks {
     }
     return Plan.parse("""
         {"key": "card_id", "values": [{"name": "amount", "type": "fixed", "scale": 2},
-        {"name": "terminal_id", "type": "hash"}], "aggregations": [""" + json + "]}");
+        {"name": "terminal_id", "type": "hash"}], "retention": 2592000000000, "aggregations": [""" + json + "]}");
   }
 
   /** Fills the windows. */

@@ -24,26 +24,16 @@ class HistoryPropertyTest {
     Oracle oracle = new Oracle(plan);
     int flushEvery = 1 + random.nextInt(20);
     for (int i = 0; i < events; i++) {
-      Oracle.Event event = script.event();
-      switch (random.nextInt(8)) {
-        case 0, 1 -> {
-          history.label(event.time(), event.id(), event.mask(), event.values(), event.nulls());
-          oracle.label(event);
-        }
-        case 2 -> {
-          history.profile(event.time(), event.values(), event.nulls());
-          oracle.profile(event);
-        }
-        default -> {
-          double[] out = new double[plan.size()];
-          history.transaction(event.time(), event.id(), event.mask(), event.values(), event.nulls(), out);
-          same(plan, oracle.transaction(event), out, i);
-        }
+      Step step = script.step();
+      double[] found = step.in(history, plan);
+      double[] expected = step.in(oracle);
+      if (expected != null) {
+        same(plan, expected, found, i);
       }
       if (random.nextInt(flushEvery) == 0) {
         history.flush();
         if (random.nextInt(8) == 0) {
-          long instant = event.time() + random.nextInt(40) - 20;
+          long instant = step.event().time() + script.unit * (random.nextInt(40) - 20);
           described(plan, oracle.values(instant, null), history.describe(instant), pages);
         }
         history = random.nextInt(3) == 0 ? history : new KeyHistory(plan, pages, limits);

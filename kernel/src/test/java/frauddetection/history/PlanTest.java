@@ -15,7 +15,7 @@ class PlanTest {
   private static String plan(String aggregations) {
     return """
         {"key": "card_id", "values": [{"name": "amount", "type": "fixed", "scale": 2}, {"name": "latitude", "type": "double"},
-        {"name": "device_id", "type": "hash"}], "aggregations": [%s]}""".formatted(aggregations);
+        {"name": "device_id", "type": "hash"}], "retention": 90, "aggregations": [%s]}""".formatted(aggregations);
   }
 
   @Test
@@ -23,11 +23,10 @@ class PlanTest {
     Plan plan = Plan.parse(plan(GOOD));
     assertEquals("card_id", plan.key());
     assertEquals(1, plan.size());
-    assertEquals(60, plan.retention(Plan.Source.TRANSACTION));
-    assertEquals(0, plan.retention(Plan.Source.LABEL));
-    // sha256sum of {"key":"k","values":[],"aggregations":[]}
-    assertEquals("53b77edc0c1ee7d8df21e0489d977b4ad55e4dda36d34b16615585da026394fd",
-        Plan.parse("{\"key\":\"k\",\"values\":[],\"aggregations\":[]}").hash());
+    assertEquals(90, plan.retention());
+    // sha256sum of {"key":"k","retention":0,"values":[],"aggregations":[]}
+    assertEquals("97e470ac9049060db05ca5d16e396f1c6693d761db2b585ea4b2b5c674f1482f",
+        Plan.parse("{\"key\":\"k\",\"retention\":0,\"values\":[],\"aggregations\":[]}").hash());
   }
 
   @ParameterizedTest
@@ -47,6 +46,8 @@ class PlanTest {
     "\"SUM\", \"of\": \"transaction\", \"value\": 0 | \"MIN\", \"of\": \"transaction\", \"value\": 2 | MIN needs a fixed or double value",
     "\"SUM\", \"of\": \"transaction\", \"value\": 0 | \"UNIQUE_COUNT\", \"of\": \"transaction\", \"value\": 1 | UNIQUE_COUNT needs a hash or fixed value",
     "\"SUM\", \"of\": \"transaction\" | \"COUNT_SAME\", \"of\": \"label\" | possible of transaction only",
+    "\"SUM\", \"of\": \"transaction\" | \"PAST_AVERAGE\", \"of\": \"label\" | possible of transaction without delay only",
+    "\"window\": 60 | \"window\": 91 | retention must be an integer from 91",
     "transaction   | profile         | SUM is not possible of profile",
     "\"SUM\", \"of\": \"transaction\" | \"LAST\", \"of\": \"profile\" | takes no where, window or delay",
     "\"where\": null | \"where\": 64 | where must be an integer from 0 to 63",

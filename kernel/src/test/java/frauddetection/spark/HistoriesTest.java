@@ -21,7 +21,7 @@ class HistoriesTest {
   private static final long ROOMY = 1L << 30;
   private static final int KEYS = 200;
   private static final Plan PLAN = Plan.parse("""
-      {"key": "card_id", "values": [{"name": "amount", "type": "fixed", "scale": 2}], "aggregations": [
+      {"key": "card_id", "values": [{"name": "amount", "type": "fixed", "scale": 2}], "retention": 1000, "aggregations": [
       {"name": "sum", "operation": "SUM", "of": "transaction", "value": 0, "where": null, "window": 1000, "delay": 0},
       {"name": "unique", "operation": "UNIQUE_COUNT", "of": "transaction", "value": 0, "where": null, "window": 1000, "delay": 0}]}""");
 
