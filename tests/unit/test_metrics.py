@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from spark_jobs.metrics import StreamMetrics
 from spark_jobs.transforms.decode import REASON_CODES
-from spark_jobs.transforms.observe import DECISIONS, KIND_NAMES, OBSERVATION, PAYMENTS
+from spark_jobs.transforms.observe import DECISIONS, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "metrics.md"
 
@@ -39,13 +39,15 @@ def test_a_batch_that_a_restart_repeats_is_progress_too(latest: str | None, behi
 def test_what_a_batch_observed_is_added_up() -> None:
     registry = CollectorRegistry()
     metrics = StreamMetrics(registry)
-    counts = {"newest": None, "mixed_currencies": 2} | {f"largest_{group}": 7 for group in PAYMENTS}
+    counts = {"newest": None, "mixed_currencies": 2, "unknown": 5} | {f"largest_{group}": 7 for group in PAYMENTS}
     counts |= {f"kind_{kind}": 1 for kind in KIND_NAMES} | {f"decision_{one}": 3 for one in DECISIONS}
-    counts |= {f"reason_{code}": 0 for code in REASON_CODES}
+    counts |= {f"reason_{code}": 0 for code in REASON_CODES} | {f"note_{name}": 1 for name in OPTIONAL}
     seen = Namespace(asDict=lambda: dict(counts))
     progress = Namespace(batchDuration=10, durationMs={}, sources=[], observedMetrics={OBSERVATION: seen})
     for _ in range(2):
         metrics.onQueryProgress(Namespace(progress=progress))
     assert registry.get_sample_value("fraud_mixed_currency_payments_total") == 4
+    assert registry.get_sample_value("fraud_unknown_fields_total") == 10
+    assert registry.get_sample_value("fraud_unreadable_fields_total", {"field": "vpn"}) == 2
     assert registry.get_sample_value("fraud_alerts_total") == 12
     assert registry.get_sample_value("fraud_rows_total", {"kind": "label"}) == 2
