@@ -1,6 +1,6 @@
 """Every feature from its definition, with pandas and numpy: no line of it is the product's.
 
-Holds for a data set in which a label is known exactly seven days after its transaction, and profiles before all transactions.
+Holds for a data set in which a label is known exactly seven days after its transaction, and merchants before all transactions.
 """
 
 from collections import Counter
@@ -148,13 +148,21 @@ def _by_row(
     hours = found["card_seconds_since_last_latitude_30d"] / 3600
     journey = _distance(found["card_last_latitude_30d"], found["card_last_longitude_30d"], *place)
     yield "speed_kmh", journey / np.where(hours == 0, np.nan, hours)
-    holder = rows[["card_id"]].merge(customers, on="card_id", how="left")
+    holder = _newest(rows, customers)
     yield "home_distance_km", _distance(holder["home_latitude"].to_numpy(), holder["home_longitude"].to_numpy(), *place)
     owner = rows[["terminal_id"]].merge(merchants, on="terminal_id", how="left")
     today = rows["event_time"].dt.tz_localize(None).dt.normalize()
     yield "account_age_days", (today - pd.to_datetime(holder["signup_date"])).dt.days.to_numpy(float)
     yield "terminal_age_days", (today - pd.to_datetime(owner["onboarding_date"])).dt.days.to_numpy(float)
     yield "is_vpn", rows["vpn"].astype(float).to_numpy()
+
+
+def _newest(rows: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
+    """Returns for each row the newest version of its card's profile that is not younger, in the order of the rows."""
+    asked = rows[["card_id", "event_time"]].reset_index(drop=True).reset_index(names="place").sort_values("event_time")
+    versions = customers.sort_values("updated_at")
+    found = pd.merge_asof(asked, versions, left_on="event_time", right_on="updated_at", by="card_id")
+    return found.sort_values("place", ignore_index=True)
 
 
 def _micros(times: pd.Series) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Traffic to Parquet: what a data scientist trains on, made by the code that also makes the stream."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from contract import Customer, Label, Merchant, Transaction
 from contract.fields import fields_of
 from producer.errors import CannotWrite, FolderInUse
 from producer.labels import Labeller
-from producer.payments import Event
+from producer.payments import Event, ProfileChange
 from producer.people import populate
 from producer.progress import Meter
 from producer.settings import DatasetSettings
@@ -34,7 +34,7 @@ def arrow_schema(kind: type) -> pa.Schema:
 def write(settings: DatasetSettings) -> dict[str, float]:
     """Writes transactions, labels, customers and merchants, one folder each, and returns how many rows of each, frauds, seconds.
 
-    There is one label a transaction, but for frauds that are never reported.
+    There is one label a transaction, but for frauds that are never reported. A customer has a row for each version of the profile.
 
     Raises:
         FolderInUse: the folder holds a data set; nothing is overwritten.
@@ -63,8 +63,9 @@ def _write(settings: DatasetSettings) -> dict[str, float]:
         campaigns=settings.campaigns,
     )
     labeller = Labeller(settings.label_delay, settings.label_delay_distribution, settings.label_never_reported, settings.seed)
-    _write_all(settings.out / "customers", Customer, population.customers)
-    _write_all(settings.out / "merchants", Merchant, population.merchants)
+    changed: list[Customer] = []
+    with _writer(settings.out / "merchants", Merchant) as merchants:
+        _add(merchants, Merchant, population.merchants)
     total = settings.rows if settings.traffic == "hacker" else min(settings.rows or 10**12, round(settings.days * PAYMENTS_A_DAY))
     counts = {"transactions": 0, "frauds": 0, "labels": 0}
     with (
@@ -72,7 +73,7 @@ def _write(settings: DatasetSettings) -> dict[str, float]:
         _writer(settings.out / "transactions", Transaction) as transactions,
         _writer(settings.out / "labels", Label) as labels,
     ):
-        for events in _groups(islice(traffic.events(), settings.rows)):
+        for events in _groups(islice(_payments(traffic, changed), settings.rows)):
             found = [label for label in map(labeller.label, events) if label is not None]
             _add(transactions, Transaction, [_with_truth(event, settings.inline_labels) for event in events])
             _add(labels, Label, found)
@@ -81,9 +82,12 @@ def _write(settings: DatasetSettings) -> dict[str, float]:
             counts["labels"] += len(found)
             for _ in events:
                 meter.step()
+    with _writer(settings.out / "customers", Customer) as customers:
+        _add(customers, Customer, [*population.customers, *changed])
     return {
         **counts,
         "customers": len(population.customers),
+        "profile_changes": len(changed),
         "merchants": len(population.merchants),
         "seconds": round(meter.seconds, 1),
     }
@@ -91,6 +95,15 @@ def _write(settings: DatasetSettings) -> dict[str, float]:
 
 def _with_truth(event: Event, inline: bool) -> Transaction:
     return replace(event.transaction, is_fraud=event.is_fraud) if inline else event.transaction
+
+
+def _payments(traffic: Traffic, changed: list[Customer]) -> Iterator[Event]:
+    """Returns the payments, and adds to `changed` the profiles that change before each of them."""
+    for one in traffic.arrivals():
+        if isinstance(one, ProfileChange):
+            changed.append(one.profile)
+        else:
+            yield one
 
 
 def _groups(events: Iterable[Event]) -> Iterator[list[Event]]:
@@ -104,12 +117,7 @@ def _writer(folder: Path, kind: type) -> pq.ParquetWriter:
     return pq.ParquetWriter(folder / "part-00000.parquet", arrow_schema(kind), compression="zstd")
 
 
-def _write_all(folder: Path, kind: type, records: Iterable[object]) -> None:
-    with _writer(folder, kind) as writer:
-        _add(writer, kind, list(records))
-
-
-def _add(writer: pq.ParquetWriter, kind: type, records: list[Any]) -> None:
+def _add(writer: pq.ParquetWriter, kind: type, records: Sequence[Any]) -> None:
     schema = arrow_schema(kind)
     columns = [pa.array([getattr(record, one.name) for record in records], one.type) for one in schema]
     writer.write_table(pa.Table.from_arrays(columns, schema=schema))
