@@ -1,7 +1,7 @@
 """The seven records, one documented line a field.
 
 Every other form of them is derived from these classes by `contract.fields`: JSON (`contract.codec`), JSON Schema
-(`contract.json_schema`), the schema of Spark (`spark_jobs.schema`) and that of Parquet (`producer.dataset`).
+(`contract.json_schema`), the schema of Spark (`spark_jobs.schema`) and that of Parquet (`producer.layout`).
 Rules of change: a field is only added, at the end, with a default; a change raises SCHEMA_VERSION.
 Money is `Decimal` with at most two decimals, times are zone-aware and UTC, an absent optional field is left out on the wire.
 """

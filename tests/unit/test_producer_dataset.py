@@ -13,9 +13,10 @@ from configuration import InvalidSettings
 from contract import Customer, Label, Merchant, Transaction
 from producer import dataset
 from producer.__main__ import main
-from producer.dataset import arrow_schema, write
+from producer.dataset import write
 from producer.errors import CannotWrite, FolderInUse
 from producer.handbook import world
+from producer.layout import arrow_schema
 from producer.payments import Event, ProfileChange
 from producer.people import Population, populate
 from producer.settings import DatasetSettings, RunSettings
