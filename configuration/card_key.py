@@ -8,7 +8,10 @@ from configuration.errors import FraudDetectionError
 
 AT_LEAST = 16
 """Bytes of a key."""
-ADVICE = "Make one, and keep it: `(umask 077; openssl rand -hex 32 > card.key)`. Another key makes other tokens of the same cards."
+HOW_TO_MAKE = (
+    "Make one, and keep it: `(umask 077; python3 -c 'import secrets; print(secrets.token_hex(32))' > card.key)`. "
+    "Another key makes other tokens of the same cards."
+)
 
 
 class NoCardKey(FraudDetectionError):
@@ -24,9 +27,9 @@ def read_card_key(file: Path) -> bytes:
     try:
         key = file.read_bytes().strip()
     except OSError as error:
-        raise NoCardKey(f"The card key {file} cannot be read: {error.strerror}", ADVICE) from None
+        raise NoCardKey(f"The card key {file} cannot be read: {error.strerror}", HOW_TO_MAKE) from None
     if len(key) < AT_LEAST:
-        raise NoCardKey(f"The card key {file} has less than {AT_LEAST} bytes", ADVICE)
+        raise NoCardKey(f"The card key {file} has less than {AT_LEAST} bytes", HOW_TO_MAKE)
     return key
 
 

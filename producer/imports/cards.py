@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from configuration import card_token, read_card_key
+from configuration.card_key import HOW_TO_MAKE
 from producer.imports.errors import CardNumbers, MappingRefused
 from producer.imports.tables import Row, Table
 
@@ -51,7 +52,7 @@ class Cards:
         if self.columns and self._key is None:
             raise CardNumbers(
                 f"{table.file} holds card numbers in {', '.join(sorted(self.columns))}, and no key makes tokens of them",
-                "Make a key, keep it, and name it: `(umask 077; openssl rand -hex 32 > card.key)`, `--card-key-file card.key`.",
+                f"Name a key: `--card-key-file card.key`. {HOW_TO_MAKE}",
             )
 
     def hide(self, table: Table, found: Sequence[Row]) -> None:

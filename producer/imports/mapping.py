@@ -132,7 +132,7 @@ class Mapping:
             told = str(error).partition("\n\nLINE ")[0].replace("\n", " ")
             raise MappingRefused(
                 f"`{name}` is refused: {told}",
-                'Its columns are those of the header; one with a blank, or that SQL has a meaning for, is written in double quotes: "at".',
+                'Columns are those of the header. One with a blank, or that SQL has a meaning for, stands in double quotes: "at".',
             ) from None
 
 

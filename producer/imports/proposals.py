@@ -1,8 +1,7 @@
 """Mappings that nobody has to write: Sparkov's, and for other files what the names of the columns suggest."""
 
+import json
 from collections.abc import Mapping, Sequence
-
-import yaml
 
 from contract.fields import fields_of
 from producer.imports.settings import Expressions
@@ -112,7 +111,7 @@ def guess(columns: Sequence[str]) -> Proposal:
 
 def as_yaml(mapping: Proposal) -> str:
     """Returns the mapping as a settings file; a comment says what each required field of a transaction is that it lacks."""
-    parts = ["# Each field: a DuckDB SQL expression over the columns, all of which are text. A constant is written \"'EUR'\".\n"]
+    parts = ["# Each field: a DuckDB SQL expression over the columns, all of which are text.\n"]
     for folder, expressions in mapping.items():
         lacking = [
             f"  # {one.name}:  # {one.description}\n"
@@ -120,6 +119,7 @@ def as_yaml(mapping: Proposal) -> str:
             if folder == "transactions" and one.required and one.name not in expressions
         ]
         if expressions or lacking:
-            text = yaml.safe_dump(dict(expressions), sort_keys=False, width=1_000, allow_unicode=True) if expressions else ""
-            parts += [f"{folder}:\n", *(f"  {line}\n" for line in text.splitlines()), *lacking]
+            # A JSON string is a YAML string too, and the only form in which SQL's quotes stay as they are.
+            lines = [f"  {name}: {json.dumps(text, ensure_ascii=False)}\n" for name, text in expressions.items()]
+            parts += [f"{folder}:\n", *lines, *lacking]
     return "".join(parts)
