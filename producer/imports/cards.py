@@ -12,17 +12,22 @@ from producer.imports.errors import CardNumbers, MappingRefused
 from producer.imports.tables import Row, Table
 
 NUMBER = re.compile(r"\d(?:[ -]?\d){12,18}", re.ASCII)
-LOOKED_AT = 200
-"""Cells of a column."""
+LOOKED_AT, FEWEST = 200, 8
+"""Cells of a column: so many at most are looked at; of fewer amid a file, chance alone may make half of them pass."""
 ENOUGH = 0.5
 """Share of card numbers that makes a column one of card numbers; of other long numbers a tenth pass Luhn's check."""
 
 
 def is_card_number(text: str) -> bool:
-    """Returns whether a text is 13 to 19 digits, perhaps with blanks or hyphens, that pass Luhn's check (ISO/IEC 7812-1)."""
+    """Returns whether a text is 13 to 19 digits, perhaps with blanks or hyphens, that pass Luhn's check (ISO/IEC 7812-1).
+
+    Those that begin with 1 are airlines' cards, of 15 digits; others that do are times since 1970.
+    """
     if not NUMBER.fullmatch(text):
         return False
     digits = [int(one) for one in text if one.isdigit()][::-1]
+    if digits[-1] == 1 and len(digits) != 15:
+        return False
     return sum(digits[::2] + [sum(divmod(2 * one, 10)) for one in digits[1::2]]) % 10 == 0
 
 
@@ -48,7 +53,7 @@ class Cards:
         if missing := self._named - {name.casefold() for name in table.columns}:
             raise MappingRefused(f"{table.file} has no column {', '.join(sorted(missing))}", "Check `card_numbers`.")
         self.columns |= {name for name in table.columns if name.casefold() in self._named}
-        self.columns |= {table.columns[place] for place in _look_like_it(first, len(table.columns))}
+        self.columns |= {table.columns[place] for place in _look_like_it(first, len(table.columns), 1)}
         if self.columns and self._key is None:
             raise CardNumbers(
                 f"{table.file} holds card numbers in {', '.join(sorted(self.columns))}, and no key makes tokens of them",
@@ -62,7 +67,7 @@ class Cards:
             CardNumbers: another column holds card numbers too, which did not where the table began.
         """
         places = [place for place, name in enumerate(table.columns) if name in self.columns]
-        if late := _look_like_it(found, len(table.columns)) - set(places):
+        if late := _look_like_it(found, len(table.columns), FEWEST) - set(places):
             names = ", ".join(sorted(table.columns[place] for place in late))
             raise CardNumbers(
                 f"{table.file} holds card numbers in {names} too, from about line {found[0].line} on",
@@ -75,9 +80,8 @@ class Cards:
                     row.cells[place] = self._token(cell)
 
 
-def _look_like_it(found: Sequence[Row], width: int) -> set[int]:
-    """Returns the places of the columns whose cells mostly are card numbers."""
+def _look_like_it(found: Sequence[Row], width: int, fewest: int) -> set[int]:
+    """Returns the places of the columns whose cells, so many at least, mostly are card numbers."""
     columns = (list(islice((row.cells[place] for row in found if row.cells[place]), LOOKED_AT)) for place in range(width))
-    return {
-        place for place, own in enumerate(columns) if own and sum(is_card_number(cell or "") for cell in own) >= ENOUGH * len(own)
-    }
+    enough = ((place, own) for place, own in enumerate(columns) if len(own) >= fewest)
+    return {place for place, own in enough if sum(is_card_number(cell or "") for cell in own) >= ENOUGH * len(own)}

@@ -33,7 +33,7 @@ def test_the_worked_example_does_what_its_page_says(home: Path) -> None:
     told = shell(run)
     assert [line.split() for line in told.splitlines()] == [line.split() for line in printed.splitlines()]
     paid = pq.read_table(home / "history" / "transactions").to_pylist()
-    assert [(str(one["amount"]), one["event_time"].isoformat()[:16]) for one in paid][:2] == [
+    assert [(f"{one['amount']:.2f}", one["event_time"].isoformat()[:16]) for one in paid][:2] == [
         ("3.80", "2026-03-01T08:15"),
         ("25.99", "2026-03-01T17:40"),
     ]
