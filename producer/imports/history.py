@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import duckdb
 import pyarrow.parquet as pq
 
 from configuration import InvalidSettings, stop_signals
@@ -105,6 +106,8 @@ def read(settings: ImportSettings) -> Account:
             account = _Import(settings, folder, stop).run(Account(output))
     except OSError as error:
         raise CannotWrite(f"{output} cannot be written: {error.strerror or error}", "Name another folder, or make room.") from None
+    except (duckdb.IOException, duckdb.OutOfMemoryException):
+        raise CannotWrite(f"Memory and the disk of {output} do not hold the profiles", "Make room.") from None
     return account
 
 

@@ -99,14 +99,24 @@ class Mapping:
         self._query = f"SELECT {', '.join(texts)} FROM given"  # noqa: S608 the expressions are the user's own SQL
 
     def __call__(self, rows: Sequence[Row]) -> Iterator[Mapped]:
-        """Yields the records, each as its texts, in order."""
+        """Yields the records, each as its texts, in order.
+
+        Raises:
+            MappingRefused: DuckDB gives up, for want of memory or by a fault of its own; where, and not on which values.
+        """
         if not rows:
             return
         columns = zip(*(row.cells for row in rows), strict=True)
         self._connection.register(
             "given", pa.Table.from_arrays([pa.array(one, pa.string()) for one in columns], schema=self._schema)
         )
-        found = self._connection.sql(self._query).to_arrow_table()
+        try:
+            found = self._connection.sql(self._query).to_arrow_table()
+        except duckdb.Error as error:
+            raise MappingRefused(
+                f"An expression fails on the records from line {rows[0].line} to {rows[-1].line}: {type(error).__name__}",
+                "Leave out one after the other to find it.",
+            ) from None
         for row, texts in zip(rows, zip(*(column.to_pylist() for column in found.columns), strict=True), strict=True):
             fields: dict[str, dict[str, str]] = {folder: {} for folder in self._given}
             for (folder, name), text in zip(self._names, texts, strict=True):

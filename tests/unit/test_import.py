@@ -6,11 +6,13 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -18,6 +20,7 @@ import yaml
 from producer.__main__ import main
 from producer.imports import history
 from producer.imports.cards import is_card_number
+from producer.imports.database import connect
 from producer.layout import FOLDERS, arrow_schema
 from tests import sparkov
 
@@ -360,6 +363,22 @@ def test_sparkovs_mapping_can_be_shown_changed_and_used(
     mapping["transactions"]["currency"] = "'GBP'"
     imported("train.csv", "--card-key-file", key, **mapping)
     assert {one["currency"] for one in rows("transactions")} == {"GBP"}
+
+
+def test_without_a_date_the_time_is_unix_time(imported: Import, key: str) -> None:
+    given = sparkov.payments(sparkov.holders(), 30)
+    columns = tuple(name for name in sparkov.COMMAS if name != "trans_date_trans_time")
+    sparkov.write(Path("train.csv"), given, columns)
+    imported("train.csv", "--card-key-file", key)
+    assert [one["event_time"].timestamp() for one in rows("transactions")] == [row["unix_time"] for row in given]
+
+
+def test_an_expression_opens_no_file(tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    with closing(connect(tmp_path / "spill")) as connection:
+        for wanted in (f"FROM '{tmp_path}/secret.csv'", "SET enable_external_access = true", "INSTALL httpfs"):
+            with pytest.raises(duckdb.Error):
+                connection.execute(wanted)
 
 
 def test_columns_of_card_numbers_that_do_not_look_like_it_are_named(imported: Import, key: str) -> None:

@@ -16,6 +16,7 @@ from producer.__main__ import main
 from producer.dataset import write
 from producer.errors import CannotWrite, FolderInUse
 from producer.handbook import world
+from producer.imports.settings import ImportSettings
 from producer.layout import arrow_schema
 from producer.payments import Event, ProfileChange
 from producer.people import Population, populate
@@ -146,7 +147,7 @@ def test_a_wrong_setting_is_named(home: Path, mistake: list[str]) -> None:
 
 
 def test_every_setting_is_described() -> None:
-    for kind in (RunSettings, DatasetSettings):
+    for kind in (RunSettings, DatasetSettings, ImportSettings):
         assert [name for name, field in kind.model_fields.items() if not field.description] == []
 
 
