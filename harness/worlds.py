@@ -106,18 +106,18 @@ class World:
         Profiles that are there before the first transaction are those of `profiles`.
         """
         end = self._ends(number)[chunks - 1]
-        known: list[Iterator[tuple[datetime, int, Customer | Label | Transaction]]] = [
-            ((row[time], place, record(**row)) for row in self._between(name, time, begin, end))
-            for place, (name, time, record, begin) in enumerate(
-                (
-                    ("customers", "updated_at", Customer, self._begin),
-                    ("labels", "labelled_at", Label, None),
-                    ("transactions", "event_time", Transaction, None),
-                )
-            )
-        ]
+        known = (
+            self._known(0, Customer, "customers", "updated_at", self._begin, end),
+            self._known(1, Label, "labels", "labelled_at", None, end),
+            self._known(2, Transaction, "transactions", "event_time", None, end),
+        )
         for _, place, one in merge(*known, key=lambda one: one[:2]):
             yield ("customer", "label", "transaction")[place], one.card_id, encode(one)
+
+    def _known(
+        self, place: int, record: type, name: str, time: str, begin: datetime | None, end: datetime
+    ) -> Iterator[tuple[datetime, int, Any]]:
+        return ((row[time], place, record(**row)) for row in self._between(name, time, begin, end))
 
     def _chunk(self, customers: list[tuple[str, bytes]], begin: datetime | None, end: datetime) -> Chunk:
         labels = (Label(**row) for row in self._between("labels", "labelled_at", begin, end))
