@@ -85,7 +85,8 @@ class World:
     def chunks(self, number: int, first: int = 0) -> Iterator[Chunk]:
         """Yields what becomes known in spans of time, in order of arrival, from span `first` on.
 
-        Of so many spans each has about equally many transactions. A span in which profiles change is several chunks: each change comes after the transactions before it.
+        Of so many spans each has about equally many transactions. A span in which profiles change is several chunks: each change
+        comes after the transactions before it.
         """
         ends = self._ends(number)
         begin: datetime | None = ends[first - 1] if first else None
