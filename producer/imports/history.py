@@ -137,12 +137,14 @@ class _Import:
         mappings = [self._mapping(table) for table in tables]
         profiles = [name for name in KEYS if any(name in one for one in mappings)]
         data, spill = self._folder / "data", self._folder / "spill"
+        for table, given in zip(tables, mappings, strict=True):  # a mistake is told before the first file is read
+            Mapping(table, given, spill).close()
         with ExitStack() as stack:
             meter = stack.enter_context(Meter("records", sum(count_lines(table.file) for table in tables)))
             files = {name: stack.enter_context(writer(data, kind)) for name, kind in FOLDERS.items()}
             seen = stack.enter_context(closing(Profiles(profiles, spill)))
             for table, given in zip(tables, mappings, strict=True):
-                with closing(Mapping(table.columns, given, spill)) as mapping:
+                with closing(Mapping(table, given, spill)) as mapping:
                     for found in self._batches(table, account, meter):
                         self._take(table, mapping, found, account, files, seen)
             if not account.counts["transactions"]:
@@ -177,10 +179,13 @@ class _Import:
 
     def _counted(self, found: Iterator[Row], meter: Meter) -> Iterator[Row]:
         for row in found:
-            if self._stop.is_set():
-                raise KeyboardInterrupt
+            self._go_on()
             meter.step()
             yield row
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise KeyboardInterrupt
 
     def _take(
         self,
@@ -196,8 +201,7 @@ class _Import:
         labels: list[Label] = []
         shown: dict[str, list[Seen]] = {}
         for one in mapping(found):
-            if self._stop.is_set():
-                raise KeyboardInterrupt
+            self._go_on()
             place = _place(table, one.line)
             transaction = self._transaction(one, place, account, mapping)
             if transaction is None:
@@ -231,6 +235,7 @@ class _Import:
     def _write_profiles(self, name: str, profiles: Profiles, account: Account, file: pq.ParquetWriter) -> None:
         found, keys = [], set()
         for place, data in profiles.versions(name):
+            self._go_on()
             try:
                 record: Any = decode(FOLDERS[name], data)
             except ContractError as error:

@@ -16,7 +16,7 @@ from producer.imports.errors import MappingRefused
 from producer.imports.profiles import SINCE
 from producer.imports.proposals import Proposal
 from producer.imports.settings import Expressions
-from producer.imports.tables import Row
+from producer.imports.tables import Row, Table
 from producer.layout import FOLDERS
 
 SHOW_MAPPING = "`--show-mapping` prints a mapping to start from."
@@ -79,16 +79,16 @@ def _require(folder: str, expressions: Expressions) -> None:
 
 
 class Mapping:
-    """A whole mapping over one file's columns; the connection's files and settings are closed to its expressions."""
+    """A whole mapping over one file's columns; an expression sees its own line, no file and no setting."""
 
-    def __init__(self, columns: Sequence[str], given: Proposal, temporary: Path) -> None:
+    def __init__(self, table: Table, given: Proposal, temporary: Path) -> None:
         """Checks each expression.
 
         Raises:
             MappingRefused: which one cannot work, in DuckDB's words.
         """
-        self._given = given
-        self._schema = pa.schema([(name, pa.string()) for name in columns])
+        self._file, self._given = table.file, given
+        self._schema = pa.schema([(name, pa.string()) for name in table.columns])
         self._connection = connect(temporary)
         self._connection.register("given", self._schema.empty_table())
         for folder, expressions in given.items():
@@ -114,7 +114,7 @@ class Mapping:
             found = self._connection.sql(self._query).to_arrow_table()
         except duckdb.Error as error:
             raise MappingRefused(
-                f"An expression fails on the records from line {rows[0].line} to {rows[-1].line}: {type(error).__name__}",
+                f"An expression fails in {self._file} between line {rows[0].line} and {rows[-1].line}: {type(error).__name__}",
                 "Leave out one after the other to find it.",
             ) from None
         for row, texts in zip(rows, zip(*(column.to_pylist() for column in found.columns), strict=True), strict=True):
@@ -141,7 +141,7 @@ class Mapping:
             # No record has been read: what the message quotes is the expression itself.
             told = str(error).partition("\n\nLINE ")[0].replace("\n", " ")
             raise MappingRefused(
-                f"`{name}` is refused: {told}",
+                f"`{name}` is refused for {self._file}: {told}",
                 'Columns are those of the header. One with a blank, or that SQL has a meaning for, stands in double quotes: "at".',
             ) from None
 

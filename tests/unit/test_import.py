@@ -302,9 +302,9 @@ def test_a_profile_that_is_not_valid_costs_no_transaction(imported: Import) -> N
     [
         (
             {"transactions": {"amount": "amnt"}},
-            '`transactions.amount` is refused: Binder Error: Referenced column "amnt" not found',
+            '`transactions.amount` is refused for plain.csv: Binder Error: Referenced column "amnt" not found',
         ),
-        ({"transactions": {"amount": "CAST("}}, "`transactions.amount` is refused: Parser Error"),
+        ({"transactions": {"amount": "CAST("}}, "`transactions.amount` is refused for plain.csv: Parser Error"),
         ({"transactions": {"amount": "sum(CAST(amount AS DOUBLE))"}}, "`transactions.amount` is refused"),
         ({"transactions": {"amount": "lag(amount) OVER ()"}}, "`transactions.amount` is refused"),
         ({"transactions": {"amount": "(SELECT content FROM read_text('/etc/hostname'))"}}, "`transactions.amount` is refused"),
@@ -316,6 +316,12 @@ def test_a_profile_that_is_not_valid_costs_no_transaction(imported: Import) -> N
 def test_a_mapping_that_cannot_work_is_refused_by_name(refused: Callable[..., str], change: dict[str, Any], expected: str) -> None:
     mapping: dict[str, Any] = {name: {**PLAIN.get(name, {}), **change.get(name, {})} for name in PLAIN.keys() | change.keys()}
     assert expected in refused(plain("a;2026-01-01;c1;s1;1;0"), **mapping)
+
+
+def test_a_second_file_whose_columns_differ_is_named_before_the_first_is_read(refused: Callable[..., str]) -> None:
+    first = plain("a;2026-01-01;c1;s1;not read;0")
+    Path("other.csv").write_text("id;at;card;shop;sum;fraud\nb;2026-01-01;c1;s1;1;0\n")
+    assert "`transactions.amount` is refused for other.csv" in refused(first, "other.csv", **PLAIN)
 
 
 def test_a_required_field_that_nothing_maps_is_named_before_a_record_is_read(refused: Callable[..., str]) -> None:
