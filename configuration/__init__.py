@@ -1,5 +1,6 @@
 """What every program here shares: settings, the Kafka cluster, Java, errors told in one paragraph, a clean stop."""
 
+from configuration.card_key import NoCardKey, card_token, read_card_key
 from configuration.cluster import BrokerUnreachable, MissingTopic, reach, require_topics
 from configuration.durations import Duration
 from configuration.errors import FraudDetectionError, report
@@ -16,11 +17,14 @@ __all__ = [
     "InvalidSettings",
     "KafkaConnection",
     "MissingTopic",
+    "NoCardKey",
     "NoJava",
     "Settings",
     "TopicNames",
+    "card_token",
     "find_java",
     "reach",
+    "read_card_key",
     "report",
     "require_topics",
     "stop_signals",

@@ -1,7 +1,7 @@
 """The seven records, one documented line a field.
 
 Every other form of them is derived from these classes by `contract.fields`: JSON (`contract.encoding`, `contract.decoding`), JSON
-Schema (`contract.json_schema`), the schema of Spark (`spark_jobs.schema`) and that of Parquet (`producer.dataset`).
+Schema (`contract.json_schema`), the schema of Spark (`spark_jobs.schema`) and that of Parquet (`producer.layout`).
 Rules of change: a field is only added, at the end, with a default; a change raises SCHEMA_VERSION. A reader of version 3 or later
 passes fields that it does not know, so that senders and readers may be upgraded in any order.
 Money is `Decimal` with the decimals of its currency; times are zone-aware and UTC; an absent optional field is left out.

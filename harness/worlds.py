@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import merge
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,13 +29,13 @@ def corner(data: Path, out: Path, share: float = 0.05) -> Path:
 
     A thinned-out world would have lonely terminals; here cards and terminals have as many payments as in the whole.
     """
-    customers = pq.read_table(data / "customers")
-    south, west = (np.quantile(customers[name].to_numpy(), share**0.5) for name in ("home_latitude", "home_longitude"))
-    customers = customers.filter((pc.field("home_latitude") < south) & (pc.field("home_longitude") < west))
-    theirs = pc.field("card_id").isin(customers["card_id"].to_pylist())
-    kept = {name: pq.read_table(data / name, filters=theirs) for name in ("transactions", "labels")}
+    customers = pq.read_table(data / "customers").to_pandas().sort_values("updated_at").drop_duplicates("card_id")
+    south, west = (customers[name].quantile(share**0.5) for name in ("home_latitude", "home_longitude"))
+    inside = customers[(customers["home_latitude"] < south) & (customers["home_longitude"] < west)]
+    theirs = pc.field("card_id").isin(inside["card_id"].tolist())
+    kept = {name: pq.read_table(data / name, filters=theirs) for name in ("transactions", "labels", "customers")}
     visited = pc.field("terminal_id").isin(pc.unique(kept["transactions"]["terminal_id"]).to_pylist())
-    kept |= {"customers": customers, "merchants": pq.read_table(data / "merchants", filters=visited)}
+    kept |= {"merchants": pq.read_table(data / "merchants", filters=visited)}
     for name, table in kept.items():
         (out / name).mkdir(parents=True)
         pq.write_table(table, out / name / "part.parquet")
@@ -63,8 +63,9 @@ class FeaturedWorld(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """What becomes known in one span of time."""
+    """What becomes known in one span of time; a profile that changes does so as the span begins."""
 
+    customers: list[tuple[str, bytes]]
     labels: list[tuple[str, bytes]]
     transactions: list[tuple[str, bytes]]
 
@@ -75,30 +76,55 @@ class World:
     def __init__(self, data: Path) -> None:
         self._data = data
         self._times = pq.read_table(data / "transactions", columns=["event_time"])["event_time"].sort()
+        self._begin: datetime = self._times[0].as_py()
         self.rows = len(self._times)
 
     def profiles(self) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
-        """Returns all customers and all merchants."""
-        customers = [Customer(**row) for row in pq.read_table(self._data / "customers").to_pylist()]
+        """Returns all customers, as they are before the first transaction, and all merchants."""
+        customers = [Customer(**row) for row in self._between("customers", "updated_at", None, self._begin)]
         merchants = [Merchant(**row) for row in pq.read_table(self._data / "merchants").to_pylist()]
         return [(one.card_id, encode(one)) for one in customers], [(one.terminal_id, encode(one)) for one in merchants]
 
-    def chunks(self, number: int) -> Iterator[Chunk]:
-        """Yields the labels and transactions of spans of time with about equally many transactions, in order of arrival."""
-        begin: datetime | None = None
-        for end in self._ends(number):
-            labels = (Label(**row) for row in self._between("labels", "labelled_at", begin, end))
-            paid = (Transaction(**row) for row in self._between("transactions", "event_time", begin, end))
-            yield Chunk([(one.card_id, encode(one)) for one in labels], [(one.card_id, encode(one)) for one in paid])
-            begin = end
+    def chunks(self, number: int, first: int = 0) -> Iterator[Chunk]:
+        """Yields what becomes known in spans of time, in order of arrival, from span `first` on.
+
+        Of so many spans each has about equally many transactions. A span in which profiles change is several chunks: each change
+        comes after the transactions before it.
+        """
+        ends = self._ends(number)
+        begin: datetime | None = ends[first - 1] if first else None
+        customers: list[tuple[str, bytes]] = []
+        for end in ends[first:]:
+            for row in self._between("customers", "updated_at", begin or self._begin, end):
+                before = row["updated_at"] - timedelta(microseconds=1)
+                yield self._chunk(customers, begin, before)
+                begin, customers = before, [(row["card_id"], encode(Customer(**row)))]
+            yield self._chunk(customers, begin, end)
+            begin, customers = end, []
 
     def arrivals(self, chunks: int, number: int) -> Iterator[tuple[str, str, bytes]]:
-        """Yields (kind, key, value) of all that the first `chunks` of so many chunks hold, each when it becomes known."""
+        """Yields (kind, key, value) of all that the first `chunks` of so many chunks hold, each when it becomes known.
+
+        Profiles that are there before the first transaction are those of `profiles`.
+        """
         end = self._ends(number)[chunks - 1]
-        labels: Iterator[Label | Transaction] = (Label(**row) for row in self._between("labels", "labelled_at", None, end))
-        paid = (Transaction(**row) for row in self._between("transactions", "event_time", None, end))
-        for one in merge(labels, paid, key=lambda one: one.labelled_at if isinstance(one, Label) else one.event_time):
-            yield ("label" if isinstance(one, Label) else "transaction", one.card_id, encode(one))
+        known = (
+            self._known(0, Customer, "customers", "updated_at", self._begin, end),
+            self._known(1, Label, "labels", "labelled_at", None, end),
+            self._known(2, Transaction, "transactions", "event_time", None, end),
+        )
+        for _, place, one in merge(*known, key=lambda one: one[:2]):
+            yield ("customer", "label", "transaction")[place], one.card_id, encode(one)
+
+    def _known(
+        self, place: int, record: type, name: str, time: str, begin: datetime | None, end: datetime
+    ) -> Iterator[tuple[datetime, int, Any]]:
+        return ((row[time], place, record(**row)) for row in self._between(name, time, begin, end))
+
+    def _chunk(self, customers: list[tuple[str, bytes]], begin: datetime | None, end: datetime) -> Chunk:
+        labels = (Label(**row) for row in self._between("labels", "labelled_at", begin, end))
+        paid = (Transaction(**row) for row in self._between("transactions", "event_time", begin, end))
+        return Chunk(customers, [(one.card_id, encode(one)) for one in labels], [(one.card_id, encode(one)) for one in paid])
 
     def _ends(self, number: int) -> list[datetime]:
         return [self._times[place].as_py() for place in np.linspace(0, self.rows - 1, number + 1).astype(int)[1:]]

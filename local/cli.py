@@ -185,6 +185,12 @@ def train(context: typer.Context) -> None:
     _become("training.train_model", *context.args)
 
 
+@app.command("import", context_settings=PASS_ON)
+def import_history(context: typer.Context) -> None:
+    """Make training data of a CSV history: `fraud import FILE... --output DIR`. All options: `fraud import --help`."""
+    _become("producer", "import", *context.args)
+
+
 @app.command(context_settings=PASS_ON)
 def backtest(context: typer.Context) -> None:
     """Run rules and a model over history: `fraud backtest --from DIR --rules FILE`. All options: `fraud backtest --help`."""

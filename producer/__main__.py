@@ -1,4 +1,4 @@
-"""`python -m producer run` sends traffic to Kafka; `dataset`, `topics` and `probe` are its smaller sisters; each knows `--help`."""
+"""`python -m producer run` sends traffic to Kafka; `dataset`, `import`, `topics` and `probe` stand beside it; all know `--help`."""
 
 import json
 import sys
@@ -8,6 +8,9 @@ import structlog
 
 from configuration import FraudDetectionError, report
 from producer import dataset, run
+from producer.imports import history, summary
+from producer.imports.proposals import as_yaml
+from producer.imports.settings import ImportSettings
 from producer.probe import ProbeSettings, probe
 from producer.settings import DatasetSettings, RunSettings, TopicSettings
 from producer.topics import create_topics
@@ -15,6 +18,7 @@ from producer.topics import create_topics
 USAGE = """\
 usage: python -m producer run [OPTIONS]       send card traffic to Kafka
        python -m producer dataset [OPTIONS]   write it to Parquet
+       python -m producer import FILE...      write a CSV history of other people's to Parquet
        python -m producer topics [OPTIONS]    create the topics
        python -m producer probe [OPTIONS]     send one marked transaction and wait for its alert
 Each lists its options with --help.
@@ -32,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif program == "dataset":
             dataset_settings = DatasetSettings.load(rest, "python -m producer dataset")
             _tell(dataset.write(dataset_settings), dataset_settings.json_summary)
+        elif program == "import":
+            _import(ImportSettings.load(rest, "fraud import"))
         elif program == "topics":
             topic_settings = TopicSettings.load(rest, "python -m producer topics")
             created = create_topics(topic_settings.kafka, topic_settings.topics.specs(topic_settings.partitions))
@@ -50,11 +56,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _tell(summary: dict[str, float], as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(summary) + "\n")
+def _import(settings: ImportSettings) -> None:
+    if settings.show_mapping:
+        sys.stdout.write(as_yaml(history.proposal(settings)))
+        return
+    account = history.read(settings)
+    if settings.json_summary:
+        sys.stdout.write(json.dumps(account.json()) + "\n")
     else:
-        sys.stderr.write(", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in summary.items()) + "\n")
+        summary.show(account)
+
+
+def _tell(counts: dict[str, float], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(counts) + "\n")
+    else:
+        sys.stderr.write(", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in counts.items()) + "\n")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from producer.payments import Event, payment
+from producer.payments import Event, ProfileChange, payment
 from producer.people import Population, coordinates, token
 
 GRID = 100
@@ -84,15 +84,15 @@ def card_testing(scene: Scene) -> Iterator[Event]:
             yield scene.pay(seconds + draws.uniform(600, 20_000), card, other, draws.uniform(20_000, 90_000), **tools)
 
 
-def account_takeover(scene: Scene) -> Iterator[Event]:
+def account_takeover(scene: Scene) -> Iterator[Event | ProfileChange]:
     """The holder's address changes; soon a new device buys dear things on the web."""
     draws, (card,) = scene.draws, scene.customers(1)
     latitude, longitude = coordinates(*draws.uniform(0, GRID, 2))
     profile = replace(scene.population.customers[card], home_latitude=latitude, home_longitude=longitude, updated_at=scene.start)
+    yield ProfileChange(scene.start, profile)
     seconds, tools = draws.uniform(600, 86_400), scene.stranger()
-    for purchase in range(int(draws.integers(2, 6))):
-        event = scene.pay(seconds, card, scene.terminal("ecom"), draws.uniform(30_000, 150_000), **tools)
-        yield event._replace(profile=profile) if purchase == 0 else event
+    for _ in range(int(draws.integers(2, 6))):
+        yield scene.pay(seconds, card, scene.terminal("ecom"), draws.uniform(30_000, 150_000), **tools)
         seconds += draws.uniform(120, 7_200)
 
 
@@ -170,7 +170,7 @@ def adaptive(scene: Scene) -> Iterator[Event]:
 class Campaign(NamedTuple):
     """An attack and about how many frauds one of it makes."""
 
-    generate: Callable[[Scene], Iterator[Event]]
+    generate: Callable[[Scene], Iterator[Event | ProfileChange]]
     frauds: float
 
 
@@ -195,10 +195,10 @@ def hacker_traffic(
     seed: int,
     prefix: str,
     days: int | None,
-) -> Iterator[Event]:
-    """Returns the campaigns' events in order of time: about `frauds_a_day` frauds a day, divided between attacks by `shares`."""
+) -> Iterator[Event | ProfileChange]:
+    """Returns what campaigns bring, in order of time: about `frauds_a_day` frauds a day, divided between attacks by `shares`."""
     weight = sum(shares.values())
-    pending: list[Event] = []
+    pending: list[Event | ProfileChange] = []
     number = day = 0
     while days is None or day < days:
         midnight = start + timedelta(days=day)
@@ -217,5 +217,5 @@ def hacker_traffic(
         yield from ripe
 
 
-def _order(event: Event) -> tuple[datetime, str]:
-    return event.time, event.transaction.transaction_id
+def _order(one: Event | ProfileChange) -> tuple[datetime, str]:
+    return one.time, one.transaction.transaction_id if isinstance(one, Event) else ""  # at one instant, profiles come first

@@ -3,17 +3,12 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from contract import Customer, Label, Merchant, Transaction
-from contract.fields import fields_of
 from producer.errors import CannotWrite, FolderInUse
 from producer.labels import Labeller
-from producer.payments import Event
+from producer.layout import add, holds_data, writer
+from producer.payments import Event, ProfileChange
 from producer.people import populate
 from producer.progress import Meter
 from producer.settings import DatasetSettings
@@ -22,27 +17,17 @@ from producer.traffic import PAYMENTS_A_DAY, Traffic
 ROWS_A_GROUP = 50_000
 
 
-def arrow_schema(kind: type) -> pa.Schema:
-    """Returns the Arrow schema of a record class: its fields, in order, by their types."""
-    columns = []
-    for one in fields_of(kind):
-        name, *arguments = one.scalar.arrow
-        columns.append(pa.field(one.name, getattr(pa, name)(*arguments)))
-    return pa.schema(columns)
-
-
 def write(settings: DatasetSettings) -> dict[str, float]:
     """Writes transactions, labels, customers and merchants, one folder each, and returns how many rows of each, frauds, seconds.
 
-    There is one label a transaction, but for frauds that are never reported.
+    There is one label a transaction, but for frauds that are never reported. A customer has a row for each version of the profile.
 
     Raises:
         FolderInUse: the folder holds a data set; nothing is overwritten.
         CannotWrite: the folder cannot be written to, or the disk is full.
     """
-    for name in ("transactions", "labels", "customers", "merchants"):
-        if any((settings.out / name).glob("*.parquet")):
-            raise FolderInUse(f"{settings.out} holds a data set already", "Name another folder under --out, or remove that one.")
+    if holds_data(settings.out):
+        raise FolderInUse(f"{settings.out} holds a data set already", "Name another folder under --out, or remove that one.")
     try:
         return _write(settings)
     except OSError as error:
@@ -63,27 +48,31 @@ def _write(settings: DatasetSettings) -> dict[str, float]:
         campaigns=settings.campaigns,
     )
     labeller = Labeller(settings.label_delay, settings.label_delay_distribution, settings.label_never_reported, settings.seed)
-    _write_all(settings.out / "customers", Customer, population.customers)
-    _write_all(settings.out / "merchants", Merchant, population.merchants)
+    changed: list[Customer] = []
+    with writer(settings.out, Merchant) as merchants:
+        add(merchants, Merchant, population.merchants)
     total = settings.rows if settings.traffic == "hacker" else min(settings.rows or 10**12, round(settings.days * PAYMENTS_A_DAY))
     counts = {"transactions": 0, "frauds": 0, "labels": 0}
     with (
         Meter("transactions", total) as meter,
-        _writer(settings.out / "transactions", Transaction) as transactions,
-        _writer(settings.out / "labels", Label) as labels,
+        writer(settings.out, Transaction) as transactions,
+        writer(settings.out, Label) as labels,
     ):
-        for events in _groups(islice(traffic.events(), settings.rows)):
+        for events in _groups(islice(_payments(traffic, changed), settings.rows)):
             found = [label for label in map(labeller.label, events) if label is not None]
-            _add(transactions, Transaction, [_with_truth(event, settings.inline_labels) for event in events])
-            _add(labels, Label, found)
+            add(transactions, Transaction, [_with_truth(event, settings.inline_labels) for event in events])
+            add(labels, Label, found)
             counts["transactions"] += len(events)
             counts["frauds"] += sum(event.is_fraud for event in events)
             counts["labels"] += len(found)
             for _ in events:
                 meter.step()
+    with writer(settings.out, Customer) as customers:
+        add(customers, Customer, [*population.customers, *changed])
     return {
         **counts,
         "customers": len(population.customers),
+        "profile_changes": len(changed),
         "merchants": len(population.merchants),
         "seconds": round(meter.seconds, 1),
     }
@@ -93,23 +82,16 @@ def _with_truth(event: Event, inline: bool) -> Transaction:
     return replace(event.transaction, is_fraud=event.is_fraud) if inline else event.transaction
 
 
+def _payments(traffic: Traffic, changed: list[Customer]) -> Iterator[Event]:
+    """Returns the payments, and adds to `changed` the profiles that change before each of them."""
+    for one in traffic.arrivals():
+        if isinstance(one, ProfileChange):
+            changed.append(one.profile)
+        else:
+            yield one
+
+
 def _groups(events: Iterable[Event]) -> Iterator[list[Event]]:
     remaining = iter(events)
     while group := list(islice(remaining, ROWS_A_GROUP)):
         yield group
-
-
-def _writer(folder: Path, kind: type) -> pq.ParquetWriter:
-    folder.mkdir(parents=True, exist_ok=True)
-    return pq.ParquetWriter(folder / "part-00000.parquet", arrow_schema(kind), compression="zstd")
-
-
-def _write_all(folder: Path, kind: type, records: Iterable[object]) -> None:
-    with _writer(folder, kind) as writer:
-        _add(writer, kind, list(records))
-
-
-def _add(writer: pq.ParquetWriter, kind: type, records: list[Any]) -> None:
-    schema = arrow_schema(kind)
-    columns = [pa.array([getattr(record, one.name) for record in records], one.type) for one in schema]
-    writer.write_table(pa.Table.from_arrays(columns, schema=schema))

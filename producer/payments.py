@@ -22,14 +22,20 @@ SECOND_DEVICE, MOBILE_NETWORK, VPN = 0.1, 0.25, 0.03
 
 
 class Event(NamedTuple):
-    """One payment with its truth, and the new profile of its holder where that changed right before."""
+    """One payment with its truth."""
 
     time: datetime
     transaction: Transaction
     is_fraud: bool
     scenario: str | None = None
     campaign_id: str | None = None
-    profile: Customer | None = None
+
+
+class ProfileChange(NamedTuple):
+    """A holder's profile that is new from `time` on."""
+
+    time: datetime
+    profile: Customer
 
 
 def payment(

@@ -12,7 +12,7 @@ import structlog
 
 from configuration import require_topics, stop_signals
 from producer.labels import Labeller
-from producer.payments import Event
+from producer.payments import Event, ProfileChange
 from producer.people import Population, populate
 from producer.progress import Meter
 from producer.publisher import AskedToStop, Publisher
@@ -68,7 +68,7 @@ class Run:
     def run(self) -> None:
         """Sends until the end that the settings name, or until it is asked to stop."""
         self._send_profiles(self._population)
-        world = (event for event in self._traffic.events() if event.time >= self._begin)
+        world = self._payments()
         # The first payment takes seconds to make, as the Handbook looks 14 days ahead: the rate is counted from then on.
         events = chain(list(islice(world, 1)), world)
         self.sending_since = self._clocks.monotonic()
@@ -76,6 +76,17 @@ class Run:
         log.info("producing", clock=self._settings.clock, traffic=self._settings.traffic)
         if first is not None and not self._stop.is_set():
             self._send_paced(first, events)
+
+    def _payments(self) -> Iterator[Event]:
+        """Returns the payments, and sends the profiles that change before each of them."""
+        for one in self._traffic.arrivals():
+            if isinstance(one, ProfileChange):
+                now = self._live and one.time >= self._history_end
+                profile = replace(one.profile, updated_at=self._clocks.now()) if now else one.profile
+                self._publisher.send(self._settings.topics.customers, profile.card_id, profile)
+                self.counts["profiles"] += 1
+            elif one.time >= self._begin:
+                yield one
 
     def _send_profiles(self, population: Population) -> None:
         topics = self._settings.topics
@@ -133,14 +144,8 @@ class Run:
 
     def _send(self, event: Event) -> None:
         topics, paid = self._settings.topics, event.transaction
-        moved = event.time - paid.event_time  # nothing but in a live run, whose payments are made now
-        if moved or self._settings.inline_labels:
+        if event.time != paid.event_time or self._settings.inline_labels:  # a live run's payments are made now
             paid = replace(paid, event_time=event.time, is_fraud=event.is_fraud if self._settings.inline_labels else None)
-        if event.profile is not None:
-            self._publisher.send(
-                topics.customers, paid.card_id, replace(event.profile, updated_at=event.profile.updated_at + moved)
-            )
-            self.counts["profiles"] += 1
         self._publisher.send(topics.transactions, paid.card_id, paid, ledger_id=paid.transaction_id)
         self.counts["transactions"] += 1
         self.counts["frauds"] += event.is_fraud

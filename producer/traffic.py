@@ -8,7 +8,7 @@ from typing import Literal
 
 from producer.campaigns import CAMPAIGNS, hacker_traffic
 from producer.handbook import EXACT, FRAUD_RATE, Thinning
-from producer.payments import Event, normal_traffic
+from producer.payments import Event, ProfileChange, normal_traffic
 from producer.people import Population
 
 Kind = Literal["normal", "hacker", "all"]
@@ -37,12 +37,16 @@ class Traffic:
     """Relative share of frauds of each attack."""
 
     def events(self) -> Iterator[Event]:
-        """Returns the payments in order of time; the same question gives the same answer.
+        """Returns the payments alone of `arrivals`."""
+        return (one for one in self.arrivals() if isinstance(one, Event))
+
+    def arrivals(self) -> Iterator[Event | ProfileChange]:
+        """Returns the payments, and the profiles that change, in order of time; the same question gives the same answer.
 
         `base_rate` is the share of fraud of the whole: where both kinds are asked for, each brings half of it.
         """
         share = {"normal": (1.0, 0.0), "hacker": (0.0, 1.0), "all": (0.5, 0.5)}[self.kind]
-        streams = []
+        streams: list[Iterator[Event | ProfileChange]] = []
         if self.kind != "hacker":
             streams.append(normal_traffic(self.population, self.start, self._thinning(share[0]), self.seed, self.prefix, self.days))
         if self.kind != "normal":
@@ -58,5 +62,5 @@ class Traffic:
         return EXACT if kept == 1 else Thinning(kept, self.seed)
 
 
-def _time(event: Event) -> datetime:
-    return event.time
+def _time(one: Event | ProfileChange) -> tuple[datetime, bool]:
+    return one.time, isinstance(one, Event)  # at one instant, profiles come first

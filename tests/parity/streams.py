@@ -3,7 +3,6 @@
 import json
 import time
 from collections import Counter
-from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +15,7 @@ from harness.worlds import World
 from spark_jobs.features import FEATURE_COLUMNS
 
 POLL_S = 0.1
+ROWS_TO_KILL_IN = 200
 
 
 def streamed(
@@ -30,10 +30,10 @@ def streamed(
 ) -> pd.DataFrame:
     """Returns the features that the stream gave. Topics have one partition: events are read in the order of their arrival.
 
-    A chunk is sent when the one before is scored: its labels, then its transactions, so that no transaction is handled before a
-    label that was known. A chunk is shorter than the seven days after which labels come: one that came before its transaction would
-    be lost. In chunk `kill_in` the detector is killed amid the work, and started again. The first chunks, as many as are `waiting`,
-    are in Kafka before it starts, each record in the order of its arrival.
+    A chunk is sent when the one before is scored: its changed profiles, its labels, then its transactions, so that no transaction is
+    handled before what was known. A chunk is shorter than the seven days after which labels come: one that came before its
+    transaction would be lost. In chunk `kill_in`, or the next that is large, the detector is killed and started again. The first
+    spans, as many as are `waiting`, are in Kafka before it starts, each record in the order of its arrival.
     """
     scored = ScoredFeatures(kafka, topics, detector)
     trigger = detector.settings["trigger"]
@@ -45,10 +45,10 @@ def streamed(
             _until_checkpointed(detector, topic, told[topic])
 
     customers, merchants = world.profiles()
-    prepared, sent = islice(world.chunks(chunks), waiting, None), 0
+    prepared, sent = world.chunks(chunks, waiting), 0
     if waiting:
         profiles = [(topics.customers, *one) for one in customers] + [(topics.merchants, *one) for one in merchants]
-        by_kind = {"label": topics.labels, "transaction": topics.transactions}
+        by_kind = {"customer": topics.customers, "label": topics.labels, "transaction": topics.transactions}
         backlog = [*profiles, *((by_kind[kind], key, value) for kind, key, value in world.arrivals(waiting, chunks))]
         send_all(kafka.bootstrap_servers, backlog)
         told.update(Counter(topic for topic, *_ in backlog))
@@ -59,17 +59,21 @@ def streamed(
         tell(topics.merchants, merchants)
     chunk, number = next(prepared, None), waiting
     while chunk is not None:
+        if chunk.customers:
+            tell(topics.customers, chunk.customers)
         tell(topics.labels, chunk.labels)
         count = send(kafka.bootstrap_servers, topics.transactions, chunk.transactions)
-        if number == kill_in:
+        if kill_in is not None and number >= kill_in and count >= ROWS_TO_KILL_IN:
             scored.until(sent + 1)
             detector.kill()
             detector.start(trigger["mode"], trigger=trigger)
+            kill_in = None
         sent += count
         chunk, number = next(prepared, None), number + 1  # made while the detector works
         scored.until(sent)
     assert detector.stop() == 0, detector.errors
     assert sent == world.rows
+    assert kill_in is None, "no chunk had enough transactions to be killed in"
     return scored.frame()
 
 

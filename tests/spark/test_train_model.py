@@ -78,12 +78,13 @@ def test_topics_tell_what_a_folder_tells(
     data = data_set(tmp_path / "data", "--traffic", "all", "--rows", "3000", "--days", "2", "--label-delay", "1h")
     topics, world = new_topics(), World(data)
     customers, merchants = world.profiles()
-    (chunk,) = world.chunks(1)
+    chunks = list(world.chunks(1))
+    paid = [one for chunk in chunks for one in chunk.transactions]
     for topic, records in (
-        (topics.customers, customers),
+        (topics.customers, [*customers, *(one for chunk in chunks for one in chunk.customers)]),
         (topics.merchants, merchants),
-        (topics.labels, chunk.labels),
-        (topics.transactions, [*chunk.transactions, chunk.transactions[7], (chunk.transactions[0][0], b"no JSON")]),
+        (topics.labels, [one for chunk in chunks for one in chunk.labels]),
+        (topics.transactions, [*paid, paid[7], (paid[0][0], b"no JSON")]),
     ):
         send(kafka.bootstrap_servers, topic, records)
     found = []

@@ -13,9 +13,12 @@ from configuration import InvalidSettings
 from contract import Customer, Label, Merchant, Transaction
 from producer import dataset
 from producer.__main__ import main
-from producer.dataset import arrow_schema, write
+from producer.dataset import write
 from producer.errors import CannotWrite, FolderInUse
 from producer.handbook import world
+from producer.imports.settings import ImportSettings
+from producer.layout import arrow_schema
+from producer.payments import Event, ProfileChange
 from producer.people import Population, populate
 from producer.settings import DatasetSettings, RunSettings
 from producer.traffic import Traffic
@@ -43,18 +46,43 @@ def rows(out: Path, name: str) -> list[dict[str, Any]]:
 
 def test_it_holds_what_the_stream_sends(tmp_path: Path, population: Population) -> None:
     counts = written(tmp_path, traffic="all", rows=3_000)
-    events = Traffic(population, START, "all", days=183).events()
-    expected = [next(events) for _ in range(3_000)]
+    arrivals = Traffic(population, START, "all", days=183).arrivals()
+    expected: list[Event] = []
+    changed: list[Customer] = []
+    while len(expected) < 3_000:
+        one = next(arrivals)
+        if isinstance(one, Event):
+            expected.append(one)
+        else:
+            changed.append(one.profile)
     assert rows(tmp_path, "transactions") == [asdict(event.transaction) for event in expected]
     labels = rows(tmp_path, "labels")
     assert [one["transaction_id"] for one in labels] == [event.transaction.transaction_id for event in expected]
-    assert [(one["is_fraud"], one["scenario"], one["campaign_id"]) for one in labels] == [event[2:5] for event in expected]
+    assert [(one["is_fraud"], one["scenario"], one["campaign_id"]) for one in labels] == [event[2:] for event in expected]
     assert all(one["labelled_at"] - one["event_time"] == timedelta(days=7) for one in labels)
-    assert rows(tmp_path, "customers") == [asdict(one) for one in population.customers]
+    assert rows(tmp_path, "customers") == [asdict(one) for one in (*population.customers, *changed)]
     assert rows(tmp_path, "merchants") == [asdict(one) for one in population.merchants]
     frauds = sum(event.is_fraud for event in expected)
     assert (counts["transactions"], counts["labels"], counts["frauds"]) == (3_000, 3_000, frauds)
     assert frauds
+
+
+def test_a_profile_that_changes_has_a_row_a_version(tmp_path: Path, population: Population) -> None:
+    counts = written(tmp_path, traffic="hacker", campaigns={"account_takeover": 1.0}, days=5)
+    traffic = Traffic(population, START, "hacker", days=5, campaigns={"account_takeover": 1.0})
+    changed = [one.profile for one in traffic.arrivals() if isinstance(one, ProfileChange)]
+    assert counts["profile_changes"] == len(changed) > 50
+    assert rows(tmp_path, "customers") == [asdict(one) for one in (*population.customers, *changed)]
+    first_fraud = {one["card_id"]: one["event_time"] for one in reversed(rows(tmp_path, "transactions"))}
+    first_change = {one.card_id: one.updated_at for one in reversed(changed)}
+    assert all(START < first_change[card] < paid for card, paid in first_fraud.items())
+
+
+def test_a_change_behind_the_last_row_is_left_out(tmp_path: Path) -> None:
+    counts = written(tmp_path, traffic="hacker", campaigns={"account_takeover": 1.0}, rows=1)
+    last = rows(tmp_path, "transactions")[-1]["event_time"]
+    assert counts["profile_changes"] > 0
+    assert all(one["updated_at"] <= last for one in rows(tmp_path, "customers"))
 
 
 def test_its_columns_are_the_contracts(tmp_path: Path) -> None:
@@ -119,7 +147,7 @@ def test_a_wrong_setting_is_named(home: Path, mistake: list[str]) -> None:
 
 
 def test_every_setting_is_described() -> None:
-    for kind in (RunSettings, DatasetSettings):
+    for kind in (RunSettings, DatasetSettings, ImportSettings):
         assert [name for name, field in kind.model_fields.items() if not field.description] == []
 
 
