@@ -31,9 +31,9 @@ def streamed(
     """Returns the features that the stream gave. Topics have one partition: events are read in the order of their arrival.
 
     A chunk is sent when the one before is scored: its labels, then its transactions, so that no transaction is handled before a
-    label that was known. A chunk is shorter than the seven days after which labels come: one that came before its transaction would be
-    lost. In chunk `kill_in` the detector is killed amid the work, and started again. The first chunks, as many as are `waiting`, are
-    in Kafka before it starts, each record in the order of its arrival.
+    label that was known. A chunk is shorter than the seven days after which labels come: a label that came before its transaction
+    would be lost. In chunk `kill_in` the detector is killed amid the work, and started again. The first chunks, as many as are
+    `waiting`, are in Kafka before it starts, each record in the order of its arrival.
     """
     scored = ScoredFeatures(kafka, topics, detector)
     trigger = detector.settings["trigger"]
