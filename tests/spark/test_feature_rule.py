@@ -17,7 +17,7 @@ from harness.kafka import read_all, send
 from harness.ranges import assert_in_range
 from harness.rule import Record, batch_order
 from harness.worlds import assert_same
-from spark_jobs.features import FEATURE_COLUMNS, LATENESS
+from spark_jobs.features import FEATURE_COLUMNS
 from spark_jobs.pipeline import features, judge
 from spark_jobs.settings import S3, Rule
 from spark_jobs.transforms.decode import decode as decode_records
@@ -59,19 +59,6 @@ def test_the_batch_is_the_rule_and_in_range_with_zeros_ties_gaps_corrections_and
     assert_same(found, expected, tolerance=1e-9)
     assert_in_range(payments_of(found))
     assert payments_of(found)["terminal_risk_30d"].between(0.01, 0.99).any()
-
-
-def test_a_clock_that_is_ahead_takes_nothing_from_others(raw: Raw) -> None:
-    """A day later the payment of 37 days ago is still in its windows, though another was stamped a day ahead."""
-    now = AT + 37 * DAY - HOUR
-    old, false = transaction(transaction_id="old"), transaction(transaction_id="false", event_time=now - HOUR + LATENESS)
-    records: list[Record] = [old, false, transaction(transaction_id="now", event_time=now)]
-    label = Label(
-        transaction_id="old", card_id=old.card_id, terminal_id=old.terminal_id, event_time=AT, labelled_at=AT + DAY, is_fraud=True
-    )
-    found = by_spark(raw, [*records, label])
-    assert found.loc["now", "terminal_risk_30d"] == 1
-    assert found.loc["now", "card_count_30d"] == 1
 
 
 def test_nothing_is_left_of_zero_amounts(raw: Raw) -> None:
