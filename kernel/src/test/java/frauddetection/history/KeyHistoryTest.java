@@ -121,14 +121,7 @@ class KeyHistoryTest {
     assertArrayEquals(new double[] {1, 0.01, Double.NaN}, pay(history, START, "a", 1));
   }
 
-  private static final Plan LABELS = Plan.parse("""
-      {"key": "terminal_id", "values": [], "retention": 100000000000, "aggregations": [
-      {"name": "known", "operation": "COUNT", "of": "label", "value": null, "where": null, "window": 50000000000, "delay": 50000000000},
-      {"name": "fraud", "operation": "COUNT", "of": "label", "value": null, "where": 0, "window": 50000000000, "delay": 50000000000},
-      {"name": "fraud_since", "operation": "SECONDS_SINCE_LAST", "of": "label", "value": null, "where": 0, "window": 50000000000,
-       "delay": 50000000000},
-      {"name": "paid", "operation": "COUNT", "of": "transaction", "value": null, "where": null, "window": 50000000000,
-       "delay": 50000000000}]}""");
+  private static final Plan LABELS = labels(100_000_000_000L);
   private static final long LATER = START + 60_000_000_000L;
   private static final int FRAUD = 1;
 
@@ -261,5 +254,29 @@ class KeyHistoryTest {
     double[] out = new double[1];
     history.transaction(START, new byte[] {1}, 0, new long[1], 1, out);
     return out[0];
+  }
+
+  @Test
+  void aClockThatIsAheadByWhatIsLeftOfTheRetentionTakesNothing() {
+    KeyHistory history = new KeyHistory(LABELS, new MapPages()); // 100,000 s, of which windows and delays use all
+    long end = START + 100_000_000_000L - 1;
+    sees(history, START, "old");
+    sees(history, end + 1, "ahead by a microsecond");
+    assertEquals(0, sees(history, end, "now")[3]);
+    history = new KeyHistory(labels(100_001_000_000L), new MapPages()); // a second more
+    sees(history, START, "old");
+    sees(history, end + 1_000_000, "ahead by a second");
+    assertEquals(1, sees(history, end, "now")[3]);
+  }
+
+  private static Plan labels(long retention) {
+    return Plan.parse("""
+        {"key": "terminal_id", "values": [], "retention": %d, "aggregations": [
+        {"name": "known", "operation": "COUNT", "of": "label", "value": null, "where": null, "window": 50000000000, "delay": 50000000000},
+        {"name": "fraud", "operation": "COUNT", "of": "label", "value": null, "where": 0, "window": 50000000000, "delay": 50000000000},
+        {"name": "fraud_since", "operation": "SECONDS_SINCE_LAST", "of": "label", "value": null, "where": 0, "window": 50000000000,
+         "delay": 50000000000},
+        {"name": "paid", "operation": "COUNT", "of": "transaction", "value": null, "where": null, "window": 50000000000,
+         "delay": 50000000000}]}""".formatted(retention));
   }
 }
