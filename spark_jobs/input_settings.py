@@ -15,7 +15,6 @@ from contract import Customer, Label, Merchant, Topics, Transaction
 from contract.fields import fields_of
 from spark_jobs.parts import Part
 
-
 _FIELDS = "Where each field comes from: a path such as $.payload.id, or Spark SQL; null: the values are contract JSON"
 
 

@@ -28,8 +28,8 @@ from spark_jobs.input_settings import InputSettings
 from spark_jobs.pipeline import detect
 from spark_jobs.schema import TRANSACTION_COLUMNS
 from spark_jobs.settings import Rule
-from spark_jobs.sources import inputs_of
 from spark_jobs.sinks.parquet import ParquetSink
+from spark_jobs.sources import inputs_of
 from spark_jobs.transforms.stored import stored
 from tests.records import AT, alert, scored, transaction
 from tests.s3 import Archive, keys
