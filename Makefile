@@ -211,6 +211,7 @@ handbook: setup ## The Fraud Detection Handbook's published results beside ours;
 	@$(BIN)/python -m benchmarks.handbook $(ARGS)
 
 .PHONY: schemas
-schemas: setup ## Write docs/reference/schemas and features.md anew from the code
+schemas: setup ## Write docs/reference/schemas, features.md and mapping.md anew from the code
 	@$(BIN)/python -m contract.json_schema docs/reference/schemas
 	@$(BIN)/python -m spark_jobs.feature_reference docs/reference/features.md
+	@$(BIN)/python -m spark_jobs.mapping_reference docs/reference/mapping.md
