@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
 
@@ -122,9 +123,11 @@ def _settings(kind: type[Part], prefix: str, skipped: tuple[str, ...] = (), *, h
         yield "|---|---|---|"
     for name, field in kind.model_fields.items():
         if name not in skipped:
-            default = "" if field.is_required() else field.default
-            shown = text(default) if hasattr(default, "total_seconds") else "null" if default is None else default
-            yield f"| `{prefix}{name}` | {shown} | {field.description} |"
+            yield f"| `{prefix}{name}` | {'' if field.is_required() else _shown(field.default)} | {field.description} |"
+
+
+def _shown(default: object) -> str:
+    return "null" if default is None else text(default) if isinstance(default, timedelta) else str(default)
 
 
 def _signature(one: Function) -> str:
