@@ -23,9 +23,9 @@ Row = dict[str, Any]
 def main(
     sections: Annotated[list[str] | None, typer.Argument(help="Of them, these; without names all.")] = None,
 ) -> None:
-    """Measure, and write docs/benchmarks.md: producer, kernel, history, restart, mapping, peers, catching-up, latency,
-    hot-key, scaling.
+    """Measure, and write docs/benchmarks.md.
 
+    Sections: producer, kernel, history, restart, mapping, peers, catching-up, latency, hot-key, scaling.
     Nothing else should run meanwhile.
     """
     page.measure("benchmarks.md", SECTIONS, sections or [], "python -m benchmarks")

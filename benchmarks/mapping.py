@@ -39,7 +39,7 @@ COLUMNS = (
     "key binary, value binary, topic string, partition int, offset long, timestamp timestamp, timestampType int, "
     "headers array<struct<key:string,value:binary>>"
 )
-AVRO_FIELDS = [
+AVRO_FIELDS: list[dict[str, Any]] = [
     {"name": one.name, "type": "string" if one.required else ["null", "double" if one.scalar.python is float else "string"]}
     for one in fields_of(Transaction)
 ]
@@ -154,9 +154,7 @@ def _envelope(number: int) -> bytes:
 def _avro(number: int) -> bytes:
     out = io.BytesIO()
     out.write(struct.pack(">bI", 0, 1))
-    fastavro.schemaless_writer(
-        out, fastavro.parse_schema(SCHEMA), {one["name"]: None for one in SCHEMA["fields"]} | _payment(number)
-    )
+    fastavro.schemaless_writer(out, fastavro.parse_schema(SCHEMA), {one["name"]: None for one in AVRO_FIELDS} | _payment(number))
     return out.getvalue()
 
 
