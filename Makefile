@@ -19,6 +19,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 PYTHON_STAMP := $(VENV)/.installed
 KAFKA_STAMP := .runtime/kafka/.installed
 S3_STAMP := .runtime/s3/.installed
+REGISTRY_STAMP := .runtime/registry/.installed
 CONNECTOR_STAMP := .runtime/spark-connector/.installed
 SPARK_S3_STAMP := .runtime/spark-s3/.installed
 KERNEL_STAMP := .runtime/kernel/.installed
@@ -56,7 +57,7 @@ cluster: chart-tools ## The same without Docker, by the script that CLUSTER name
 
 ##@ Set up
 .PHONY: setup
-setup: .runtime/.programs $(PYTHON_STAMP) $(KAFKA_STAMP) $(S3_STAMP) $(CONNECTOR_STAMP) $(SPARK_S3_STAMP) $(ENGINE_STAMP) $(KERNEL_STAMP) ## Install what is missing; does nothing the second time
+setup: .runtime/.programs $(PYTHON_STAMP) $(KAFKA_STAMP) $(S3_STAMP) $(REGISTRY_STAMP) $(CONNECTOR_STAMP) $(SPARK_S3_STAMP) $(ENGINE_STAMP) $(KERNEL_STAMP) ## Install what is missing; does nothing the second time
 
 .runtime/.programs: local/programs.sh
 	@PYTHON=$(PYTHON) bash local/programs.sh
@@ -75,6 +76,14 @@ $(KAFKA_STAMP) $(S3_STAMP): .runtime/%/.installed: local/%/pom.xml local/%/jars.
 	@rm -rf .runtime/$*
 	@$(COPY_JARS) -f local/$*/pom.xml -DoutputDirectory=$(CURDIR)/.runtime/$*
 	@cd .runtime/$* && sha256sum --check --quiet $(CURDIR)/local/$*/jars.sha256
+	@touch $@
+
+$(REGISTRY_STAMP): tests/schema_registry/pom.xml tests/schema_registry/archive.sha256 | .runtime/.programs
+	@echo "The tests' schema registry into .runtime/registry"
+	@rm -rf .runtime/registry
+	@$(COPY_JARS) -f tests/schema_registry/pom.xml -DoutputDirectory=$(CURDIR)/.runtime/registry
+	@cd .runtime/registry && sha256sum --check --quiet $(CURDIR)/tests/schema_registry/archive.sha256
+	@cd .runtime/registry && tar -xzf apicurio-registry-app-*.tar.gz && rm apicurio-registry-app-*.tar.gz
 	@touch $@
 
 # Spark's own jars go where an image has them too: beside PySpark's.
@@ -211,6 +220,7 @@ handbook: setup ## The Fraud Detection Handbook's published results beside ours;
 	@$(BIN)/python -m benchmarks.handbook $(ARGS)
 
 .PHONY: schemas
-schemas: setup ## Write docs/reference/schemas and features.md anew from the code
+schemas: setup ## Write docs/reference/schemas, features.md and mapping.md anew from the code
 	@$(BIN)/python -m contract.json_schema docs/reference/schemas
 	@$(BIN)/python -m spark_jobs.feature_reference docs/reference/features.md
+	@$(BIN)/python -m spark_jobs.mapping_reference docs/reference/mapping.md

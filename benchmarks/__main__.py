@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import detector, history, hot_key, page, producer, scaling
+from benchmarks import detector, history, hot_key, mapping, page, producer, scaling
 from benchmarks.page import Section, table
 from benchmarks.peers import comparison
 from configuration import KafkaConnection
@@ -23,8 +23,9 @@ Row = dict[str, Any]
 def main(
     sections: Annotated[list[str] | None, typer.Argument(help="Of them, these; without names all.")] = None,
 ) -> None:
-    """Measure, and write docs/benchmarks.md: producer, kernel, history, restart, peers, catching-up, latency, hot-key, scaling.
+    """Measure, and write docs/benchmarks.md.
 
+    Sections: producer, kernel, history, restart, mapping, peers, catching-up, latency, hot-key, scaling.
     Nothing else should run meanwhile.
     """
     page.measure("benchmarks.md", SECTIONS, sections or [], "python -m benchmarks")
@@ -82,6 +83,10 @@ def _restart(_kafka: KafkaConnection, folder: Path) -> str:
     return f"""\
 From a process's start to the first results with the state of {KEYS[-1]:,} cards, payments from Parquet:
 {history.restart(folder, KEYS[-1]):.1f} s. (Goal: 30 s.)"""
+
+
+def _mapping(_kafka: KafkaConnection, folder: Path) -> str:
+    return mapping.section(folder)
 
 
 def _peers(kafka: KafkaConnection, folder: Path) -> str:
@@ -155,6 +160,7 @@ SECTIONS = {
     "kernel": Section("The kernel alone", _kernel),
     "history": Section("History", _history),
     "restart": Section("Restart", _restart),
+    "mapping": Section("Other people's records", _mapping),
     "peers": Section("Peers", _peers),
     "catching-up": Section("Detector, catching up", _catching_up),
     "latency": Section("From payment to alert", _latency),

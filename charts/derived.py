@@ -182,9 +182,16 @@ def _config(settings: type[BaseModel], name: str) -> Json:
     schema = settings.model_json_schema(schema_generator=_Schema)
     parts: Json = schema.pop("$defs", {})
     schema["title"] = name
-    chosen: Json = _by_tag(_less_owned(schema, name))
-    used = {reference.rpartition("/")[2] for reference in _references(chosen)}
-    return {name: chosen, **{part: _by_tag(_less_owned(parts[part], part)) for part in used}}
+    found: Json = {name: _by_tag(_less_owned(schema, name))}
+    wanted = _used(found[name])
+    while missing := wanted - found.keys():  # a part may have parts
+        found |= {part: _by_tag(_less_owned(parts[part], part)) for part in missing}
+        wanted |= {used for part in missing for used in _used(found[part])}
+    return found
+
+
+def _used(schema: Json) -> set[str]:
+    return {reference.rpartition("/")[2] for reference in _references(schema)}
 
 
 def _less_owned(schema: Json, name: str) -> Json:

@@ -34,14 +34,18 @@ def count_partitions(connection: KafkaConnection, inputs: Sequence[str], outputs
 def inputs_of(settings: InputSettings, topics: Topics) -> Inputs:
     """Returns where records come from, as the transform `mapping` takes it. Paths are those of executors too."""
     found = settings.registry
-    registry = found and Registry(
-        found.url,
-        found.username,
-        _place(found.password_file),
-        _place(found.ca_file),
-        _place(found.certificate_file),
-        _place(found.key_file),
-        found.wait // timedelta(milliseconds=1),
+    registry = (
+        None
+        if found is None
+        else Registry(
+            found.url,
+            found.username,
+            _place(found.password_file),
+            _place(found.ca_file),
+            _place(found.certificate_file),
+            _place(found.key_file),
+            found.wait // timedelta(milliseconds=1),
+        )
     )
     return Inputs(settings.by_kind(topics), registry, _place(settings.card_key_file))
 

@@ -34,7 +34,7 @@ UNREADABLE: Mapping[str, str] = {
 }
 """Reason codes of values that are no foreign record, beside those that `decode` knows."""
 
-COLUMNS = "body variant, key string, headers map<string,string>, topic string, timestamp timestamp"
+COLUMNS = ("body", "key", "headers", "topic", "timestamp")
 """What an expression may name: the record as VARIANT, its key and headers as text, its topic, and Kafka's time."""
 
 PROFILE_KEYS = {"customer": "card_id", "merchant": "terminal_id"}
@@ -120,7 +120,7 @@ class _Sources:
 
     def __init__(self, readable: DataFrame, inputs: Inputs) -> None:
         self._inputs = inputs
-        self._known = readable.sparkSession.createDataFrame([], COLUMNS)
+        self._known = readable.select(*COLUMNS)
         self._kernel: Any = readable.sparkSession.sparkContext._jvm.frauddetection  # type: ignore[union-attr]
 
     def choice(self, of_topic: list[Numbered]) -> Column:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from pyspark.sql import SparkSession
 
+from contract.currencies import CURRENCIES
+
 
 class Function(NamedTuple):
     """One function: what it returns, and one call with its result."""
@@ -109,11 +111,18 @@ FUNCTIONS = (
 
 RESPONSES: Mapping[str, str] = {
     **dict.fromkeys(("00", "08", "10", "11", "16", "85", "000", "001", "002", "003", "007"), "approved"),
-    **dict.fromkeys(("51", "116"), "insufficient_funds"),
-    **dict.fromkeys(("38", "55", "75", "106", "117"), "wrong_pin"),
-    **dict.fromkeys(("33", "54", "101", "201"), "expired_card"),
-    **dict.fromkeys(("82", "N7"), "invalid_cvc"),
     **dict.fromkeys(("05", "100"), "do_not_honour"),
+    **dict.fromkeys(("51", "116"), "insufficient_funds"),
+    **dict.fromkeys(("55", "117"), "wrong_pin"),
+    **dict.fromkeys(("38", "75", "106"), "pin_tries_exceeded"),
+    **dict.fromkeys(("33", "54", "101", "201"), "expired_card"),
+    **dict.fromkeys(("41", "43", "208", "209"), "lost_or_stolen_card"),
+    **dict.fromkeys(("34", "59", "102", "129", "202"), "suspected_fraud"),
+    **dict.fromkeys(("61", "65", "121", "123"), "limit_exceeded"),
+    **dict.fromkeys(("14", "111"), "invalid_card"),
+    **dict.fromkeys(("82", "N7"), "invalid_cvc"),
+    **dict.fromkeys(("36", "57", "58", "62", "104", "119", "120"), "not_permitted"),
+    **dict.fromkeys(("91", "907", "912"), "issuer_unavailable"),
 }
 """Response codes: of two digits as in ISO 8583:1987, of three as the action codes of ISO 8583:1993 and 2003; N7 and 82 are the card
 schemes' own for a wrong CVC."""
@@ -190,4 +199,6 @@ def register(session: SparkSession, card_key_file: str | None) -> None:
     jvm: Any = session.sparkContext._jvm
     arities = {one.name: (len(one.arguments) - one.optional, len(one.arguments)) for one in FUNCTIONS}
     tables = {"responses": RESPONSES, "messages": MESSAGES, "processing": PROCESSING, "categories": CATEGORIES}
+    tables["currencies"] = {name: one.code for one in CURRENCIES.values() for name in (one.code, one.number)}
+    tables["decimals"] = {code: str(one.decimals) for code, one in CURRENCIES.items()}
     jvm.frauddetection.mapping.Functions.register(session._jsparkSession, json.dumps(arities), json.dumps(tables), card_key_file)

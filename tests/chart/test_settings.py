@@ -1,5 +1,6 @@
 """What the chart writes is what the programs read: their own settings classes parse it, from the arguments that the pods get."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import yaml
 
 from charts.render import EXAMPLE_ARGUMENTS
 from configuration import Settings
-from contract import Topics
+from contract import Topics, Transaction
+from contract.fields import fields_of
 from producer.probe import PREFIX, ProbeSettings
 from producer.settings import RunSettings, TopicSettings
 from spark_jobs.settings import S3, DetectorSettings, RealTimeTrigger
@@ -202,3 +204,44 @@ def test_a_user_may_do_what_its_component_does() -> None:
     assert may("fraud-detector", "Read") == {*topics.inputs(), topics.alerts}
     assert may("fraud-detector", "Write") == set(topics.outputs())
     assert may("fraud-detector", "Read", "group") == {"spark-kafka-source", "mine"}
+
+
+MAPPED = """
+trainer: {enabled: true}
+models: {store: volume}
+detector:
+  inputSecret: payments
+  config:
+    input:
+      registry: {url: "https://registry.example:8443", ca_file: /etc/input/ca.crt}
+      card_key_file: /etc/input/card-key
+      transactions:
+        - {topic: web, format: avro, fields: {FIELDS}}
+        - {topic: tills, format: avro, fields: {FIELDS}}
+"""
+
+
+def mapped_values() -> str:
+    return MAPPED.replace("{FIELDS}", json.dumps({one.name: "$.x" for one in fields_of(Transaction) if one.required}))
+
+
+def test_mapped_topics_reach_detector_and_trainer_with_rights_and_files(home: Path) -> None:
+    found = objects("--values", "values-kafka-alerts.yaml", values=mapped_values())
+    settings = detector(found, home)
+    topics = ("web", "tills", "transactions.labels", "customers", "merchants")
+    assert settings.input_topics == topics
+    trainer = yaml.safe_load(find(found, "ConfigMap", "fraud-trainer")["data"]["trainer.yaml"])
+    assert trainer["input"] == yaml.safe_load(find(found, "ConfigMap", "fraud-detector")["data"]["detector.yaml"])["input"]
+    for user in ("fraud-detector", "fraud-trainer"):
+        acls = find(found, "KafkaUser", user)["spec"]["authorization"]["acls"]
+        read = {acl["resource"]["name"] for acl in acls if "Read" in acl["operations"] and acl["resource"]["type"] == "topic"}
+        assert read == set(topics)
+    for policy in ("fraud-detector", "fraud-trainer"):
+        rules = find(found, "NetworkPolicy", policy)["spec"]["egress"]
+        assert 8443 in {port["port"] for rule in rules for port in rule.get("ports", [])}
+
+
+def test_the_input_secret_is_mounted_where_it_is_read() -> None:
+    found = objects("--values", "values-kafka-alerts.yaml", values=mapped_values())
+    told = json.dumps(found, default=str)
+    assert told.count('"mountPath": "/etc/input"') >= 3, "driver, executors, trainer"

@@ -30,10 +30,10 @@ def streamed(
 ) -> pd.DataFrame:
     """Returns the features that the stream gave. Topics have one partition: events are read in the order of their arrival.
 
-    A chunk is sent when the one before is scored: its changed profiles, its labels, then its transactions, so that no transaction is
-    handled before what was known. A chunk is shorter than the seven days after which labels come: one that came before its
-    transaction would be lost. In chunk `kill_in`, or the next that is large, the detector is killed and started again. The first
-    spans, as many as are `waiting`, are in Kafka before it starts, each record in the order of its arrival.
+    A chunk is sent when the one before is scored: its changed profiles, its labels, then its transactions, so that no
+    transaction is handled before what was known. A chunk is shorter than the seven days after which labels come: one that came
+    before its transaction would be lost. In chunk `kill_in`, or the next that is large, the detector is killed and started again.
+    The first spans, as many as are `waiting`, are in Kafka before it starts, each record in the order of its arrival.
     """
     scored = ScoredFeatures(kafka, topics, detector)
     trigger = detector.settings["trigger"]

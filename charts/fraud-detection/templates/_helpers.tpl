@@ -130,6 +130,11 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 /etc/s3: {{ . }}
 {{- end }}
 {{- end }}
+{{- if has (index . 1) (list "detector" "trainer") }}
+{{- with $root.Values.detector.inputSecret }}
+/etc/input: {{ . }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "fraud.secretVolumes" -}}
@@ -174,6 +179,14 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 - ports:
     - {port: 443, protocol: TCP}
     - {port: 6443, protocol: TCP}
+{{- end }}
+
+{{/* The schema registry, by the port of its URL. */}}
+{{- define "fraud.egressRegistry" -}}
+{{- with dig "input" "registry" "url" "" .Values.detector.config }}
+- ports:
+    - {port: {{ regexFind ":[0-9]+$" (urlParse .).host | trimPrefix ":" | default (hasPrefix "https:" . | ternary "443" "80") }}, protocol: TCP}
+{{- end }}
 {{- end }}
 
 {{- define "fraud.egressS3" -}}

@@ -10,14 +10,11 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Base64;
-import java.util.Comparator;
-import java.util.Currency;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.TreeMap;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Cast;
@@ -46,7 +43,6 @@ public final class Functions implements Serializable {
   private static final String UTC = "UTC";
   private static final int MOST_DIGITS = 18;
 
-  private static final Map<String, Currency> CURRENCIES = currencies();
 
   private final Map<String, Map<String, String>> tables;
   private final String cardKeyFile;
@@ -201,21 +197,17 @@ public final class Functions implements Serializable {
     return attempt(
         () -> {
           String digits = count.toString().strip();
-          Currency known = currency(currency.toString());
+          String known = currency(currency.toString());
           boolean isCount = digits.matches("-?\\d{1," + MOST_DIGITS + "}");
           if (known == null || !isCount) {
             return null;
           }
-          return BigDecimal.valueOf(Long.parseLong(digits), known.getDefaultFractionDigits()).toPlainString();
+          return BigDecimal.valueOf(Long.parseLong(digits), Integer.parseInt(tables.get("decimals").get(known))).toPlainString();
         });
   }
 
   public UTF8String currency_of(UTF8String code) {
-    return attempt(
-        () -> {
-          Currency known = currency(code.toString());
-          return known == null ? null : known.getCurrencyCode();
-        });
+    return attempt(() -> currency(code.toString()));
   }
 
   public UTF8String decimal_of(UTF8String base64, UTF8String scale) {
@@ -273,22 +265,9 @@ public final class Functions implements Serializable {
     }
   }
 
-  private static Currency currency(String code) {
+  /** Returns the letters of a currency, by its letters or its number; null where ISO 4217 has neither. */
+  private String currency(String code) {
     String text = code.strip().toUpperCase(Locale.ROOT);
-    return CURRENCIES.get(text.matches("\\d{1,2}") ? "0".repeat(3 - text.length()) + text : text);
-  }
-
-  /** ISO 4217 as the JDK has it, by letters and by number; a number that two have had is that of the last of them by letters. */
-  private static Map<String, Currency> currencies() {
-    Map<String, Currency> found = new TreeMap<>();
-    Currency.getAvailableCurrencies().stream()
-        .filter(one -> one.getDefaultFractionDigits() >= 0)
-        .sorted(Comparator.comparing(Currency::getCurrencyCode))
-        .forEach(
-            one -> {
-              found.put(one.getCurrencyCode(), one);
-              found.put(String.format("%03d", one.getNumericCode()), one);
-            });
-    return Map.copyOf(found);
+    return tables.get("currencies").get(text.matches("\\d{1,2}") ? "0".repeat(3 - text.length()) + text : text);
   }
 }

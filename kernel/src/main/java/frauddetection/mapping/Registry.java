@@ -20,8 +20,8 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLContext;
+import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
-import org.apache.avro.SchemaParseException;
 import org.apache.kafka.common.config.types.Password;
 import org.apache.kafka.common.security.ssl.DefaultSslEngineFactory;
 import org.slf4j.Logger;
@@ -125,7 +125,7 @@ public final class Registry {
       AvroReader found = AvroReader.of(waitedFor(id));
       schemas.put(id, found);
       return found;
-    } catch (NoSuchSchema | SchemaParseException none) {
+    } catch (NoSuchSchema | AvroRuntimeException none) {
       LOG.warn("Schema {} cannot be used: {}", id, words(none));
       unknown.put(id, System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(address.waitMillis()));
       throw new Unreadable("unknown_schema");
