@@ -31,11 +31,11 @@ from spark_jobs.settings import Rule
 from spark_jobs.sinks.parquet import ParquetSink
 from spark_jobs.sources import inputs_of
 from spark_jobs.transforms.stored import stored
+from tests.frames import EVERY_TIME
 from tests.records import AT, alert, scored, transaction
 from tests.s3 import Archive, keys
 
 TOPICS = Topics()
-YEARS = timedelta(days=365_000)
 RULES = {"large": Rule(when="amount > 100", reason="Over 100")}
 Raw = Callable[..., DataFrame]
 Sent = dict[str, list[tuple[str, bytes]]]
@@ -60,9 +60,7 @@ def sent(raw: Raw) -> Sent:
     """What the detector sends of these transactions, (topic, value) by transaction."""
     records = [(TOPICS.transactions, encode(one), {"timestamp": one.event_time}) for one in (FULL, BARE, SMALL, LATE)]
     found: Sent = {}
-    for topic, _, value in detect(
-        raw(*records), TOPICS, inputs_of(InputSettings(), TOPICS), RULES, None, 65_536, YEARS, YEARS
-    ).collect():
+    for topic, _, value, _ in detect(raw(*records), TOPICS, inputs_of(InputSettings(), TOPICS), RULES, None, EVERY_TIME).collect():
         told = json.loads(value)
         found.setdefault((told.get("transaction") or told)["transaction_id"], []).append((topic, bytes(value)))
     return found

@@ -14,22 +14,21 @@ from spark_jobs.errors import InvalidRule
 from spark_jobs.pipeline import features, judge
 from spark_jobs.settings import Rule
 from spark_jobs.transforms.decide import decide, ruleset_version
-from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.score import score
+from tests.frames import decoded
 from tests.records import AT, transaction
 
 TOPICS = Topics()
-YEARS = timedelta(days=365_000)
 Raw = Callable[..., DataFrame]
 
 
 def detected(frame: DataFrame, rules: dict[str, Rule]) -> DataFrame:
-    return judge(features(decode(frame, TOPICS, 65_536, YEARS, YEARS)), rules, None)
+    return judge(features(decoded(frame)), rules, None)
 
 
 @pytest.fixture(scope="module")
 def featured(raw: Raw) -> DataFrame:
-    return score(features(decode(raw((TOPICS.transactions, b"")), TOPICS, 65_536, YEARS, YEARS)), None)
+    return score(features(decoded(raw((TOPICS.transactions, b"")))), None)
 
 
 def test_decline_beats_review_beats_approve_and_all_that_fired_are_named(spark: SparkSession, raw: Raw) -> None:

@@ -12,15 +12,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from contract import ContractError, Customer, Label, Merchant, Topics, Transaction, decode, encode
-from spark_jobs.input_settings import InputSettings
 from spark_jobs.schema import KIND_OF, KINDS, schema
-from spark_jobs.settings import Limits
-from spark_jobs.sources import inputs_of
-from spark_jobs.transforms import decode as spark_decode
 from spark_jobs.transforms.decode import REASON_CODES
-from spark_jobs.transforms.mapping import mapping
 from tests.forms import CARD, changed
-from tests.frames import assert_same_rows
+from tests.frames import EVERY_TIME, assert_same_rows, decoded
 from tests.hostile import hostile
 from tests.records import AT, record, transaction
 
@@ -36,9 +31,7 @@ Raw = Callable[..., DataFrame]
 
 
 def read(frame: DataFrame, **limits: Any) -> DataFrame:
-    wide = {"max_future": timedelta(days=1_000_000), "max_age": timedelta(days=1_000_000)}
-    given = Limits(**(wide | limits))
-    return spark_decode.decode(mapping(frame, inputs_of(InputSettings(), TOPICS), given.max_bytes), given)
+    return decoded(frame, EVERY_TIME.model_copy(update=limits))
 
 
 def arrival(number: int) -> datetime:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,16 +19,15 @@ from harness.worlds import assert_same
 from spark_jobs.features import FEATURE_COLUMNS
 from spark_jobs.pipeline import features, judge
 from spark_jobs.settings import S3, Rule
-from spark_jobs.transforms.decode import decode as decode_records
 from spark_jobs.transforms.score import ModelSource
 from tests.feature_worlds import DAY, HOUR, by_rule, customer, payments_of, world
+from tests.frames import decoded
 from tests.models import MADE_AT, linear
 from tests.records import AT, transaction
 from training.bundle import MODEL, Description, Thresholds, describe
 from training.store import ModelStore
 
 TOPICS = Topics()
-YEARS = timedelta(days=365_000)
 TOPIC_OF = {
     Transaction: TOPICS.transactions,
     Label: TOPICS.labels,
@@ -40,7 +38,7 @@ Raw = Callable[..., DataFrame]
 
 
 def events(raw: Raw, records: list[tuple[str, bytes | None, dict[str, Any]]]) -> DataFrame:
-    return decode_records(raw(*records), TOPICS, 65_536, YEARS, YEARS)
+    return decoded(raw(*records))
 
 
 def by_spark(raw: Raw, records: list[Record]) -> pd.DataFrame:

@@ -21,12 +21,11 @@ from spark_jobs import checkpoint
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.features import CARD, TERMINAL
 from spark_jobs.pipeline import features
-from spark_jobs.transforms.decode import decode
 from spark_jobs.vocabulary import days
+from tests.frames import decoded
 from tests.records import AT, transaction
 
 TOPICS = Topics()
-YEARS = timedelta(days=365_000)
 DEGREE_KM = 6371 * math.pi / 180
 """A degree of latitude, on the sphere that the features measure on."""
 Raw = Callable[..., DataFrame]
@@ -34,7 +33,7 @@ Raw = Callable[..., DataFrame]
 
 def featured(raw: Raw, *records: tuple[str, bytes]) -> DataFrame:
     """Returns the features of each transaction of a batch, beside its id; one partition is sorted without another job."""
-    rows = features(decode(raw(*((topic, value, {"timestamp": AT}) for topic, value in records)), TOPICS, 65_536, YEARS, YEARS))
+    rows = features(decoded(raw(*((topic, value, {"timestamp": AT}) for topic, value in records))))
     return rows.where("kind = 'transaction'").select("transaction.transaction_id", "features.*").coalesce(1)
 
 

@@ -22,13 +22,13 @@ from spark_jobs.pipeline import detect
 from spark_jobs.settings import S3, Rule
 from spark_jobs.sources import inputs_of
 from spark_jobs.transforms.score import ModelSource
+from tests.frames import EVERY_TIME
 from tests.models import MADE_AT, change, linear
 from tests.records import AT, transaction
 from training.bundle import MANIFEST, MODEL, Description, Manifest, Role, Thresholds, describe
 from training.store import ModelStore
 
 TOPICS = Topics()
-YEARS = timedelta(days=365_000)
 POLL_S = 1
 FEATURES = ("amount", "is_night")
 USUAL = (10.0, 0.0)
@@ -67,7 +67,7 @@ def judged(raw: Raw, store: ModelStore, rules: dict[str, Rule], *amounts: str) -
     paid = [transaction(transaction_id=amount, amount=Decimal(amount), card_id=amount) for amount in amounts]
     frame = raw(*((TOPICS.transactions, encode(one), {"timestamp": AT}) for one in paid))
     records = detect(
-        frame, TOPICS, inputs_of(InputSettings(), TOPICS), rules, ModelSource(store.place, POLL_S), 65_536, YEARS, YEARS
+        frame, TOPICS, inputs_of(InputSettings(), TOPICS), rules, ModelSource(store.place, POLL_S), EVERY_TIME
     ).collect()
     scored = [decode(Scored, bytes(one.value)) for one in records if one.topic == TOPICS.scored]
     alerts = [decode(Alert, bytes(one.value)) for one in records if one.topic == TOPICS.alerts]
