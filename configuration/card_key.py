@@ -6,7 +6,7 @@ from pathlib import Path
 
 from configuration.errors import FraudDetectionError
 
-AT_LEAST = 16
+AT_LEAST = 32
 """Bytes of a key."""
 HOW_TO_MAKE = (
     "Make one, and keep it: `(umask 077; python3 -c 'import secrets; print(secrets.token_hex(32))' > card.key)`. "
@@ -22,7 +22,7 @@ def read_card_key(file: Path) -> bytes:
     """Returns the key that a file holds, without white space around it.
 
     Raises:
-        NoCardKey: the file cannot be read, or the key has less than 16 bytes.
+        NoCardKey: the file cannot be read, or the key has less than 32 bytes.
     """
     try:
         key = file.read_bytes().strip()

@@ -5,26 +5,23 @@ import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import structlog
 import typer
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import OffsetSpec
 from rich.console import Console
 from rich.table import Table
 
-from configuration import FraudDetectionError, KafkaConnection, TopicNames, reach, report
+from configuration import FraudDetectionError, KafkaConnection, TopicNames, report
 from local import doctor as doctor_room
 from local import ilum
 from local.demo import Demo
 from local.errors import NotRunning
+from local.listings import describe, list_features
 from local.s3 import BUCKET
 from local.state import broker, home, models_folder, s3
 from producer.topics import create_topics
 from producer.traffic import Kind
-from spark_jobs.feature_reference import described
-from spark_jobs.features import FEATURE_SET
 from training import models
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Real-time card-fraud detection on this machine.")
@@ -104,7 +101,7 @@ def topics(
     names = TopicNames()
     if create:
         create_topics(connection, names.specs(partitions))
-    found = [_topic(connection, name) for name in asdict(names).values()]
+    found = [describe(connection, name) for name in asdict(names).values()]
     if as_json:
         out.print_json(data=found)
         return
@@ -218,7 +215,7 @@ def features(
     if explain is None:
         if checkpoint or at:
             raise typer.BadParameter("--checkpoint and --at go with --explain KEY")
-        _list_features(as_json)
+        list_features(out, as_json)
         return
     _know_s3()
     options = {"key": explain, "group": group, "checkpoint": checkpoint, "at": at, "output": "json" if as_json else "table"}
@@ -250,17 +247,6 @@ def _address() -> str:
 
 def _place(endpoint: str, credentials: Path) -> str:
     return f"S3 runs at {endpoint}, bucket {BUCKET}, keys in {credentials}"
-
-
-def _list_features(as_json: bool) -> None:
-    found = [one for one in described() if one.feature]
-    if as_json:
-        out.print_json(data={"feature_set": FEATURE_SET, "features": [one.json() for one in found]})
-        return
-    table = Table("feature", "meaning", "unit", "absent where", title=f"Feature set {FEATURE_SET}")
-    for one in found:
-        table.add_row(one.name, one.sentence, one.unit, one.absent or "-")
-    out.print(table)
 
 
 def _chosen(arguments: list[str], *options: str) -> bool:
@@ -301,17 +287,6 @@ def _know_s3() -> None:
 def _become(module: str, *arguments: str) -> None:
     """Replaces this process, so that signals reach the program itself."""
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 no shell is wanted
-
-
-def _topic(connection: KafkaConnection, name: str) -> dict[str, Any]:
-    admin, cluster = reach(connection)
-    places = [TopicPartition(name, number) for number in cluster.topics[name].partitions] if name in cluster.topics else []
-    records = _sum_of_offsets(admin, places, OffsetSpec.latest()) - _sum_of_offsets(admin, places, OffsetSpec.earliest())
-    return {"topic": name, "partitions": len(places), "records": records}
-
-
-def _sum_of_offsets(admin: Any, places: list[TopicPartition], which: OffsetSpec) -> int:
-    return sum(future.result().offset for future in admin.list_offsets(dict.fromkeys(places, which)).values()) if places else 0
 
 
 def main() -> None:

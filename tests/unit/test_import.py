@@ -176,7 +176,7 @@ def test_card_numbers_without_a_key_are_refused(refused: Callable[..., str]) -> 
     assert "train.csv holds card numbers in cc_num" in told
     assert "secrets.token_hex(32))' > card.key" in told
     Path("short.key").write_text("secret")
-    assert "less than 16 bytes" in refused("train.csv", "--card-key-file", "short.key")
+    assert "less than 32 bytes" in refused("train.csv", "--card-key-file", "short.key")
     assert "cannot be read: No such file" in refused("train.csv", "--card-key-file", "no.key")
 
 
