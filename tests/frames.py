@@ -13,7 +13,7 @@ from spark_jobs.sources import inputs_of
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.mapping import mapping
 
-EVERY_TIME = Limits(max_future=timedelta(days=365_000), max_age=timedelta(days=365_000))
+EVERY_TIME = Limits(max_future=timedelta(days=1_000_000), max_age=timedelta(days=1_000_000))
 """Limits of records of all times."""
 
 
