@@ -15,7 +15,7 @@ class SchemaRegistry:
     """One registry, and the folder of its log."""
 
     def __init__(self, home: Path) -> None:
-        self._mark = f"-Duser.dir={home}"
+        self._mark = f"-Dtest.registry={home}"
         self._process = Process("Registry", home, self._mark)
 
     @property
