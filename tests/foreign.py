@@ -116,6 +116,9 @@ MESSAGE = Shape(
                 "WHEN body:DE18::string = '6011' THEN 'atm' ELSE 'pos' END",
                 "country": "upper(right(trim(body:DE43::string), 2))",
                 "response_code": "response_of(body:DE39)",
+                "transaction_type": "type_of(body:MTI, body:DE3)",
+                "billing_amount": "minor_units(body:DE6, body:DE51)",
+                "billing_currency": "currency_of(body:DE51)",
             },
         }
     },
@@ -150,6 +153,9 @@ MESSAGE = Shape(
             "channel": "pos",
             "country": "FR",
             "response_code": "insufficient_funds",
+            "transaction_type": "purchase",
+            "billing_amount": "13.91",
+            "billing_currency": "USD",
         }
     ],
 )
@@ -191,7 +197,7 @@ ARRAY = Shape(
     [
         {"transaction_id": "tx0", "amount": "12.5", "country": "FR"},
         {"transaction_id": "tx1", "amount": "0.30000000000000004"},
-        {"transaction_id": "tx2", "amount": "1000.0"},
+        {"transaction_id": "tx2", "amount": "1000"},
     ],
 )
 

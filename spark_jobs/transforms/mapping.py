@@ -95,7 +95,7 @@ def _read(raw: DataFrame, inputs: Inputs, max_bytes: int) -> DataFrame:
     kernel: Any = raw.sparkSession.sparkContext._jvm.frauddetection.mapping  # type: ignore[union-attr]
     plan = json.dumps(inputs.plan(max_bytes))
     several = any(one.each for *_, one in inputs.mapped())
-    bodies = kernel.Bodies.each if several else kernel.Bodies.one
+    bodies = kernel.Bodies.columnOfEach if several else kernel.Bodies.column
     try:
         body = Column(bodies(F.col("topic")._jc, F.col("value")._jc, plan))
     except (Py4JJavaError, IllegalArgumentException) as error:
@@ -109,7 +109,7 @@ def _read(raw: DataFrame, inputs: Inputs, max_bytes: int) -> DataFrame:
         *(f"_{name}" for name in raw.columns),
         "_read.*",
         F.col("_key").cast("string").alias("key"),
-        Column(kernel.Functions.headers(F.col("_headers")._jc)).alias("headers"),
+        Column(kernel.Functions.headersColumn(F.col("_headers")._jc)).alias("headers"),
         F.col("_topic").alias("topic"),
         F.col("_timestamp").alias("timestamp"),
     )
@@ -149,7 +149,7 @@ class _Sources:
         if name not in ("key", "value"):
             return column
         without = F.coalesce("json", column) if name == "value" else column
-        masked = Column(self._kernel.mapping.Functions.masked(without._jc))
+        masked = Column(self._kernel.mapping.Functions.maskedColumn(without._jc))
         numbers = [number for number, *_ in self._inputs.mapped()]
         branches = [(F.col("_input").isin(numbers), masked)]
         if name == "key":
@@ -198,7 +198,7 @@ class _Sources:
         if isinstance(kind, T.TimestampType):
             value = F.date_format(value, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'")
         elif isinstance(kind, T.VariantType):
-            value = Column(self._kernel.mapping.Functions.text(value._jc))
+            value = Column(self._kernel.mapping.Functions.textColumn(value._jc))
         elif not isinstance(kind, T.StringType):
             value = value.cast("string")
         return self._attempt(value)

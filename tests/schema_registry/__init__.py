@@ -6,7 +6,7 @@ from pathlib import Path
 from configuration import find_java
 from local.process import HOST, Process
 
-JAR = Path(__file__).parent.parent.parent / ".runtime" / "registry" / "quarkus-run.jar"
+FOLDER = Path(__file__).parent.parent.parent / ".runtime" / "registry"
 ASK_TIMEOUT_S = 2.0
 JVM = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
@@ -15,7 +15,7 @@ class SchemaRegistry:
     """One registry, and the folder of its log."""
 
     def __init__(self, home: Path) -> None:
-        self._mark = f"-Duser.dir={home}"
+        self._mark = f"-Dtest.registry={home}"
         self._process = Process("Registry", home, self._mark)
 
     @property
@@ -26,9 +26,9 @@ class SchemaRegistry:
     def start(self) -> str:
         """Returns the URL, once the registry answers there."""
         port = self._process.take_port(None)
-        settings = (f"-Dquarkus.http.host={HOST}", f"-Dquarkus.http.port={port}", "-Dapicurio.datasource.jdbc.min-size=2")
-        pool = ("-Dapicurio.datasource.jdbc.initial-size=2", "-Dapicurio.datasource.jdbc.max-size=10")
-        self._process.start([find_java(), *JVM, self._mark, *settings, *pool, "-jar", str(JAR)], self._answers)
+        (jar,) = FOLDER.glob("apicurio-registry-app-*-runner.jar")
+        settings = (f"-Dquarkus.http.host={HOST}", f"-Dquarkus.http.port={port}")
+        self._process.start([find_java(), *JVM, self._mark, *settings, "-jar", str(jar)], self._answers)
         return self.url
 
     def stop(self) -> None:

@@ -70,7 +70,7 @@ public final class Bodies implements Serializable {
    * @param value its bytes, or null
    * @param plan JSON, see {@link BodyPlan}
    */
-  public static Column one(Column topic, Column value, String plan) {
+  public static Column column(Column topic, Column value, String plan) {
     return Calls.nondeterministic(new Bodies(BodyPlan.parse(plan)), "one", BODY, List.of(topic, value));
   }
 
@@ -78,7 +78,7 @@ public final class Bodies implements Serializable {
    * Returns a column of arrays of such structs, one for each element of the array that the plan names for the topic, with its place in
    * the array as {@code element} and its text as {@code json}; a single one for a topic without.
    */
-  public static Column each(Column topic, Column value, String plan) {
+  public static Column columnOfEach(Column topic, Column value, String plan) {
     return Calls.nondeterministic(
         new Bodies(BodyPlan.parse(plan)), "each", DataTypes.createArrayType(BODY), List.of(topic, value));
   }

@@ -89,17 +89,17 @@ public final class Functions implements Serializable {
   }
 
   /** Returns a binary column with all but the last four digits of each card number as asterisks. */
-  public static Column masked(Column bytes) {
+  public static Column maskedColumn(Column bytes) {
     return Calls.column(new Functions(Map.of(), null), "masked", DataTypes.BinaryType, List.of(bytes));
   }
 
   /** Returns a VARIANT column as text, as Spark's cast to string does. */
-  public static Column text(Column variant) {
+  public static Column textColumn(Column variant) {
     return Calls.column(new Functions(Map.of(), null), "text", DataTypes.StringType, List.of(variant));
   }
 
   /** Returns Kafka's headers, an array of structs, as a map of texts: of two with one name the later. */
-  public static Column headers(Column headers) {
+  public static Column headersColumn(Column headers) {
     DataType type = DataTypes.createMapType(DataTypes.StringType, DataTypes.StringType);
     return Calls.column(new Functions(Map.of(), null), "headers", type, List.of(headers));
   }
