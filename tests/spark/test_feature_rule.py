@@ -135,17 +135,27 @@ def test_a_deletion_is_kept_in_the_checkpoint_and_is_no_dead_letter(
 ) -> None:
     detector = Detector(kafka, new_topics(1), tmp_path)
     topics, own = detector.topics, transaction().card_id
-    profile = encode(customer(own, AT))
-    for name, change in (("known", profile), ("forgotten", None), ("again", encode(customer(own, AT - DAY)))):
-        send(kafka.bootstrap_servers, topics.customers, [(own.encode(), change)])
-        run_here(detector)
-        paid = replace(transaction(transaction_id=name), event_time=AT + HOUR)
-        send(kafka.bootstrap_servers, topics.transactions, [(own.encode(), encode(paid))])
-        run_here(detector)
+
+    def arrives(topic: str, value: bytes | None) -> None:
+        send(kafka.bootstrap_servers, topic, [(own.encode(), value)])
+
+    def paid(name: str) -> bytes:
+        return encode(replace(transaction(transaction_id=name), event_time=AT + HOUR))
+
+    arrives(topics.customers, encode(customer(own, AT)))
+    arrives(topics.transactions, paid("known"))
+    run_here(detector)
+    arrives(topics.customers, None)
+    run_here(detector)
+    arrives(topics.transactions, paid("forgotten"))
+    run_here(detector)
+    arrives(topics.customers, encode(customer(own, AT - DAY)))
+    arrives(topics.transactions, paid("now again"))
+    run_here(detector)
     scored = [decode(Scored, record.value) for record in read_all(kafka.bootstrap_servers, topics.scored)]
     assert {one.transaction.transaction_id: "home_distance_km" in one.features for one in scored} == {
         "known": True,
         "forgotten": False,
-        "again": True,
+        "now again": True,
     }
     assert not read_all(kafka.bootstrap_servers, topics.rejected)

@@ -159,7 +159,7 @@ final class EventLog {
     }
     Chunk chunk = place.chunk();
     int i = place.i();
-    for (int edge = 0; edge < chunks.length; edge++) {
+    for (int edge = chunks.length - 1; edge >= 0; edge--) { // as in seek: no count is ever negative
       if (isBefore(chunk, i, edge)) {
         aggregates.labelGoes(edge, chunk, i);
       }

@@ -38,10 +38,11 @@ class HostileRecordTest {
       }
       long time = steps.get(i).event().time();
       newest = Math.max(newest, time);
-      boolean inTime = time >= newest - script.slack;
-      for (int a = 0; a < plan.size() && inTime; a++) {
+      for (int a = 0; a < plan.size(); a++) {
         Aggregation one = plan.aggregations().get(a);
-        if (Double.compare(expected.get(i)[a], found.get(i)[a]) != 0) {
+        // Of two payments of one id, one forgotten, a label is the other's.
+        boolean inTime = time >= newest - script.slack + (one.of() == Source.LABEL ? 2 * Search.SAME_TIME : 0);
+        if (inTime && Double.compare(expected.get(i)[a], found.get(i)[a]) != 0) {
           assertTrue(i >= place && concerns(hostile, one, time), "event " + i + ", " + one + " changed by " + hostile);
         }
       }
