@@ -69,7 +69,7 @@ def test_decline_beats_review_beats_approve_and_all_that_fired_are_named(spark: 
         ("amount > 1; DROP TABLE x", "does not parse"),
         ("amont > 1", "names an unknown column `amont`. Known columns are: transaction_id, event_time, card_id"),
         ("_event.kind = 'x'", "unknown column"),
-        ("amount", "answers with a decimal(12,2), not with yes or no"),
+        ("amount", "answers with a decimal(14,3), not with yes or no"),
         ("is_night", "answers with a double"),
         ("count(*) > 1", "looks at more than one transaction"),
         ("sum(amount) OVER (PARTITION BY card_id) > 1", "looks at more than one transaction"),
