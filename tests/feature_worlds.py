@@ -43,7 +43,8 @@ def _payment(draw: Random, prefix: str, name: str, at: datetime, largest: bool) 
         terminal_id=f"{prefix}-T{draw.randrange(3)}",
         amount=LARGEST if largest and draw.random() < 0.1 else draw.choice(AMOUNTS),
         billing_amount=draw.choice(AMOUNTS) if draw.random() < 0.2 else None,
-        billing_currency="EUR",
+        currency="KWD",  # which has three decimals
+        billing_currency="KWD",
         response_code=draw.choice(("approved", "approved", "insufficient_funds")),
         latitude=place[0],
         longitude=place[1],
