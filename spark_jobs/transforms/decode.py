@@ -45,7 +45,7 @@ REASON_CODES: Mapping[str, str] = {
 """Every reason code that a rejected record can bear, up to the colon, with its meaning."""
 
 BESIDE: Mapping[str, str] = {
-    "origin": "struct<topic:string,partition:int,offset:bigint>",
+    "origin": "struct<topic:string,partition:int,offset:bigint,element:int>",
     "notes": "array<string>",
     "unknown": "int",
     "deleted": "string",
@@ -83,10 +83,10 @@ def decode(mapped: DataFrame, limits: Limits) -> DataFrame:
     """Returns one event a record of `mapping`, which has all columns of Spark's Kafka source, and `read_by`, the reader's clock.
 
     An event has `kind` (transaction, label, customer, merchant or rejected), `ingest_time` (Kafka's timestamp), one typed struct a
-    kind (null for the others), `origin` (where in Kafka it was), `notes` (names of optional fields that could not be read, null
-    where there are none), `unknown` (how many of its fields the contract does not know), `deleted` (the key of a profile that is
-    deleted: its struct is null), and for a rejected one `reasons` (codes of REASON_CODES) and `source` (the record as it came). No
-    input fails: each check ends in a reason code.
+    kind (null for the others), `origin` (where in Kafka it was, and its place in a value that is an array), `notes` (names of
+    optional fields that could not be read, null where there are none), `unknown` (how many of its fields the contract does not
+    know), `deleted` (the key of a profile that is deleted: its struct is null), and for a rejected one `reasons` (codes of
+    REASON_CODES) and `source` (the record as it came). No input fails: each check ends in a reason code.
     """
     jvm: Any = mapped.sparkSession.sparkContext._jvm
     columns: list[Any] = [F.col(name) for name in ("kind", "timestamp", "read_by", "key", "value", "mapped", "unreadable")]
@@ -94,7 +94,7 @@ def decode(mapped: DataFrame, limits: Limits) -> DataFrame:
     framed = mapped.select(
         read.alias("_read"),
         F.col("timestamp").alias("ingest_time"),
-        F.struct("topic", "partition", "offset").alias("origin"),
+        F.struct("topic", "partition", "offset", "element").alias("origin"),
         F.struct("key", "value", "headers").alias("source"),
     )
     return framed.select(

@@ -1,5 +1,6 @@
 """What leaves a decided event: a scored transaction, perhaps an alert, or a dead letter, as the contract's JSON."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -42,8 +43,10 @@ _ALERT = {
 }
 """The fields of contract.Alert, each as a Spark SQL expression over a decided event."""
 
-_HEADERS = {"input-topic": "origin.topic", "input-partition": "origin.partition", "input-offset": "origin.offset"}
-"""Headers of each record that leaves, text: the record that it came of, by which a repeat is known from another payment."""
+_PLACE = {"input-topic": "origin.topic", "input-partition": "origin.partition", "input-offset": "origin.offset"}
+_ELEMENT = {"input-element": "origin.element"}
+"""Headers of each record that leaves, text: the record that it came of, by which a repeat is known from another payment; and the
+place in it, where one value is an array of payments."""
 
 _KEY_OF_LETTER = f"IF(CAST(source.key AS STRING) RLIKE '[0-9]{{13}}', NULL, substring(source.key, 1, {MAX_KEY}))"
 """Without what may be a card number: keys are seen where values are not, in tools and in logs."""
@@ -74,13 +77,14 @@ def egress(decided: DataFrame, topics: Topics) -> DataFrame:
 
 
 def _record(topic: str, key: Column, value: Column) -> Column:
-    headers = F.array(
-        *(
-            F.struct(F.lit(name).alias("key"), F.expr(f"CAST(CAST({of} AS STRING) AS BINARY)").alias("value"))
-            for name, of in _HEADERS.items()
-        )
-    )
+    place, element = _header_of(_PLACE), _header_of(_ELEMENT)
+    headers = F.when(F.col("origin.element").isNull(), F.array(*place)).otherwise(F.array(*place, *element))
     return F.struct(F.lit(topic).alias("topic"), key.alias("key"), value.alias("value"), headers.alias("headers"))
+
+
+def _header_of(names: Mapping[str, str]) -> list[Column]:
+    texts = {name: F.expr(f"CAST(CAST({of} AS STRING) AS BINARY)") for name, of in names.items()}
+    return [F.struct(F.lit(name).alias("key"), text.alias("value")) for name, text in texts.items()]
 
 
 def _json(decided: DataFrame, *structs: Column) -> list[Column]:

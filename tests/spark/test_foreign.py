@@ -27,4 +27,5 @@ def test_a_public_shape_becomes_transactions(raw: Callable[..., DataFrame], tmp_
     frame = raw((TOPICS.transactions, shape.value, {"timestamp": ARRIVED, "key": shape.key}))
     rows = decode(mapping(frame, inputs_of(settings, TOPICS), LIMITS.max_bytes), LIMITS).collect()
     assert [(row.kind, row.reasons, row.notes) for row in rows] == [("transaction", None, None)] * len(shape.expected)
+    assert [row.origin.element for row in rows] in ([None], list(range(len(rows)))), "a place of its own for each of an array"
     assert CARD not in json.dumps([row.asDict(recursive=True) for row in rows], default=str)
