@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from configuration import KafkaConnection, TopicNames
+from configuration import KafkaConnection, TopicNames, reach
 from spark_jobs import sources
 from spark_jobs.settings import AvailableNowTrigger
 
@@ -69,6 +70,7 @@ def test_where_no_instant_divides_them_all_are_read(batches: Batches, kafka: Kaf
 
 def test_a_clock_that_is_ahead_holds_nothing_back(batches: Batches, kafka: KafkaConnection, topics: TopicNames) -> None:
     """Kafka's index shows nothing behind a record that is stamped too late; what is behind it comes in its turn all the same."""
+    _take_any_timestamp(kafka, topics)
     begin, far = 1_700_000_000_000, 32_000_000_000_000
     labels = [(topics.labels, begin + 20 * one) for one in range(100)]
     payments = [(topics.transactions, begin + 4 * one) for one in range(500)]
@@ -80,3 +82,12 @@ def test_a_clock_that_is_ahead_holds_nothing_back(batches: Batches, kafka: Kafka
     assert len(in_their_turn) > 5
     for before, after in pairwise(one for one in in_their_turn if one):
         assert max(before) < min(after)
+
+
+def _take_any_timestamp(kafka: KafkaConnection, topics: TopicNames) -> None:
+    """As brokers before Kafka 4 do, and topics that say so."""
+    admin, _ = reach(kafka)
+    entry = ConfigEntry("message.timestamp.after.max.ms", str(2**63 - 1), incremental_operation=AlterConfigOpType.SET)
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[entry]) for name in topics.inputs()]
+    for changed in admin.incremental_alter_configs(resources).values():
+        changed.result()
