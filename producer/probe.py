@@ -84,7 +84,7 @@ def marked_transaction() -> Transaction:
         merchant_id=mark,
         merchant_category="0000",
         amount=Decimal("0.01"),
-        currency="XXX",
+        currency="EUR",
         channel="pos",
         country="ZZ",
         response_code="approved",

@@ -66,7 +66,7 @@ def test_a_record_that_is_no_alert_is_passed_over_and_told(alerts: Alerts, reade
     assert [(one["offset"], one["reason"]) for one in passed] == [
         (1, "invalid_utf8"),
         (2, "tombstone"),
-        (3, "unknown_field"),
+        (3, "missing:alert_id"),
         (4, "not_a_json_object"),
     ]
     assert "secret" not in str(told), "a log repeats what came"
