@@ -277,7 +277,8 @@ def test_what_cannot_be_read_is_counted_with_reason_column_and_line(imported: Im
     assert (account["records"], account["transactions"], account["labels"]) == (10, 3, 2)
     found = {one["reason"]: (one["kind"], one["count"], one["columns"], one["first"]) for one in account["refused"]}
     assert found == {
-        "invalid:amount": ("transactions", 2, ["amount"], "plain.csv, line 3"),
+        "invalid:amount": ("transactions", 1, ["amount"], "plain.csv, line 3"),
+        "invalid:terminal_id": ("transactions", 1, ["shop"], "plain.csv, line 4"),
         "invalid:event_time": ("transactions", 1, ["at"], "plain.csv, line 6"),
         "missing:card_id": ("transactions", 1, ["card"], "plain.csv, line 7"),
         "columns": ("transactions", 1, [], "plain.csv, line 8"),
