@@ -108,7 +108,8 @@ _DATE = r"[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _TIME = re.compile(rf"{_DATE}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?([Zz]|[+-](0[0-9]|1[0-4]):?[0-5][0-9])")
 
 _CHARACTER = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]"
-IDENTIFIER = re.compile(f"{_CHARACTER}*{_CHARACTER.replace('^', '^ ')}{_CHARACTER}*")
+# Blanks, what is none, anything: in one way alone, else a long text that fails takes the square of its length.
+IDENTIFIER = re.compile(f" *{_CHARACTER.replace('^', '^ ')}{_CHARACTER}*")
 """A text without control characters that is not blank."""
 
 _ROWS = (
