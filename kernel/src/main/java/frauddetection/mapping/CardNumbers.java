@@ -9,6 +9,7 @@ import java.security.GeneralSecurityException;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
@@ -22,6 +23,10 @@ final class CardNumbers {
 
   private static final String ALGORITHM = "HmacSHA256";
   private static final int SHOWN = 4;
+
+  /** As Python's bytes.strip has it; String.strip takes more, and so another key of some random bytes. */
+  private static final Pattern AROUND = Pattern.compile("^\\s+|\\s+\\z");
+
   private static final Map<String, SecretKeySpec> KEYS = new ConcurrentHashMap<>();
   private static final ThreadLocal<Mac> MAC = ThreadLocal.withInitial(CardNumbers::newMac);
 
@@ -44,14 +49,15 @@ final class CardNumbers {
   }
 
   /**
-   * Returns the key of the file: its bytes, less the white space around them.
+   * Returns the key of the file: its bytes, less the white space around them, which is what configuration/card_key.py takes for it.
    *
    * @throws UncheckedIOException the file cannot be read
    * @throws IllegalArgumentException the key is too short
    */
   static byte[] readKey(String file) {
     try {
-      byte[] key = Files.readString(java.nio.file.Path.of(file), StandardCharsets.ISO_8859_1).strip().getBytes(StandardCharsets.ISO_8859_1);
+      String text = Files.readString(java.nio.file.Path.of(file), StandardCharsets.ISO_8859_1);
+      byte[] key = AROUND.matcher(text).replaceAll("").getBytes(StandardCharsets.ISO_8859_1);
       if (key.length < SHORTEST_KEY) {
         throw new IllegalArgumentException("has fewer than " + SHORTEST_KEY + " bytes");
       }
