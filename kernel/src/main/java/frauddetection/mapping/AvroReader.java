@@ -96,8 +96,13 @@ final class AvroReader implements Serializable {
       int below = deeper(depth);
       ArrayList<VariantBuilder.FieldEntry> fields = new ArrayList<>();
       ArrayList<Integer> offsets = new ArrayList<>();
-      // No item of a sensible schema takes no byte: what counts more items than there are bytes is an attack on memory.
+      // No item of a sensible schema takes no byte: what counts more items than there are bytes, in all blocks, is an attack on memory.
+      int left = in.inputStream().available();
       for (int block = fitting(in.readArrayStart(), in); block != 0; block = fitting(in.arrayNext(), in)) {
+        left -= block;
+        if (left < 0) {
+          throw new EOFException();
+        }
         for (int i = 0; i < block; i++) {
           if (named) {
             String key = AvroScalars.string(in);
