@@ -18,6 +18,7 @@ import java.util.Map;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Cast;
+import org.apache.spark.sql.catalyst.expressions.Coalesce;
 import org.apache.spark.sql.catalyst.expressions.EvalMode;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.Literal;
@@ -43,6 +44,8 @@ public final class Functions implements Serializable {
   private static final String UTC = "UTC";
   private static final int MOST_DIGITS = 18;
 
+  /** Of a decimal: no amount has more, and the text of a very long one takes seconds to make. */
+  private static final int MOST_BYTES = 64;
 
   private final Map<String, Map<String, String>> tables;
   private final String cardKeyFile;
@@ -116,6 +119,9 @@ public final class Functions implements Serializable {
     for (Expression argument : CollectionConverters.asJava(given)) {
       arguments.add(asText(argument));
     }
+    if (name.equals("type_of")) {
+      arguments.replaceAll(Functions::orEmpty); // either alone may tell, as the class of a reversal does
+    }
     if (name.equals("time_of") && arguments.get(1) instanceof Literal pattern && pattern.value() != null) {
       Times.formatter(pattern.value().toString()); // a mistake in it is told at start
     }
@@ -132,6 +138,10 @@ public final class Functions implements Serializable {
     }
     // Of a timestamp the seconds since 1970: as text it would depend on the session's zone.
     return cast(type.equals(DataTypes.TimestampType) ? cast(argument, DataTypes.LongType) : argument, DataTypes.StringType);
+  }
+
+  private static Expression orEmpty(Expression text) {
+    return new Coalesce(Calls.seq(List.of(text, Literal.create("", DataTypes.StringType))));
   }
 
   private static Expression cast(Expression value, DataType type) {
@@ -215,7 +225,7 @@ public final class Functions implements Serializable {
         () -> {
           byte[] unscaled = Base64.getDecoder().decode(base64.toString());
           int digits = Integer.parseInt(scale.toString());
-          return digits < 0 || digits > MOST_DIGITS ? null : new BigDecimal(new BigInteger(unscaled), digits).toPlainString();
+          return digits < 0 || digits > MOST_DIGITS || unscaled.length > MOST_BYTES ? null : new BigDecimal(new BigInteger(unscaled), digits).toPlainString();
         });
   }
 
