@@ -77,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(settings: CheckSettings) -> Report:
-    """Returns the report (`local.check.report`), with `proposal`, settings to start from, where nothing is mapped or scored.
+    """Returns the report (`local.check.report`), with `passed_over`, how many values hold no record that an input takes, and with
+    `proposal`, settings to start from, where nothing is mapped or scored.
 
     Raises:
         FraudDetectionError: one of `spark_jobs.errors` or `local.errors`, or the broker cannot be reached.
@@ -99,6 +100,8 @@ def run(settings: CheckSettings) -> Report:
         finally:
             spark.stop()
     found = report_of(checked)
+    # Each sample has a place of its own; of one that is an array there may be many records.
+    found["passed_over"] = len(samples) - len({one.place for one in checked})
     if not found["scored"] and not inputs.mapped():
         found["proposal"] = _proposal(samples, settings.topic or settings.topics.transactions)
     return found
@@ -125,6 +128,8 @@ def show(found: Report, out: Console) -> None:
             for row in found[name]:
                 table.add_row(*("-" if row[column] is None else str(row[column]) for column in columns))
             out.print(table)
+    if found["passed_over"]:
+        out.print(f"{found['passed_over']:,} values hold no record that an input takes; they are passed over.", highlight=False)
     if found["unknown_fields"]:
         out.print(f"{found['unknown_fields']:,} fields are not the contract's; they are passed over.", highlight=False)
     for warning in found["warnings"]:
