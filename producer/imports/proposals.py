@@ -19,7 +19,7 @@ CATEGORIES = {
     "grocery_pos": "5411",
     "health_fitness": "7997",
     "home": "5200",
-    "kids_pets": "5945",
+    "kids_pets": "5995",
     "misc_net": "5999",
     "misc_pos": "5999",
     "personal_care": "7298",
