@@ -49,8 +49,9 @@ Expressions are checked at the start. One that does not parse, names something e
 or for chance, or would end the stream, is refused by its field's name. So is a required field without a source.
 
 All inputs of one topic have the same `format`, `schema_file` and `each`, and all but the last have `where`: the first whose
-condition holds takes the record. `where` is asked of each element where there is `each`. A condition that gives null or fails does not hold. A record that none
-takes is passed over: it is neither scored nor rejected, and not counted. An array that is empty holds no record.
+condition holds takes the record. `where` is asked of each element where there is `each`. A condition that gives null or fails does
+not hold. A record that none takes is passed over: it is neither scored nor rejected, and not counted. An array that is empty holds
+no record.
 """
 
 VALUES = """\

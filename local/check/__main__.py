@@ -77,8 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(settings: CheckSettings) -> Report:
-    """Returns the report (`local.check.report`), with `passed_over`, how many values hold no record that an input takes, and with
-    `proposal`, settings to start from, where nothing is mapped or scored.
+    """Returns the report (`local.check.report`), with `passed_over` and perhaps `proposal`.
+
+    `passed_over` is how many values hold no record that an input takes. `proposal` has settings to start from, where nothing is
+    mapped or scored.
 
     Raises:
         FraudDetectionError: one of `spark_jobs.errors` or `local.errors`, or the broker cannot be reached.
