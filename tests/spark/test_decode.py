@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from contract import ContractError, Customer, Label, Merchant, Topics, Transaction, decode, encode
+from contract.fields import fields_of
 from spark_jobs.schema import KIND_OF, KINDS, schema
 from spark_jobs.transforms.decode import REASON_CODES
 from tests.forms import CARD, changed
@@ -99,6 +100,14 @@ def examples(kind: type) -> list[Any]:
     collect()
     assert len(made) == EXAMPLES
     return made
+
+
+def test_a_field_that_lacks_is_the_one_reason(spark: SparkSession, raw: Raw) -> None:
+    """Of an amount, a currency that lacks says nothing."""
+    required = [one.name for one in fields_of(Transaction) if one.required]
+    found = read(raw(*((TOPICS.transactions, changed(**{name: ...}), {"timestamp": AT}) for name in required))).select("reasons")
+    expected = spark.createDataFrame([([f"missing:{name}"],) for name in required], "reasons array<string>")
+    assert_df_equality(found, expected, ignore_nullable=True)
 
 
 def test_time_is_judged_by_kafkas_time(spark: SparkSession, raw: Raw) -> None:

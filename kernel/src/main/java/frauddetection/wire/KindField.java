@@ -63,9 +63,11 @@ final class KindField implements Serializable {
     int precision = type.precision();
     int scale = type.scale();
     int currency = places.get(field.currency());
+    boolean isRequired = field.required();
     return (text, texts, found) -> {
-      // Of a currency that is unknown its own field tells; an amount of which nobody says in which currency it is, is none.
-      if (texts[currency] == null) {
+      // Of a currency that is unknown, or lacks though it is required, its own field tells. An optional amount of which nobody says in
+      // which currency it is, is none.
+      if (texts[currency] == null && !isRequired) {
         return null;
       }
       long thousandths = amounts.read(text, decimals.getOrDefault(texts[currency], MOST_DECIMALS));
