@@ -15,8 +15,8 @@ import javax.crypto.spec.SecretKeySpec;
 
 /** Card numbers (13 to 19 digits that pass Luhn's check): what stands for one, and how one is hidden where it must not be seen. */
 final class CardNumbers {
-  static final int SHORTEST = 13;
-  static final int LONGEST = 19;
+  private static final int SHORTEST = 13;
+  private static final int LONGEST = 19;
 
   /** Of a key: HMAC-SHA256 of a shorter one can be guessed, and with it all card numbers. */
   static final int SHORTEST_KEY = 32;

@@ -179,7 +179,8 @@ public final class Registry {
 
   /** Secrets are read anew for each question, of which there are few: files may have been replaced. */
   private JsonNode get(String place) throws IOException, InterruptedException {
-    HttpClient.Builder client = HttpClient.newBuilder().connectTimeout(CONNECT).followRedirects(HttpClient.Redirect.NORMAL);
+    // No redirect is followed: Java would send the password on to whatever host it names.
+    HttpClient.Builder client = HttpClient.newBuilder().connectTimeout(CONNECT).followRedirects(HttpClient.Redirect.NEVER);
     if (address.caFile() != null || address.certificateFile() != null) {
       client.sslContext(tls());
     }
