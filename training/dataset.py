@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
-from spark_jobs import label_rule
 from spark_jobs.features import FEATURE_COLUMNS, IS_PAYMENT, MODEL_INPUTS
 from spark_jobs.pipeline import features
+from training.labels import that_count
 from training.splits import Span, TooLittleHistory
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,7 +70,7 @@ def read(folder: Path, span: Span, at: datetime) -> pd.DataFrame:
     of_span = (pc.field("event_time") >= span.begin) & (pc.field("event_time") < span.end)
     rows = _read(folder, "transaction", (*_TRANSACTION, *MODEL_INPUTS), of_span)
     labels = _read(folder, "label", _LABEL)
-    known = label_rule.that_count(labels[labels["labelled_at"] <= at]).drop(columns="source")
+    known = that_count(labels[labels["labelled_at"] <= at]).drop(columns="source")
     identity = list(_IDENTITY)
     rows = rows.drop_duplicates(identity).merge(known, on=identity, how="left")
     rows["is_fraud"] = rows["is_fraud"].eq(True)

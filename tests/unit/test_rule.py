@@ -14,10 +14,10 @@ from harness.ranges import assert_in_range
 from harness.rule import Deleted, Record, Rule, batch_order
 from harness.worlds import assert_same
 from spark_jobs.features import GROUPS, LATENESS, ROW_FEATURES
-from spark_jobs.label_rule import that_count
 from spark_jobs.vocabulary import Output
 from tests.feature_worlds import DAY, HOUR, SECOND, by_rule, customer, merchant, payments_of, world
 from tests.records import AT, transaction
+from training.labels import that_count
 
 SEEDS = range(12)
 LABEL = Label(transaction_id="old", card_id="card-1", terminal_id="T00001", event_time=AT, labelled_at=AT + DAY, is_fraud=True)
