@@ -10,14 +10,17 @@ LIKE_A_NETWORKS = re.compile(
 )
 """How numbers begin and how long they are: Visa; Mastercard, twice; American Express; Diners Club; JCB; Discover and UnionPay."""
 
+_WITHOUT_SEPARATORS = str.maketrans("", "", " -")
+
 
 def is_card_number(text: str, *, any_network: bool) -> bool:
-    """Returns whether the text is 13 to 19 digits that pass Luhn's check (ISO/IEC 7812-1, annex B).
+    """Returns whether the text is 13 to 19 digits that pass Luhn's check (ISO/IEC 7812-1, annex B), blanks and hyphens aside.
 
     Unless `any_network`, only where it begins as the numbers of a known network do, with as many digits as these have.
     """
     pattern = LIKE_ANY if any_network else LIKE_A_NETWORKS
-    return pattern.fullmatch(text) is not None and _passes_luhn(text)
+    digits = text.translate(_WITHOUT_SEPARATORS)
+    return pattern.fullmatch(digits) is not None and _passes_luhn(digits)
 
 
 def _passes_luhn(digits: str) -> bool:

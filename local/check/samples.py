@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import fastavro
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from configuration import KafkaConnection, require_topics
 from local.errors import NothingToCheck
@@ -57,10 +57,13 @@ def of_topics(connection: KafkaConnection, topics: Sequence[str], count: int) ->
 def _until_the_ends(consumer: Consumer, left: int) -> Iterator[Message]:
     while left and (messages := consumer.consume(1_000, timeout=TIMEOUT_S)):
         for message in messages:
-            if message.error():
-                left -= 1  # the end of a partition
-            else:
+            error = message.error()
+            if error is None:
                 yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                left -= 1
+            else:
+                raise NothingToCheck(f"Kafka does not give the records: {error.str()}", "Ask again, or look at the broker's log.")
 
 
 def _sample(message: Message) -> Sample:

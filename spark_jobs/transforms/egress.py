@@ -48,7 +48,7 @@ _ELEMENT = {"input-element": "origin.element"}
 """Headers of each record that leaves, text: the record that it came of, by which a repeat is known from another payment; and the
 place in it, where one value is an array of payments."""
 
-_KEY_OF_LETTER = f"IF(CAST(source.key AS STRING) RLIKE '[0-9]{{13}}', NULL, substring(source.key, 1, {MAX_KEY}))"
+_KEY_OF_LETTER = f"IF(CAST(source.key AS STRING) RLIKE '[0-9]([ -]?[0-9]){{12}}', NULL, substring(source.key, 1, {MAX_KEY}))"
 """Without what may be a card number: keys are seen where values are not, in tools and in logs."""
 
 _IS_TRANSACTION = "kind = 'transaction'"

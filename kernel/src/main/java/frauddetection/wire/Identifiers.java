@@ -33,14 +33,13 @@ final class Identifiers implements Serializable {
     return !isBlank;
   }
 
-  /** Whether the text is what a card number may look like, and passes Luhn's check. */
+  /** Whether the text is what a card number may look like, blanks and hyphens aside, and passes Luhn's check. */
   boolean isCardNumber(String text) {
-    int length = text.length();
-    return cardNumber != null
-        && length >= MIN_DIGITS
-        && length <= MAX_DIGITS
-        && cardNumber.matcher(text).matches()
-        && passesLuhn(text);
+    if (cardNumber == null || text.length() < MIN_DIGITS) {
+      return false;
+    }
+    String digits = text.indexOf(' ') < 0 && text.indexOf('-') < 0 ? text : text.replace(" ", "").replace("-", "");
+    return digits.length() >= MIN_DIGITS && digits.length() <= MAX_DIGITS && cardNumber.matcher(digits).matches() && passesLuhn(digits);
   }
 
   private static boolean passesLuhn(String digits) {
