@@ -41,6 +41,18 @@ text. All else is a Spark SQL expression, the language of rules. It may name:
 | `topic` | string | the topic |
 | `timestamp` | timestamp | Kafka's time of the record |
 
+A name that is not of letters, digits and `_` alone stands in brackets: `$.amount['@Ccy']`, `body:amount['@Ccy']::string`.
+
+Spark SQL is computed in UTC with ANSI off, which matters in four places:
+
+- Of a text and a time, as in `coalesce(body:at::string, timestamp)`, it makes a text without a zone, which is no time. Make both
+  times: `coalesce(body:at::timestamp, timestamp)`.
+- A backslash in a constant has to be doubled. `'[0-9]{4}'` does without.
+- `concat` of something that is missing is null, so that the field is missing. `concat_ws` leaves it out: two payments may share
+  an id.
+- `<>` of something that is missing is null, and `where` takes no null: the payment is passed over, without a dead letter. Write
+  `coalesce(body:status::string, '') <> 'PENDING'`.
+
 What it gives must have a text: a string, a number, a boolean, a date, a timestamp, or a variant of one of these. The contract
 judges this text as it judges one in contract JSON. Where the expression fails on a record, or gives null, the field is absent: a
 required field that is missing makes a dead letter that names it.
@@ -49,9 +61,17 @@ Expressions are checked at the start. One that does not parse, names something e
 or for chance, or would end the stream, is refused by its field's name. So is a required field without a source.
 
 All inputs of one topic have the same `format`, `schema_file` and `each`, and all but the last have `where`: the first whose
-condition holds takes the record. `where` is asked of each element where there is `each`. A condition that gives null or fails does
-not hold. A record that none takes is passed over: it is neither scored nor rejected, and not counted. An array that is empty holds
-no record.
+condition holds takes the record. A condition that gives null or fails does not hold. A record that none takes is passed over: it is
+neither scored nor rejected, and not counted.
+
+## Where there is `each`
+
+- What stands around the array, such as the user whose payments it has or the header of a batch, cannot be named. Kafka's key and
+  headers can: a sender can put there what all elements share.
+- `where` is asked of each element, and not of the value. A value without the array is a dead letter, `not_an_array`, of whatever
+  kind it is; so is one with a single object in its place, as converters from XML write it.
+- An empty array is passed over. An array in an array cannot be named, but for one place of it: `$.batches[0].payments`.
+- `limits.max_bytes`, 65,536 by default and 400,000 at most, is for the whole value: a longer batch is one dead letter, `too_large`.
 """
 
 VALUES = """\
@@ -86,8 +106,10 @@ or `terminal_id` makes of it where that is an expression over `key`.
 
 `token_of` is where a card number ends. Its key is read from a file on the driver and on each executor. A dead letter of a mapped
 record repeats key and value with card numbers masked: runs of 13 to 19 digits that pass Luhn's check show their last four. Where
-there is `each`, it repeats the element as JSON. A number that Avro has as a long is not seen as digits there: keep such a topic's
-dead letters closed.
+there is `each`, it repeats the element as JSON. A number that Avro has as a long is not seen as digits there, nor one inside of
+base64: keep such a topic's dead letters closed.
+
+An account number is not masked there. `token_of(upper(body:iban::string))` makes a token of an IBAN.
 """
 
 

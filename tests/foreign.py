@@ -1,5 +1,6 @@
 """Payments as other people write them: records of our own in the public shapes, settings that read them, and what they are then."""
 
+import base64
 import json
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -295,6 +296,317 @@ CHANGES = Shape(
     [{"transaction_id": "1001", "event_time": "2026-01-01T00:00:00.250000Z", "amount": "12.50"}],
 )
 
+TRANSFERS = Shape(
+    {
+        "transactions": {
+            "each": "$.Document.FIToFICstmrCdtTrf.CdtTrfTxInf",
+            "where": "coalesce(body:PmtTpInf.CtgyPurp.Cd::string, '') <> 'SALA'",
+            "fields": {
+                "transaction_id": "coalesce(body:PmtId.UETR::string, body:PmtId.TxId::string)",
+                "event_time": "coalesce(body:AccptncDtTm::timestamp, timestamp)",
+                "card_id": "token_of(upper(coalesce(body:DbtrAcct.Id.IBAN::string, body:DbtrAcct.Id.Othr.Id::string)))",
+                "customer_id": "token_of(upper(coalesce(body:DbtrAcct.Id.IBAN::string, body:DbtrAcct.Id.Othr.Id::string)))",
+                "terminal_id": "token_of(upper(coalesce(body:CdtrAcct.Id.IBAN::string, body:CdtrAcct.Id.Othr.Id::string)))",
+                "merchant_id": "$.CdtrAgt.FinInstnId.BICFI",
+                "merchant_category": "'4829'",
+                "amount": "$.IntrBkSttlmAmt['#text']",
+                "currency": "currency_of(body:IntrBkSttlmAmt['@Ccy'])",
+                "channel": "'ecom'",
+                "country": "coalesce(body:Cdtr.PstlAdr.Ctry::string, substr(body:CdtrAgt.FinInstnId.BICFI::string, 5, 2))",
+                "response_code": "'approved'",
+            },
+        }
+    },
+    _value(
+        {
+            "Document": {
+                "@xmlns": "urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08",
+                "FIToFICstmrCdtTrf": {
+                    "GrpHdr": {
+                        "MsgId": "M-20260101-7",
+                        "CreDtTm": "2026-01-01T01:00:01+01:00",
+                        "NbOfTxs": "3",
+                        "SttlmInf": {"SttlmMtd": "CLRG"},
+                    },
+                    "CdtTrfTxInf": [
+                        {
+                            "PmtId": {
+                                "EndToEndId": "NOTPROVIDED",
+                                "TxId": "T-1",
+                                "UETR": "7a562c67-ca16-48ba-b074-65581be6f001",
+                            },
+                            "PmtTpInf": {"SvcLvl": {"Cd": "SEPA"}, "LclInstrm": {"Cd": "INST"}},
+                            "IntrBkSttlmAmt": {"@Ccy": "EUR", "#text": "1250.40"},
+                            "IntrBkSttlmDt": "2026-01-01",
+                            "AccptncDtTm": "2026-01-01T01:00:00.250+01:00",
+                            "ChrgBr": "SLEV",
+                            "Dbtr": {"Nm": "Erika Muster", "PstlAdr": {"Ctry": "DE"}},
+                            "DbtrAcct": {"Id": {"IBAN": "DE89370400440532013000"}},
+                            "DbtrAgt": {"FinInstnId": {"BICFI": "EXMPDEFFXXX"}},
+                            "CdtrAgt": {"FinInstnId": {"BICFI": "EXMPNL2AXXX"}},
+                            "Cdtr": {"Nm": "J. Jansen", "PstlAdr": {"Ctry": "NL"}},
+                            "CdtrAcct": {"Id": {"IBAN": "NL91ABNA0417164300"}},
+                            "RmtInf": {"Ustrd": "invoice 17"},
+                        },
+                        {
+                            "PmtId": {"EndToEndId": "NOTPROVIDED", "TxId": "T-2"},
+                            "IntrBkSttlmAmt": {"@Ccy": "KWD", "#text": "9.125"},
+                            "IntrBkSttlmDt": "2026-01-01",
+                            "Dbtr": {"Nm": "A. Example"},
+                            "DbtrAcct": {"Id": {"Othr": {"Id": "0011-2233-44", "SchmeNm": {"Cd": "BBAN"}}}},
+                            "DbtrAgt": {"FinInstnId": {"BICFI": "EXMPGB2LXXX"}},
+                            "CdtrAgt": {"FinInstnId": {"BICFI": "EXMPKWKWXXX"}},
+                            "Cdtr": {"Nm": "Dhow Trading"},
+                            "CdtrAcct": {"Id": {"IBAN": "KW81CBKU0000000000001234560101"}},
+                        },
+                        {
+                            "PmtId": {"EndToEndId": "PAYROLL-12", "TxId": "T-3"},
+                            "PmtTpInf": {"CtgyPurp": {"Cd": "SALA"}},
+                            "IntrBkSttlmAmt": {"@Ccy": "EUR", "#text": "2100"},
+                        },
+                    ],
+                },
+            }
+        }
+    ),
+    [
+        {
+            "transaction_id": "7a562c67-ca16-48ba-b074-65581be6f001",
+            "event_time": "2026-01-01T00:00:00.250000Z",
+            "merchant_id": "EXMPNL2AXXX",
+            "merchant_category": "4829",
+            "amount": "1250.40",
+            "currency": "EUR",
+            "country": "NL",
+        },
+        {
+            "transaction_id": "T-2",
+            "event_time": "2026-01-01T00:00:30.000000Z",
+            "amount": "9.125",
+            "currency": "KWD",
+            "country": "KW",
+        },
+    ],
+)
+
+BY_USER = Shape(
+    {
+        "transactions": {
+            "each": "$.payments",
+            "fields": {
+                "transaction_id": "concat(key, '-', body:no::string)",
+                "event_time": "time_of(body:at, 'd-M-yyyy H:mm[:ss]', 'Europe/Amsterdam')",
+                "card_id": "concat(key, '-', body:card::string)",
+                "customer_id": "key",
+                "terminal_id": "concat(body:shop.name::string, '@', body:shop.city::string)",
+                "merchant_id": "$.shop.name",
+                "merchant_category": "lpad(body:shop.mcc::string, 4, '0')",
+                "amount": "translate(body:amount::string, ',.-', '.')",
+                "currency": "'EUR'",
+                "channel": "decode(body:how::string, 'pin', 'pos', 'web', 'ecom', 'cash', 'atm')",
+                "country": "coalesce(body:shop.country::string, 'NL')",
+                "response_code": "if(body:refused::string IS NULL, 'approved', response_of(body:refused))",
+                "transaction_type": "if(startswith(body:amount::string, '-'), 'refund', 'purchase')",
+                "latitude": "$.shop.at[0]",
+                "longitude": "$.shop.at[1]",
+            },
+        }
+    },
+    _value(
+        {
+            "user": {"id": "u-42", "name": "J. Jansen", "country": "NL", "since": 2019},
+            "payments": [
+                {
+                    "no": 1,
+                    "at": "1-1-2026 1:00",
+                    "card": "a",
+                    "how": "pin",
+                    "amount": "1.234,50",
+                    "shop": {"name": "Fietsen BV", "city": "Utrecht", "mcc": 763, "at": [52.09, 5.12]},
+                },
+                {
+                    "no": 2,
+                    "at": "1-1-2026 1:00:20",
+                    "card": "b",
+                    "how": "web",
+                    "amount": "-12,00",
+                    "shop": {"name": "Boeken", "city": "Gent", "mcc": 5942, "country": "BE", "at": None},
+                },
+                {
+                    "no": 3,
+                    "at": "1-1-2026 1:00:25",
+                    "card": "a",
+                    "how": "cash",
+                    "amount": "50",
+                    "refused": 51,
+                    "shop": {"name": "Bank", "city": "Utrecht", "mcc": 6011},
+                },
+            ],
+        }
+    ),
+    [
+        {
+            "transaction_id": "u-42-1",
+            "event_time": "2026-01-01T00:00:00.000000Z",
+            "card_id": "u-42-a",
+            "customer_id": "u-42",
+            "merchant_category": "0763",
+            "amount": "1234.50",
+            "channel": "pos",
+            "country": "NL",
+            "response_code": "approved",
+            "transaction_type": "purchase",
+            "latitude": "52.09",
+            "longitude": "5.12",
+        },
+        {
+            "card_id": "u-42-b",
+            "event_time": "2026-01-01T00:00:20.000000Z",
+            "amount": "12.00",
+            "channel": "ecom",
+            "country": "BE",
+            "transaction_type": "refund",
+        },
+        {"terminal_id": "Bank@Utrecht", "amount": "50", "channel": "atm", "response_code": "insufficient_funds"},
+    ],
+    key=b"u-42",
+)
+
+_WALLET_STATUS = (
+    "CASE {} WHEN 'AUTHORISED' THEN 'approved' WHEN 'DECLINED_LIMIT' THEN 'limit_exceeded' "
+    "WHEN 'DECLINED_FUNDS' THEN 'insufficient_funds' WHEN 'DECLINED_RISK' THEN 'suspected_fraud' ELSE 'declined' END"
+)
+_NETWORK = (
+    "CASE WHEN body:data.ip::string LIKE '%.%' "
+    "THEN concat(substring_index(substring_index(body:data.ip::string, ':', -1), '.', 3), '.0/24') "
+    "ELSE concat(substring_index(replace(lower(body:data.ip::string), '::', ':0:0:'), ':', 3), '::/48') END"
+)
+"""Of IPv4, of IPv4 in IPv6, and of IPv6, where `::` is taken for two groups of zeros."""
+
+EVENT = Shape(
+    {
+        "transactions": {
+            "where": "body:type::string LIKE 'com.example.wallet.payment.%' AND body:data.status::string <> 'PENDING'",
+            "fields": {
+                "transaction_id": "$.data.paymentId",
+                "event_time": "epoch_micros(body:data.occurredAt)",
+                "card_id": "$.data.wallet.instrument",
+                "customer_id": "$.subject",
+                "terminal_id": "concat('wallet-', body:data.merchant.ref::string)",
+                "merchant_id": "$.data.merchant.ref",
+                "merchant_category": "regexp_extract(body:data.merchant.mcc::string, '[0-9]{4}', 0)",
+                "amount": "minor_units(body:data.amount.minor, body:data.amount.currency)",
+                "currency": "currency_of(body:data.amount.currency)",
+                "channel": "if(body:data.entry::string = 'NFC', 'pos', 'ecom')",
+                "country": "upper(body:data.merchant.country::string)",
+                "response_code": _WALLET_STATUS.format("body:data.status::string"),
+                "device_id": "$.data.wallet.device",
+                "ip_prefix": _NETWORK,
+            },
+        }
+    },
+    _value(
+        {
+            "specversion": "1.0",
+            "id": "0f2b9c1e-5a0e-4f2e-9f0e-2d6f1f0c8a11",
+            "source": "/wallets/eu-1",
+            "type": "com.example.wallet.payment.v2",
+            "subject": "usr-9",
+            "time": "2026-01-01T00:00:00.4Z",
+            "datacontenttype": "application/json",
+            "data": {
+                "paymentId": "wp-5001",
+                "occurredAt": 1767225600250001,
+                "status": "DECLINED_LIMIT",
+                "wallet": {"instrument": "dpan-77", "device": "phone-3"},
+                "amount": {"minor": 1299, "currency": "kwd"},
+                "merchant": {"ref": "m-77", "mcc": "5814 Fast Food Restaurants", "country": "kw"},
+                "entry": "IN_APP",
+                "ip": "2001:DB8::370:7348",
+            },
+        }
+    ),
+    [
+        {
+            "transaction_id": "wp-5001",
+            "event_time": "2026-01-01T00:00:00.250001Z",
+            "card_id": "dpan-77",
+            "customer_id": "usr-9",
+            "merchant_category": "5814",
+            "amount": "1.299",
+            "currency": "KWD",
+            "channel": "ecom",
+            "country": "KW",
+            "response_code": "limit_exceeded",
+            "device_id": "phone-3",
+            "ip_prefix": "2001:db8:0::/48",
+        }
+    ],
+)
+
+
+def _inside(path: str) -> str:
+    """Returns the expression of a text in the JSON that an event has as base64."""
+    return f"get_json_object(string(unbase64(body:data_base64::string)), '{path}')"
+
+
+SEALED_EVENT = Shape(
+    {
+        "transactions": {
+            "where": "body:type::string = 'com.example.wallet.payment.v2'",
+            "fields": {
+                "transaction_id": _inside("$.paymentId"),
+                "event_time": f"epoch_micros({_inside('$.occurredAt')})",
+                "card_id": _inside("$.wallet"),
+                "customer_id": "$.subject",
+                "terminal_id": f"concat('wallet-', {_inside('$.merchant.ref')})",
+                "merchant_id": _inside("$.merchant.ref"),
+                "merchant_category": f"category_of({_inside('$.merchant.kind')})",
+                "amount": f"minor_units({_inside('$.amount.minor')}, {_inside('$.amount.currency')})",
+                "currency": _inside("$.amount.currency"),
+                "channel": "'ecom'",
+                "country": _inside("$.merchant.country"),
+                "response_code": _WALLET_STATUS.format(_inside("$.status")),
+            },
+        }
+    },
+    _value(
+        {
+            "specversion": "1.0",
+            "id": "0f2b9c1e-5a0e-4f2e-9f0e-2d6f1f0c8a12",
+            "source": "/wallets/eu-1",
+            "type": "com.example.wallet.payment.v2",
+            "subject": "usr-9",
+            "datacontenttype": "application/json",
+            "data_base64": base64.b64encode(
+                _value(
+                    {
+                        "paymentId": "wp-5002",
+                        "occurredAt": 1767225600250001,
+                        "status": "AUTHORISED",
+                        "wallet": "dpan-77",
+                        "amount": {"minor": 1299, "currency": "JPY"},
+                        "merchant": {"ref": "m-78", "kind": "Fast Food", "country": "JP"},
+                    }
+                )
+            ).decode(),
+        }
+    ),
+    [
+        {
+            "transaction_id": "wp-5002",
+            "event_time": "2026-01-01T00:00:00.250001Z",
+            "card_id": "dpan-77",
+            "terminal_id": "wallet-m-78",
+            "merchant_category": "5814",
+            "amount": "1299",
+            "currency": "JPY",
+            "country": "JP",
+            "response_code": "approved",
+        }
+    ],
+)
+
 SHAPES = {
     "a simulator's history": SIMULATED,
     "a generator's, without a time": GENERATED,
@@ -302,4 +614,8 @@ SHAPES = {
     "an array of flat objects": ARRAY,
     "nested, from a web shop": NESTED,
     "changes of a table": CHANGES,
+    "ISO 20022 transfers between accounts": TRANSFERS,
+    "payments listed by user": BY_USER,
+    "CloudEvents of a wallet": EVENT,
+    "CloudEvents with base64 in them": SEALED_EVENT,
 }

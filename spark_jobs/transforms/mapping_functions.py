@@ -103,7 +103,7 @@ FUNCTIONS = (
         "token_of",
         ("card_number",),
         0,
-        "64 hexadecimal digits, HMAC-SHA256 of the number's digits under the key in `input.card_key_file`",
+        "64 hexadecimal digits, HMAC-SHA256 of the text without blanks and hyphens under the key in `input.card_key_file`",
         "token_of('4242 4242 4242 4242')",
         "",
     ),
