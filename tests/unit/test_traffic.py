@@ -13,7 +13,7 @@ from contract import Customer, Merchant, decode, encode
 from producer.campaigns import ADAPTS_ON_DAY, CAMPAIGNS, FAR, Scene
 from producer.labels import Labeller
 from producer.payments import Event, ProfileChange
-from producer.people import Population, populate
+from producer.people import Population, populate, token
 from producer.traffic import PAYMENTS_A_DAY, Traffic
 from tests.records import transaction
 
@@ -40,6 +40,13 @@ def test_everybody_is_a_valid_record(population: Population) -> None:
             assert decode(kind, encode(one)) == one
     assert len({one.card_id for one in population.customers}) == 5_000
     assert len({one.terminal_id for one in population.merchants}) == 10_000
+
+
+def test_no_token_looks_like_a_card_number() -> None:
+    tokens = [token("device", number) for number in range(20_000)]
+    assert not [one for one in tokens if one.isdigit()]
+    assert {len(one) for one in tokens} == {16}
+    assert len(set(tokens)) == len(tokens)
 
 
 def test_the_same_question_has_the_same_answer(population: Population) -> None:
