@@ -1,8 +1,10 @@
 """CPU time of a program with all that it starts."""
 
 from contextlib import suppress
+from statistics import median
 
 import psutil
+from pyspark.sql import DataFrame
 
 
 class CpuTime:
@@ -19,3 +21,12 @@ class CpuTime:
                 times = one.cpu_times()
                 self._by_pid[one.pid] = times.user + times.system
         return sum(self._by_pid.values())
+
+    def of_reading(self, frame: DataFrame, rounds: int, warm_up: int) -> float:
+        """Returns the CPU seconds that all rows of a frame take: the median of some rounds, after some to warm up."""
+        seconds = []
+        for _ in range(warm_up + rounds):
+            before = self.seconds()
+            frame.write.format("noop").mode("overwrite").save()
+            seconds.append(self.seconds() - before)
+        return median(seconds[warm_up:])

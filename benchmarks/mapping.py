@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
-import numpy as np
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -97,20 +96,12 @@ def measure(spark: SparkSession) -> dict[str, float]:
             inputs = inputs_of(InputSettings.model_validate(settings), TOPICS)
             events = decode(mapping(raw, inputs, LIMITS.max_bytes), LIMITS)
             assert events.where("kind <> 'transaction'").isEmpty(), f"{name} is not read"
-            reading = _median(cpu, raw.select(F.hash("key", "value", "topic", "timestamp")))
-            decoding = _median(cpu, events.select(F.hash("kind", "ingest_time", "transaction", "reasons", "source")))
+            reading = cpu.of_reading(raw.select(F.hash("key", "value", "topic", "timestamp")), ROUNDS, warm_up=2)
+            read = events.select(F.hash("kind", "ingest_time", "transaction", "reasons", "source"))
+            decoding = cpu.of_reading(read, ROUNDS, warm_up=2)
             found[name] = (decoding - reading) / ROWS * 1e6
             raw.unpersist()
     return found
-
-
-def _median(cpu: CpuTime, frame: DataFrame) -> float:
-    seconds = []
-    for _ in range(ROUNDS + 2):
-        before = cpu.seconds()
-        frame.write.format("noop").mode("overwrite").save()
-        seconds.append(cpu.seconds() - before)
-    return float(np.median(seconds[2:]))
 
 
 def _raw(spark: SparkSession, value: Callable[[int], bytes]) -> DataFrame:

@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 import typer
 from pyspark import StorageLevel
@@ -181,17 +180,8 @@ def _explained(alerts: DataFrame, models: ModelSource) -> DataFrame:
 def _cost(cpu: CpuTime, frame: DataFrame, model: Callable[[DataFrame], DataFrame]) -> float:
     """Returns the CPU seconds that the model adds: the medians of some rounds, after one to warm up."""
     inputs = F.struct("transaction.amount", "features.*")
-    without = _median(cpu, frame.select(F.hash(inputs)))
-    return _median(cpu, model(frame).select(F.hash("*"))) - without
-
-
-def _median(cpu: CpuTime, frame: DataFrame) -> float:
-    seconds = []
-    for _ in range(ROUNDS + 1):
-        before = cpu.seconds()
-        frame.write.format("noop").mode("overwrite").save()
-        seconds.append(cpu.seconds() - before)
-    return float(np.median(seconds[1:]))
+    without = cpu.of_reading(frame.select(F.hash(inputs)), ROUNDS, warm_up=1)
+    return cpu.of_reading(model(frame).select(F.hash("*")), ROUNDS, warm_up=1) - without
 
 
 SECTIONS = {

@@ -18,7 +18,7 @@ from contract.currencies import CURRENCIES
 from contract.fields import Amount, CurrencyCode, Degrees, Identifier, OneOf, RecordField, fields_of
 from contract.scalars import SCALARS
 from spark_jobs.schema import KINDS, schema
-from spark_jobs.transforms.mapping import UNREADABLE
+from spark_jobs.transforms.mapping import PROFILE_KEYS, UNREADABLE
 
 REJECTED = "rejected"
 
@@ -59,8 +59,6 @@ _BY_PATTERN = [SCALARS[python] for python in (int, float, Decimal, date)]
 """What the kernel judges by the contract's patterns; texts, booleans and times it knows by itself."""
 _TIMES = {"label": ("event_time", "labelled_at"), "customer": ("updated_at",), "merchant": ("updated_at",)}
 """By kind, the times that may not be later than the reader's clock. Those of a transaction are held against Kafka's too."""
-_DELETED = ("customer", "merchant")
-"""Kinds of which a record without a value deletes what its key names."""
 
 
 class Limits(Protocol):
@@ -118,7 +116,7 @@ def _plan(limits: Limits) -> str:
                     "schema": schema(record).json(),
                     "fields": [_field(one) for one in fields_of(record)],
                     "times": _times(kind, limits),
-                    "deletes": kind in _DELETED,
+                    "deletes": kind in PROFILE_KEYS,
                 }
                 for kind, record in KINDS.items()
             ],
