@@ -91,6 +91,7 @@ def catch_up(
         def until(count: int) -> tuple[int, float, float]:
             while (scored := _records(consumer, topics.scored, partitions)) < count:
                 assert detector.alive, detector.errors
+                assert not _records(consumer, topics.rejected, partitions), "payments are refused, and would be waited for for ever"
                 time.sleep(STEP_S)
             return scored, time.monotonic(), used.seconds()
 

@@ -9,7 +9,6 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from spark_jobs.transforms.mapping import mapping
 
 ROWS, PARTS, ROUNDS = 400_000, 2, 5
 DISTINCT = 1_000
-LIMITS = Limits(max_future=timedelta(days=365_000), max_age=timedelta(days=365_000))
+LIMITS = Limits()
 TOPICS = Topics()
 COLUMNS = (
     "key binary, value binary, topic string, partition int, offset long, timestamp timestamp, timestampType int, "

@@ -73,6 +73,8 @@ class _Repeated(dict[str, Any]):
     """An object in which names stand twice: the last value of each."""
 
     names: frozenset[str] = frozenset()
+    has_object = False
+    """Whether an object is among all values, those that came first too."""
 
 
 def decode(kind: type[Record], data: bytes | None, tolerance: Tolerance = USUAL, notes: list[str] | None = None) -> Record:
@@ -85,7 +87,8 @@ def decode(kind: type[Record], data: bytes | None, tolerance: Tolerance = USUAL,
     """
     of: Any = kind
     found = _json_object(_text(data))
-    if not found.keys() & _names(of) and any(isinstance(value, dict) for value in found.values()):
+    has_object = isinstance(found, _Repeated) and found.has_object
+    if not found.keys() & _names(of) and (has_object or any(isinstance(value, dict) for value in found.values())):
         raise ContractError("envelope")
     record: Record = _from_object(of, found, tolerance, [] if notes is None else notes)
     return record
@@ -123,6 +126,7 @@ def _with_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) == len(pairs):
         return found
     repeated = _Repeated(found)
+    repeated.has_object = any(isinstance(value, dict) for _, value in pairs)
     repeated.names = frozenset(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
     return repeated
 

@@ -46,6 +46,7 @@ _READING = f"""
 Every value is a double. Unit *{MONEY}*: that of the amounts, which are taken as they are; nothing is converted between currencies.
 A card that pays in several currencies needs `billing_amount`, what its holder is charged, or its sums and means add up unlike
 things. How many payments that concerns is counted by `fraud_mixed_currency_payments_total` ([metrics](metrics.md)): it should be 0.
+A model has one input beside the features, `amount`: the payment's own, in the currency in which it was made.
 *Range*: what a value can be, which the tests assert of every row.
 *Absent*: null, and left out of a scored record's `features`; in a rule a comparison with it is no. A dash: it never is.
 """

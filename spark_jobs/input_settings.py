@@ -6,6 +6,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
@@ -151,6 +152,8 @@ class SchemaRegistry(Part):
     def _complete(self) -> Self:
         if (self.certificate_file is None) != (self.key_file is None):
             raise ValueError("certificate_file and key_file belong together: set both or neither")
+        if "@" in urlsplit(self.url).netloc:
+            raise ValueError("a name or password in `url` would be seen in logs: use username and password_file")
         if (self.username is None) != (self.password_file is None):
             raise ValueError("username and password_file belong together: set both or neither")
         return self

@@ -30,8 +30,9 @@ input:
 
 ## Sources of fields
 
-What begins with `$` is a path, as `variant_get` takes it: `$.payload.after.id`, `$['a name']`, `$.items[0]`. It is read as
-text. All else is a Spark SQL expression, the language of rules. It may name:
+What begins with `$` is a path, as `variant_get` takes it: `$.payload.after.id`, `$['a name']`, `$.items[0]`. Its text is that
+of a string its characters, of a number or boolean what stands there, and of an object or array its JSON. All else is a Spark SQL
+expression, the language of rules. It may name:
 
 | name | type | what it is |
 |---|---|---|
@@ -43,6 +44,11 @@ text. All else is a Spark SQL expression, the language of rules. It may name:
 
 A name that is not of letters, digits and `_` alone stands in brackets: `$.amount['@Ccy']`, `body:amount['@Ccy']::string`.
 
+`body:a.b` as an argument of one of the functions below, or by itself, and `body:a.b::string` are the text of the path `$.a.b`. All
+texts at paths are found in one reading of the value. Any other use of `body`, such as `body:a.b::int`, makes a variant of the
+whole value first, which costs several times as much; where it can be helped, cast the text: `body:a.b::string::int`. A value
+with a NaN or half a surrogate pair in it is no variant, and then a dead letter, `not_a_json_object`.
+
 Spark SQL is computed in UTC with ANSI off, which matters in four places:
 
 - Of a text and a time, as in `coalesce(body:at::string, timestamp)`, it makes a text without a zone, which is no time. Make both
@@ -51,7 +57,7 @@ Spark SQL is computed in UTC with ANSI off, which matters in four places:
 - `concat` of something that is missing is null, so that the field is missing. `concat_ws` leaves it out: two payments may share
   an id.
 - `<>` of something that is missing is null, and `where` takes no null: the payment is passed over, without a dead letter. Write
-  `coalesce(body:status::string, '') <> 'PENDING'`.
+  `coalesce(body:status::string, '') <> 'PENDING'`, and watch `fraud_passed_over_records_total`.
 
 What it gives must have a text: a string, a number, a boolean, a date, a timestamp, or a variant of one of these. The contract
 judges this text as it judges one in contract JSON. Where the expression fails on a record, or gives null, the field is absent: a
@@ -62,15 +68,16 @@ or for chance, or would end the stream, is refused by its field's name. So is a 
 
 All inputs of one topic have the same `format`, `schema_file` and `each`, and all but the last have `where`: the first whose
 condition holds takes the record. A condition that gives null or fails does not hold. A record that none takes is passed over: it is
-neither scored nor rejected, and not counted.
+neither scored nor rejected, and `fraud_passed_over_records_total` counts it.
 
 ## Where there is `each`
 
 - What stands around the array, such as the user whose payments it has or the header of a batch, cannot be named. Kafka's key and
   headers can: a sender can put there what all elements share.
 - `where` is asked of each element, and not of the value. A value without the array is a dead letter, `not_an_array`, of whatever
-  kind it is; so is one with a single object in its place, as converters from XML write it.
-- An empty array is passed over. An array in an array cannot be named, but for one place of it: `$.batches[0].payments`.
+  kind it is. A single object in its place, as converters from XML write it, is the one element.
+- An empty array is passed over, and counted as such. One of more than 10,000 elements is a dead letter, `too_many`. An array in
+  an array cannot be named, but for one place of it: `$.batches[0].payments`.
 - `limits.max_bytes`, 65,536 by default and 400,000 at most, is for the whole value: a longer batch is one dead letter, `too_large`.
 """
 
@@ -78,7 +85,8 @@ VALUES = """\
 ## Values
 
 A JSON value is one object, or has the array that `each` names. A BOM and a schema registry's frame (a zero byte and an id of
-four) in front of it are skipped. Avro is read with the schema of its writer: from the registry by the id in its frame, or from
+four) in front of it are skipped. Where a name stands twice, so that a path leads to two values, the record is a dead letter such
+as `repeated:$.amount`. Avro is read with the schema of its writer: from the registry by the id in its frame, or from
 `schema_file` where there is no frame.
 
 | Avro | in `body` |
@@ -95,6 +103,8 @@ four) in front of it are skipped. Avro is read with the schema of its writer: fr
 | date, time-millis, time-micros, uuid | text |
 | bytes, fixed | base64 text |
 
+A number that no calendar has for its logical type stays a number, and the contract says that its field is invalid.
+
 Schemas are kept once they have been fetched: while the registry is away, records with known schemas go on. A record with another
 one waits for `registry.wait`. Then it is rejected, and so are others that need an unknown schema, for as long again and without
 a wait.
@@ -105,9 +115,9 @@ or `terminal_id` makes of it where that is an expression over `key`.
 ## Card numbers
 
 `token_of` is where a card number ends. Its key is read from a file on the driver and on each executor. A dead letter of a mapped
-record repeats key and value with card numbers masked: runs of 13 to 19 digits that pass Luhn's check show their last four. Where
-there is `each`, it repeats the element as JSON. A number that Avro has as a long is not seen as digits there, nor one inside of
-base64: keep such a topic's dead letters closed.
+record repeats key, value and headers with card numbers masked: of 13 to 19 digits that pass Luhn's check, alone or with more
+digits behind them, the last four are left. Where there is `each`, it repeats the element as JSON. A number that Avro has as a long
+is not seen as digits there, nor one inside of base64, nor one with digits right before it: keep such a topic's dead letters closed.
 
 An account number is not masked there. `token_of(upper(body:iban::string))` makes a token of an IBAN.
 """

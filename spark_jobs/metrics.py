@@ -18,6 +18,7 @@ from pyspark.sql.streaming.listener import (
 )
 
 from spark_jobs.errors import PortInUse
+from spark_jobs.transforms import mapping
 from spark_jobs.transforms.decode import REASON_CODES
 from spark_jobs.transforms.observe import DECISIONS, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS
 
@@ -37,6 +38,11 @@ class StreamMetrics(StreamingQueryListener):
             "fraud_unreadable_fields", "Optional fields that could not be read, by name", ["field"], registry=registry
         )
         self._unknown = Counter("fraud_unknown_fields", "Fields that the contract does not know", registry=registry)
+        self._passed_over = Counter(
+            "fraud_passed_over_records",
+            "Records that no input's `where` takes, and values whose array has no element",
+            registry=registry,
+        )
         self._mixed = Counter(
             "fraud_mixed_currency_payments",
             "Payments of a card whose amounts of the last 30 days are in several currencies, so that its sums add up unlike things",
@@ -97,10 +103,14 @@ class StreamMetrics(StreamingQueryListener):
             self._phases.labels(phase).set(milliseconds / 1000)
         behind = sum(_behind(source) for source in progress.sources)
         self._lag_rows.set(behind)
+        passed_over = progress.observedMetrics.get(mapping.OBSERVATION)
+        if passed_over is not None:
+            self._passed_over.inc(passed_over["passed_over"])
         found = progress.observedMetrics.get(OBSERVATION)
-        if found is None:
-            return
-        counts = found.asDict()
+        if found is not None:
+            self._count(found.asDict(), behind)
+
+    def _count(self, counts: dict[str, Any], behind: int) -> None:
         newest = counts.pop("newest")
         self._mixed.inc(counts["mixed_currencies"])
         for group in PAYMENTS:

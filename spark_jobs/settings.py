@@ -64,6 +64,8 @@ class Limits(Part):
     max_bytes: int = Field(65_536, ge=1_024, le=400_000, description="A record is rejected if its value has more bytes than this")
     max_future: Duration = Field(
         timedelta(minutes=10),
+        ge=timedelta(0),
+        le=timedelta(days=1),
         description="A record is rejected if its event_time is later than Kafka's timestamp, or one of its times later than the "
         "detector's clock, by more than this",
     )

@@ -198,7 +198,7 @@ ARRAY = Shape(
     [
         {"transaction_id": "tx0", "amount": "12.5", "country": "FR"},
         {"transaction_id": "tx1", "amount": "0.30000000000000004"},
-        {"transaction_id": "tx2", "amount": "1000"},
+        {"transaction_id": "tx2", "amount": "1000.0"},
     ],
 )
 

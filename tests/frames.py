@@ -13,8 +13,8 @@ from spark_jobs.sources import inputs_of
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.mapping import mapping
 
-EVERY_TIME = Limits(max_future=timedelta(days=1_000_000), max_age=timedelta(days=1_000_000))
-"""Limits of records of all times."""
+EVERY_TIME = Limits().model_copy(update={"max_future": timedelta(days=1_000_000), "max_age": timedelta(days=1_000_000)})
+"""Limits of records of all times, which no settings allow."""
 
 
 def decoded(frame: DataFrame, limits: Limits = EVERY_TIME) -> DataFrame:

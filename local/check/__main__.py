@@ -112,9 +112,12 @@ def run(settings: CheckSettings) -> Report:
 def check(spark: SparkSession, samples: Sequence[Sample], inputs: Inputs, settings: DetectorSettings) -> list[Checked]:
     """Returns what the detector would read in the records."""
     raw = sources.with_clock(spark.createDataFrame([tuple(sample) for sample in samples], RAW))
-    mapped = mapping(raw, inputs, settings.limits.max_bytes)
-    # One task and no shuffle: both are in the order of the samples.
-    return [_checked(*pair) for pair in zip(_rows(mapped), _rows(decode(mapped, settings.limits)), strict=True)]
+    mapped = mapping(raw, inputs, settings.limits.max_bytes).persist()  # a registry may answer otherwise the next time
+    try:
+        # One task and no shuffle: both are in the order of the samples.
+        return [_checked(*pair) for pair in zip(_rows(mapped), _rows(decode(mapped, settings.limits)), strict=True)]
+    finally:
+        mapped.unpersist()
 
 
 def show(found: Report, out: Console) -> None:

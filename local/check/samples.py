@@ -55,15 +55,14 @@ def of_topics(connection: KafkaConnection, topics: Sequence[str], count: int) ->
 
 
 def _until_the_ends(consumer: Consumer, left: int) -> Iterator[Message]:
-    while left and (messages := consumer.consume(1_000, timeout=TIMEOUT_S)):
-        for message in messages:
-            error = message.error()
-            if error is None:
-                yield message
-            elif error.code() == KafkaError._PARTITION_EOF:
-                left -= 1
-            else:
-                raise NothingToCheck(f"Kafka does not give the records: {error.str()}", "Ask again, or look at the broker's log.")
+    while left and (message := consumer.poll(TIMEOUT_S)):
+        error = message.error()
+        if error is None:
+            yield message
+        elif error.code() == KafkaError._PARTITION_EOF:
+            left -= 1
+        else:
+            raise NothingToCheck(f"Kafka does not give the records: {error.str()}", "Ask again, or look at the broker's log.")
 
 
 def _sample(message: Message) -> Sample:
@@ -96,7 +95,7 @@ def of_file(file: Path, topic: str, count: int) -> list[Sample]:
     now = datetime.now(UTC)
     try:
         values = list(islice(readers[file.suffix](file), count))
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, LookupError, EOFError, csv.Error) as error:
         # Without the error's own words: they may quote what is in the file.
         raise NothingToCheck(f"{file} cannot be read as {file.suffix[1:]} ({type(error).__name__})", "Check its form.") from None
     return [Sample(None, bytearray(value), topic, 0, number, now, None) for number, value in enumerate(values, 1)]

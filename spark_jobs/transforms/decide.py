@@ -96,7 +96,7 @@ def _any(conditions: list[Column]) -> Column:
 
 def _check(name: str, when: str, flat: DataFrame) -> None:
     try:
-        kind = examine(when, flat.select(*RULE_COLUMNS), "one transaction").simpleString()
+        kind = examine(when, flat.select(*RULE_COLUMNS), "one transaction").kind.simpleString()
     except Refused as refused:
         raise InvalidRule(f"Rule `{name}` {refused.what}", ADVICE.get(type(refused), KNOWN_COLUMNS)) from None
     if kind != "boolean":

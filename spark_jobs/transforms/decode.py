@@ -84,7 +84,8 @@ def decode(mapped: DataFrame, limits: Limits) -> DataFrame:
     kind (null for the others), `origin` (where in Kafka it was, and its place in a value that is an array), `notes` (names of
     optional fields that could not be read, null where there are none), `unknown` (how many of its fields the contract does not
     know), `deleted` (the key of a profile that is deleted: its struct is null), and for a rejected one `reasons` (codes of
-    REASON_CODES) and `source` (the record as it came). No input fails: each check ends in a reason code.
+    REASON_CODES) and `source` (the record as it came; of a foreign one card numbers are hidden: no more than a token of them should
+    go on). No input fails: each check ends in a reason code.
     """
     jvm: Any = mapped.sparkSession.sparkContext._jvm
     columns: list[Any] = [F.col(name) for name in ("kind", "timestamp", "read_by", "key", "value", "mapped", "unreadable")]
@@ -93,15 +94,20 @@ def decode(mapped: DataFrame, limits: Limits) -> DataFrame:
         read.alias("_read"),
         F.col("timestamp").alias("ingest_time"),
         F.struct("topic", "partition", "offset", "element").alias("origin"),
-        F.struct("key", "value", "headers").alias("source"),
+        "key",
+        "value",
+        "headers",
+        "foreign",
     )
+    repeated = F.struct("key", "value", "headers")
+    hidden = Column(jvm.frauddetection.wire.CardNumbers.hiddenIn(*(F.col(name)._jc for name in ("key", "value", "headers"))))
     return framed.select(
         "_read.kind",
         "ingest_time",
         *(f"_read.{kind}" for kind in KINDS),
         "origin",
         *(f"_read.{name}" for name in ("notes", "unknown", "deleted", "reasons")),
-        F.expr("IF(_read.reasons IS NULL, NULL, source)").alias("source"),
+        F.when(F.col("_read.reasons").isNotNull(), F.when(F.col("foreign"), hidden).otherwise(repeated)).alias("source"),
     )
 
 

@@ -1,7 +1,7 @@
 """Spark SQL that a person has written into the settings: checked before the stream starts, against the columns that it may name."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyspark.errors import AnalysisException, IllegalArgumentException, ParseException, PySparkException
 from pyspark.sql import DataFrame
@@ -38,8 +38,16 @@ class EndsTheStream(Refused):
     """It raises an error of its own accord."""
 
 
-def examine(expression: str, known: DataFrame, one: str) -> T.DataType:
-    """Returns the type of the expression over the columns of `known`; `one` says what a row is, such as `one transaction`.
+class Examined(NamedTuple):
+    """An expression that can be used."""
+
+    kind: T.DataType
+    tree: Any
+    """What Spark has made of it: Catalyst's expression, analyzed."""
+
+
+def examine(expression: str, known: DataFrame, one: str) -> Examined:
+    """Returns the expression over the columns of `known`; `one` says what a row is, such as `one transaction`.
 
     Raises:
         Refused: it does not parse, names an unknown column, looks at more than one row, could answer differently when asked again,
@@ -67,7 +75,7 @@ def examine(expression: str, known: DataFrame, one: str) -> T.DataType:
             raise NotRepeatable(f"would answer differently when asked again: {node.prettyName()}")
         if used in ENDS_THE_STREAM:
             raise EndsTheStream(f"would end the stream: {node.prettyName()}")
-    return kind
+    return Examined(kind, plan.projectList().head())
 
 
 def _nodes(expression: Any) -> Iterator[Any]:

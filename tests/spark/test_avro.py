@@ -1,20 +1,16 @@
 """Avro as its writer wrote it, with schemas from a registry or a file."""
 
 import base64
-import io
 import json
 import ssl
 import struct
-import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import fastavro
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
@@ -22,8 +18,12 @@ from contract import Topics
 from spark_jobs.errors import UnusableRegistry
 from spark_jobs.input_settings import InputSettings
 from spark_jobs.sources import inputs_of, require_inputs
+from spark_jobs.transforms.decode import decode
+from spark_jobs.transforms.mapping import mapping
+from tests.avro import SMALL, FakeRegistry, encoded, schema_answer, sent, settings
 from tests.certificates import Authority
-from tests.spark.test_mapping import fields, mapped
+from tests.frames import EVERY_TIME
+from tests.mapped import fields, mapped
 
 TOPICS = Topics()
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
@@ -102,7 +102,7 @@ SOURCES = {
 }
 TEXTS = {
     "transaction_id": "7000000000",
-    "amount": "12.5",
+    "amount": "12.5000",
     "event_time": "2026-01-02T03:04:05.678901Z",
     "card_id": "2026-01-02T03:04:05.678000Z",
     "customer_id": "2026-01-02",
@@ -120,54 +120,6 @@ TEXTS = {
     "longitude": "-0.01",
     "is_fraud": None,
 }
-SMALL = {"type": "record", "name": "Small", "fields": [{"name": "id", "type": "string"}]}
-
-
-def encoded(schema: dict[str, Any], value: Any, number: int | None = None) -> bytes:
-    out = io.BytesIO()
-    if number is not None:
-        out.write(struct.pack(">bI", 0, number))
-    fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(json.dumps(schema))), value)
-    return out.getvalue()
-
-
-class FakeRegistry(ThreadingHTTPServer):
-    """A registry with these answers by path; counts what it is asked."""
-
-    daemon_threads = True
-
-    def __init__(self, answers: dict[str, Any], context: ssl.SSLContext | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Answers)
-        self.answers = answers
-        self.asked: list[str] = []
-        self.authorization: set[str | None] = set()
-        if context is not None:
-            self.socket = context.wrap_socket(self.socket, server_side=True)
-        self.url = f"{'https' if context else 'http'}://localhost:{self.server_port}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.shutdown()
-        self.server_close()
-
-
-class _Answers(BaseHTTPRequestHandler):
-    server: FakeRegistry
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        self.server.authorization.add(self.headers["Authorization"])
-        answer = self.server.answers.get(self.path)
-        self.send_response(404 if answer is None else answer if isinstance(answer, int) else 200)
-        self.end_headers()
-        self.wfile.write(json.dumps(answer).encode())
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-def schema_answer(schema: Any, **more: Any) -> dict[str, Any]:
-    return {"schema": json.dumps(schema), **more}
 
 
 @pytest.fixture
@@ -175,14 +127,6 @@ def registry() -> Iterator[FakeRegistry]:
     one = FakeRegistry({"/schemas/types": ["AVRO"]})
     yield one
     one.close()
-
-
-def settings(url: str, sources: dict[str, str], wait: str = "0s", **more: Any) -> dict[str, Any]:
-    return {"registry": {"url": url, "wait": wait, **more}, "transactions": {"format": "avro", "fields": fields(**sources)}}
-
-
-def sent(*values: bytes) -> list[tuple[str, bytes]]:
-    return [(TOPICS.transactions, value) for value in values]
 
 
 def test_every_type_comes_out_as_text_that_the_contract_reads(raw: Raw, tmp_path: Path) -> None:
@@ -318,16 +262,46 @@ def test_an_array_in_avro_gives_a_record_for_each_element(raw: Raw, tmp_path: Pa
     ]
 
 
-def test_a_time_that_no_calendar_has_is_not_avro(raw: Raw, tmp_path: Path) -> None:
+def test_a_number_that_is_no_time_of_its_type_is_told_by_its_field(raw: Raw, tmp_path: Path) -> None:
+    """And where nobody asks for it, it costs no payment."""
     late = {
         "type": "record",
         "name": "Late",
-        "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}}],
+        "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}, *SMALL["fields"]],
     }
     file = tmp_path / "late.avsc"
     file.write_text(json.dumps(late))
-    plain = {"type": "record", "name": "Late", "fields": [{"name": "at", "type": "long"}]}
-    asked = {"transactions": {"format": "avro", "schema_file": file, "fields": fields(event_time="$.at")}}
-    first, last = mapped(raw(*sent(encoded(plain, {"at": 2**62}), encoded(plain, {"at": -(10**6)}))), asked)
-    assert first["mapped"]["event_time"].startswith("+148108")
-    assert last["mapped"]["event_time"] == (datetime(1970, 1, 1) - timedelta(seconds=1)).isoformat() + ".000000Z"
+    plain = {**late, "fields": [{"name": "at", "type": "long"}, *SMALL["fields"]]}
+    values = [encoded(plain, {"at": at, "id": "a"}) for at in (2**62, 2**52, -(10**3))]
+    asked = {"transactions": {"format": "avro", "schema_file": file, "fields": fields(event_time="$.at", card_id="$.id")}}
+    rows = mapped(raw(*sent(*values)), asked)
+    assert [row["mapped"]["event_time"] for row in rows] == [
+        str(2**62),
+        "+144683-05-23T16:29:30.496000Z",
+        "1969-12-31T23:59:59.000000Z",
+    ]
+    asked["transactions"]["fields"] = fields(card_id="$.id")
+    assert [row["mapped"]["card_id"] for row in mapped(raw(*sent(*values)), asked)] == ["a"] * 3
+
+
+def test_the_inside_of_what_is_wanted_as_a_whole_is_read_too(raw: Raw, tmp_path: Path) -> None:
+    file = tmp_path / "payment.avsc"
+    file.write_text(json.dumps(PAYMENT))
+    sources = {"transaction_id": "$.lines", "card_id": "$.lines[1].sku", "customer_id": "$.tags", "terminal_id": "$.lines[2].sku"}
+    asked = {"transactions": {"format": "avro", "schema_file": file, "fields": fields(**sources)}}
+    (row,) = mapped(raw(*sent(encoded(PAYMENT, VALUE))), asked)
+    assert [row["mapped"][name] for name in sources] == ['[{"sku":"s1"},{"sku":"s2"}]', "s2", '{"a.b":"c"}', None]
+
+
+def test_a_text_that_is_not_utf_8_is_no_text_of_a_field(raw: Raw, tmp_path: Path) -> None:
+    file = tmp_path / "small.avsc"
+    file.write_text(json.dumps(SMALL))
+    value = encoded({**SMALL, "fields": [{"name": "id", "type": "bytes"}]}, {"id": b"\xff"})
+    asked = {"transactions": {"format": "avro", "schema_file": file, "fields": fields(card_id="$.id")}}
+    events = decode(
+        mapping(
+            raw((TOPICS.transactions, value, {"timestamp": AT})), inputs_of(InputSettings.model_validate(asked), TOPICS), 65_536
+        ),
+        EVERY_TIME,
+    )
+    assert "invalid:card_id" in events.first().reasons

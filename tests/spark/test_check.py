@@ -19,11 +19,13 @@ from local.check.proposal import as_yaml, propose
 from local.check.report import report
 from local.check.samples import of_file, of_topics
 from local.errors import NothingToCheck
+from spark_jobs.settings import Limits
 from spark_jobs.sources import inputs_of
 from tests.forms import CARD, FORMS, WIRE
 from tests.frames import EVERY_TIME
 from tests.records import transaction
 
+USUAL = Limits()
 SHOP = {
     "id": "p-{}",
     "timestamp": "2024-03-01T10:00:{:02}Z",
@@ -39,8 +41,8 @@ def shop(number: int) -> dict[str, Any]:
     return {name: value.format(number) if isinstance(value, str) else value for name, value in SHOP.items()}
 
 
-def told(spark: SparkSession, file: Path, **settings: Any) -> dict[str, Any]:
-    given = CheckSettings(file=file, **settings)
+def told(spark: SparkSession, file: Path, limits: Limits = USUAL, **settings: Any) -> dict[str, Any]:
+    given = CheckSettings(file=file, **settings).model_copy(update={"limits": limits})
     samples = of_file(file, given.topics.transactions, given.records)
     return report(check(spark, samples, inputs_of(given.input, given.topics), given))
 
@@ -106,7 +108,7 @@ def test_the_newest_records_of_a_topic_are_read_and_nothing_is_written(
     assert not read_all(kafka.bootstrap_servers, topics.rejected)
 
 
-@pytest.mark.parametrize(("name", "text"), [("x.txt", "x"), ("x.avro", "no avro"), ("x.csv", "")])
+@pytest.mark.parametrize(("name", "text"), [("x.txt", "x"), ("x.avro", "no avro"), ("x.avro", ""), ("x.csv", "")])
 def test_a_file_that_cannot_be_read_is_an_error_without_its_content(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(NothingToCheck) as caught:

@@ -3,31 +3,27 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
 from configuration import FraudDetectionError
-from contract import Topics, Transaction
-from contract.fields import OneOf, fields_of
+from contract import Transaction
+from contract.fields import fields_of
 from spark_jobs.errors import InvalidMapping, UnusableKey
 from spark_jobs.input_settings import InputSettings
 from spark_jobs.schema import KINDS
 from spark_jobs.sources import inputs_of, require_inputs
+from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.mapping import mapping
-from spark_jobs.transforms.mapping_functions import CATEGORIES, FUNCTIONS, MESSAGES, PROCESSING, RESPONSES, register
-from tests.foreign import ARRAY, ARRIVED, CARD, MESSAGE, SHAPES, Shape
+from tests.foreign import ARRIVED, CARD, MESSAGE, SHAPES, Shape
+from tests.frames import EVERY_TIME
+from tests.mapped import TOPICS, Raw, fields, mapped, paid
 
-TOPICS = Topics()
 KEY = "0123456789abcdef0123456789abcdef"
 TOKEN = hmac.new(KEY.encode(), CARD.encode(), hashlib.sha256).hexdigest()
-REQUIRED = {one.name: f"'{one.name}'" for one in fields_of(Transaction) if one.required}
-Raw = Callable[..., DataFrame]
 
 
 @pytest.fixture(scope="module")
@@ -35,31 +31,6 @@ def card_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("secrets") / "card-key"
     file.write_text(KEY + "\n")
     return file
-
-
-def mapped(frame: DataFrame, settings: dict[str, Any], max_bytes: int = 65_536) -> list[dict[str, Any]]:
-    """Returns, of each record, its kind, its texts by field, why it is unreadable, and its other columns."""
-    return list(_rows(mapping(frame, inputs_of(InputSettings.model_validate(settings), TOPICS), max_bytes)))
-
-
-def _rows(found: DataFrame) -> Iterator[dict[str, Any]]:
-    for row in found.collect():
-        told = row.asDict()
-        if row["mapped"] is not None:
-            names = [one.name for one in fields_of(KINDS[row["kind"]])]
-            told["mapped"] = dict(zip(names, row["mapped"], strict=True))
-        yield told
-
-
-def fields(**changes: str) -> dict[str, str]:
-    return REQUIRED | changes
-
-
-def paid(raw: Raw, value: Any, changes: dict[str, str], **record: Any) -> dict[str, Any]:
-    """Returns the fields of one transaction."""
-    frame = raw((TOPICS.transactions, json.dumps(value).encode(), {"timestamp": ARRIVED} | record))
-    (row,) = mapped(frame, {"transactions": {"fields": fields(**changes)}})
-    return {name: row["mapped"][name] for name in changes}
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
@@ -104,39 +75,6 @@ def test_a_condition_tells_kinds_of_one_topic_apart_and_passes_over_the_rest(raw
     assert [(row["kind"], row["mapped"]["transaction_id"]) for row in rows] == [("transaction", "1"), ("label", "3")]
 
 
-def test_an_array_gives_a_record_for_each_element_and_each_letter_repeats_its_own(raw: Raw) -> None:
-    rows = mapped(raw((TOPICS.transactions, ARRAY.value), (TOPICS.labels, b"{}")), ARRAY.settings)
-    assert [row["element"] for row in rows] == [0, 1, 2, None]
-    assert [json.loads(row["value"]).get("id") for row in rows] == ["tx0", "tx1", "tx2", None]
-
-
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [
-        (b"no json", "not_a_json_object"),
-        (b"", "empty"),
-        (b"{} {}", "not_a_json_object"),
-        (b'{"a":1,"a":2}', "not_a_json_object"),
-        (b'"text"', "not_a_json_object"),
-        (b"\xff{}", "invalid_utf8"),
-        (b"{" + b" " * 1_100 + b"}", "too_large"),
-        (b"\xef\xbb\xbf{}", None),
-        (b"\x00\x00\x00\x00\x07{}", None),
-    ],
-)
-def test_a_value_that_is_no_record_passes_with_its_reason(raw: Raw, value: bytes, reason: str | None) -> None:
-    (row,) = mapped(raw((TOPICS.transactions, value)), {"transactions": {"fields": fields()}}, 1_024)
-    assert row["unreadable"] == reason
-    assert (row["mapped"] is None) == (reason is not None)
-    assert bytes(row["value"]) == value
-
-
-def test_what_each_leads_to_must_be_an_array(raw: Raw) -> None:
-    settings = {"transactions": {"each": "$.items", "fields": fields()}}
-    rows = mapped(raw((TOPICS.transactions, b'{"items": {}}'), (TOPICS.transactions, b"{}")), settings)
-    assert [row["unreadable"] for row in rows] == ["not_an_array"] * 2
-
-
 def test_an_expression_that_fails_gives_no_value_and_ends_nothing(raw: Raw) -> None:
     """Two fields have it in common: Spark must not compute it once for both, outside of what catches."""
     failing = "string(body:amount::int + 1)"
@@ -178,85 +116,37 @@ def test_values_of_every_type_come_out_as_the_contract_writes_them(raw: Raw) -> 
     }
 
 
-@pytest.mark.parametrize("function", [one for one in FUNCTIONS if one.result], ids=lambda one: one.name)
-def test_a_function_does_what_its_example_says(spark: SparkSession, function: Any) -> None:
-    register(spark, None)
-    assert spark.range(1).select(F.expr(function.example)).first()[0] == function.result
-
-
-@pytest.mark.parametrize(
-    ("expression", "result"),
-    [
-        ("epoch_seconds('1.532995200123E9')", "2018-07-31T00:00:00.123000Z"),
-        ("epoch_seconds('soon')", None),
-        ("epoch_seconds('1e999999999')", None),
-        ("epoch_seconds('1e-999999999')", None),
-        ("epoch_millis(-1)", "1969-12-31T23:59:59.999000Z"),
-        ("epoch_millis(null)", None),
-        ("time_of('2018-07-31 02:00 +0200', 'yyyy-MM-dd HH:mm Z')", "2018-07-31T00:00:00.000000Z"),
-        ("time_of('31/07/2018', 'dd/MM/yyyy', 'Asia/Tokyo')", "2018-07-30T15:00:00.000000Z"),
-        ("time_of('never', 'yyyy')", None),
-        ("time_without_year('0101000005', TIMESTAMP '2018-12-31 23:59:58Z')", "2019-01-01T00:00:05.000000Z"),
-        ("time_without_year('0229120000', TIMESTAMP '2024-03-01 00:00:00Z')", "2024-02-29T12:00:00.000000Z"),
-        ("time_without_year('0229120000', TIMESTAMP '2026-03-01 00:00:00Z')", None),
-        ("time_without_year('0731020000', TIMESTAMP '2018-07-31 00:00:00Z', 'Europe/Berlin')", "2018-07-31T00:00:00.000000Z"),
-        ("minor_units(1250, 'JPY')", "1250"),
-        ("minor_units('1250', 'KWD')", "1.250"),
-        ("minor_units('-1250', '840')", "-12.50"),
-        ("minor_units('1250', 'XXX')", None),
-        ("minor_units('12.50', 'EUR')", None),
-        ("currency_of(8)", "ALL"),
-        ("currency_of('eur ')", "EUR"),
-        ("currency_of('EURO')", None),
-        ("response_of('00')", "approved"),
-        ("response_of(0)", "approved"),
-        ("response_of('96')", "declined"),
-        ("response_of(' ')", None),
-        ("type_of('0100', '010000')", "withdrawal"),
-        ("type_of('0200', '200000')", "refund"),
-        ("type_of('0400', '000000')", "reversal"),
-        ("type_of('0400', NULL)", "reversal"),
-        ("type_of(NULL, '200000')", "refund"),
-        ("type_of(NULL, NULL)", None),
-        ("type_of('0100', '310000')", "verification"),
-        ("type_of('0100', '990000')", None),
-        ("category_of('Fast Food')", "5814"),
-        ("category_of('5812')", "5812"),
-        ("category_of('no such thing')", None),
-        ("decimal_of('/w==', 2)", "-0.01"),
-        ("decimal_of('?', 2)", None),
-    ],
-)
-def test_a_function_at_its_edges(spark: SparkSession, expression: str, result: str | None) -> None:
-    register(spark, None)
-    assert spark.range(1).select(F.expr(expression)).first()[0] == result
-
-
-def test_the_tables_lead_to_what_the_contract_has() -> None:
-    assert all(len(code) == 4 and code.isdigit() for code in CATEGORIES.values())
-    allowed = {one.name: one.shape.allowed for one in fields_of(Transaction) if isinstance(one.shape, OneOf)}
-    assert set(RESPONSES.values()) <= set(allowed["response_code"])
-    assert {*PROCESSING.values(), *MESSAGES.values()} <= set(allowed["transaction_type"])
-
-
-def test_a_card_number_goes_no_further_than_its_token(raw: Raw, card_key: Path, spark: SparkSession) -> None:
+def test_a_card_number_goes_no_further_than_its_token(raw: Raw, card_key: Path) -> None:
     """Neither in the plan, nor in any column that leaves, the dead letter's among them."""
     spaced = b'{"DE2": "4242-4242-4242-4242", "MTI": "0100", "note": "4242 4242 4242 4242"}'
     frame = raw(
-        (TOPICS.transactions, MESSAGE.value, {"key": CARD.encode()}),
-        (TOPICS.transactions, spaced),
-        (TOPICS.transactions, b"4242424242424242"),
+        (TOPICS.transactions, MESSAGE.value, {"key": CARD.encode(), "timestamp": ARRIVED}),
+        (TOPICS.transactions, spaced, {"timestamp": ARRIVED}),
+        *(
+            (TOPICS.transactions, value, {"key": CARD.encode(), "headers": [("pan", value)], "timestamp": ARRIVED})
+            for value in NUMBERS
+        ),
     )
-    found = mapping(frame, inputs_of(InputSettings.model_validate(MESSAGE.settings | {"card_key_file": card_key}), TOPICS), 65_536)
-    rows = list(_rows(found))
-    assert [row["mapped"] and row["mapped"]["card_id"] for row in rows] == [TOKEN, TOKEN, None]
-    assert [row["unreadable"] for row in rows] == [None, None, "not_a_json_object"]
-    said = str(rows) + found._jdf.queryExecution().toString()
+    inputs = inputs_of(InputSettings.model_validate(MESSAGE.settings | {"card_key_file": card_key}), TOPICS)
+    events = decode(mapping(frame, inputs, 65_536), EVERY_TIME)
+    rows = events.collect()
+    assert [row.transaction and row.transaction.card_id for row in rows] == [TOKEN, *[None] * (1 + len(NUMBERS))]
+    said = str(rows) + events._jdf.queryExecution().toString()
     digits = said.replace("-", "").replace(" ", "")
     assert CARD not in digits
     assert KEY not in said
-    assert bytes(rows[2]["value"]) == b"************4242"
-    assert bytes(rows[0]["key"]) == b"************4242"
+    for row, (value, hidden) in zip(rows[2:], NUMBERS.items(), strict=True):
+        assert (bytes(row.source.value), bytes(row.source.key)) == (hidden, b"************4242"), value
+        assert [bytes(one.value) for one in row.source.headers] == [hidden]
+
+
+NUMBERS = {
+    b"4242424242424242": b"************4242",
+    b"4242 4242 4242 4242 12/25": b"**** **** **** 4242 12/25",
+    b"n:4242424242424242=1225201": b"n:************4242=1225201",
+    b"1234 4242-4242-4242-4242": b"**** ****-****-****-4242",
+}
+"""Values that are no JSON, and how a dead letter shows them."""
 
 
 def test_a_key_that_cannot_be_used_is_refused_at_start(spark: SparkSession, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import yaml
 from pyspark.sql import DataFrame
 
 from contract import Transaction, decode
+from tests.mapped import mapped
 from tests.spark.test_avro import FakeRegistry, encoded, schema_answer
-from tests.spark.test_mapping import mapped
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "how-to" / "your-own-payments.md"
 ARRIVED = datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC)

@@ -48,6 +48,7 @@ def test_one_input_or_a_list_and_the_topic_of_the_contract_where_none_is_named(h
         ({"transactions": {"format": "avro"}}, "`format` needs `fields`"),
         ({"transactions": {"format": "avro", "fields": FIELDS}}, "`format: avro` needs `registry`, or a `schema_file`"),
         ({"transactions": {"schema_file": "x", "fields": FIELDS}}, "`schema_file` is of Avro"),
+        ({"registry": {"url": "https://me:hidden@registry"}}, "use username and password_file"),
         ({"transactions": {"topic": "fraud.alerts"}}, "the detector writes to the topic fraud.alerts"),
         (
             {"transactions": {"topic": "a"}, "labels": {"topic": "a"}},

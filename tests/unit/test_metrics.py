@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from spark_jobs.metrics import StreamMetrics
+from spark_jobs.transforms import mapping
 from spark_jobs.transforms.decode import REASON_CODES
 from spark_jobs.transforms.observe import DECISIONS, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS
 
@@ -43,11 +44,13 @@ def test_what_a_batch_observed_is_added_up() -> None:
     counts |= {f"kind_{kind}": 1 for kind in KIND_NAMES} | {f"decision_{one}": 3 for one in DECISIONS}
     counts |= {f"reason_{code}": 0 for code in REASON_CODES} | {f"note_{name}": 1 for name in OPTIONAL}
     seen = Namespace(asDict=lambda: dict(counts))
-    progress = Namespace(batchDuration=10, durationMs={}, sources=[], observedMetrics={OBSERVATION: seen})
+    observed = {OBSERVATION: seen, mapping.OBSERVATION: {"passed_over": 4}}
+    progress = Namespace(batchDuration=10, durationMs={}, sources=[], observedMetrics=observed)
     for _ in range(2):
         metrics.onQueryProgress(Namespace(progress=progress))
     assert registry.get_sample_value("fraud_mixed_currency_payments_total") == 4
     assert registry.get_sample_value("fraud_unknown_fields_total") == 10
+    assert registry.get_sample_value("fraud_passed_over_records_total") == 8
     assert registry.get_sample_value("fraud_unreadable_fields_total", {"field": "vpn"}) == 2
     assert registry.get_sample_value("fraud_alerts_total") == 12
     assert registry.get_sample_value("fraud_rows_total", {"kind": "label"}) == 2

@@ -183,7 +183,7 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 
 {{/* The schema registry, by the port of its URL. */}}
 {{- define "fraud.egressRegistry" -}}
-{{- with dig "input" "registry" "url" "" .Values.detector.config }}
+{{- with dig "registry" "url" "" (default dict .Values.detector.config.input) }}
 - ports:
     - {port: {{ regexFind ":[0-9]+$" (urlParse .).host | trimPrefix ":" | default (hasPrefix "https:" . | ternary "443" "80") }}, protocol: TCP}
 {{- end }}

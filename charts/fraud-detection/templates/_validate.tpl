@@ -8,7 +8,8 @@
 {{- fail (printf "The release's name %q becomes the name of pods and services: it must begin with a letter and have at most 40 lower-case letters, digits and hyphens." .Release.Name) -}}
 {{- end -}}
 
-{{- if eq $mode "realTime" -}}
+{{/* Of topics that `input` names nobody knows the partitions here: the detector itself asks Kafka, and says the same. */}}
+{{- if and (eq $mode "realTime") (not $detector.config.input) -}}
 {{- $slots := mul $detector.executor.instances $detector.executor.slots | int -}}
 {{- $needed := include "fraud.realTimeSlots" . | int -}}
 {{- if lt $slots $needed -}}

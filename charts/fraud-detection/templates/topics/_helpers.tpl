@@ -7,7 +7,7 @@
 {{- define "fraud.inputTopics" -}}
 {{- $found := list -}}
 {{- range $kind := list "transactions" "labels" "customers" "merchants" -}}
-{{- $inputs := dig "input" $kind list $.Values.detector.config -}}
+{{- $inputs := get (default dict $.Values.detector.config.input) $kind | default list -}}
 {{- $inputs = kindIs "map" $inputs | ternary (list $inputs) $inputs | default (list dict) -}}
 {{- range $inputs -}}
 {{- $found = append $found (.topic | default (get $.Values.topics.names $kind)) -}}

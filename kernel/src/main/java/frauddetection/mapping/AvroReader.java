@@ -2,46 +2,41 @@ package frauddetection.mapping;
 
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.ObjectInputStream;
-import java.io.Serializable;
-import java.util.ArrayList;
-import org.apache.avro.AvroRuntimeException;
+import java.nio.charset.StandardCharsets;
 import org.apache.avro.Schema;
 import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.DecoderFactory;
+import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.sql.catalyst.util.GenericArrayData;
 import org.apache.spark.types.variant.Variant;
 import org.apache.spark.types.variant.VariantBuilder;
+import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * Reads Avro as its writer wrote it, straight into a VARIANT: no schema of ours need fit the writer's, which may differ by record. Values
- * of a logical type are what the contract wants to see: {@link AvroScalars}. Lengths and depth are judged before anything is made for
- * them, so that no value can take more memory than a few times its own size.
+ * Reads Avro as its writer wrote it: no schema of ours need fit the writer's, which may differ by record. Values of a logical type are
+ * what the contract wants to see: {@link AvroScalar}. Lengths and depth are judged before anything is made for them, so that no value can
+ * take more memory than a few times its own size.
  */
-final class AvroReader implements Serializable {
-  private static final long serialVersionUID = 1L;
-  private static final int MAX_DEPTH = 100;
+final class AvroReader {
+  private final int paths;
+  private final AvroItem<UTF8String[]> texts;
+  private final AvroItem<VariantBuilder> variant;
 
-  private final String schema;
-  private transient Item root;
-
-  /** Reads one item and appends it. */
-  @FunctionalInterface
-  interface Item {
-    void read(BinaryDecoder in, VariantBuilder out, int depth) throws IOException;
+  AvroReader(Schema schema, Paths paths) {
+    this.paths = paths.count();
+    texts = new AvroTexts(paths).of(schema, paths.root());
+    variant = new AvroVariant().of(schema);
   }
 
-  private AvroReader(Schema schema) {
-    this.schema = schema.toString();
-    this.root = new AvroItems().of(schema);
-  }
-
-  static AvroReader of(Schema schema) {
-    return new AvroReader(schema);
-  }
-
-  private void readObject(ObjectInputStream in) throws IOException, ClassNotFoundException {
-    in.defaultReadObject();
-    root = new AvroItems().of(new Schema.Parser().setValidateDefaults(false).parse(schema));
+  /**
+   * Returns the text at each path in what the bytes hold from {@code start} on, null where there is none.
+   *
+   * @throws Unreadable they are not Avro of this schema, or something follows
+   */
+  ArrayData texts(byte[] bytes, int start) throws Unreadable {
+    UTF8String[] found = new UTF8String[paths];
+    read(texts, found, bytes, start);
+    return new GenericArrayData(found);
   }
 
   /**
@@ -50,12 +45,17 @@ final class AvroReader implements Serializable {
    * @throws Unreadable they are not Avro of this schema, or something follows
    */
   Variant variant(byte[] bytes, int start) throws Unreadable {
+    VariantBuilder found = new VariantBuilder(true);
+    read(variant, found, bytes, start);
+    return found.result();
+  }
+
+  private static <T> void read(AvroItem<T> item, T found, byte[] bytes, int start) throws Unreadable {
     try {
       BinaryDecoder in = DecoderFactory.get().binaryDecoder(bytes, start, bytes.length - start, null);
-      VariantBuilder out = new VariantBuilder(false);
-      root.read(in, out, 0);
+      item.read(in, found, 0);
       if (in.isEnd()) {
-        return out.result();
+        return;
       }
     } catch (IOException | RuntimeException notAvro) {
       // Said below; Avro's own words may quote the value.
@@ -68,7 +68,8 @@ final class AvroReader implements Serializable {
     return fitting(in.readLong(), in);
   }
 
-  private static int fitting(long count, BinaryDecoder in) throws IOException {
+  /** Returns a length, which the rest of the value is long enough for. */
+  static int fitting(long count, BinaryDecoder in) throws IOException {
     if (count < 0 || count > in.inputStream().available()) {
       throw new EOFException();
     }
@@ -81,42 +82,28 @@ final class AvroReader implements Serializable {
     return bytes;
   }
 
-  static int deeper(int depth) {
-    if (depth >= MAX_DEPTH) {
-      throw new AvroRuntimeException("too deep");
-    }
-    return depth + 1;
+  static String string(BinaryDecoder in) throws IOException {
+    return new String(bytes(in, length(in)), StandardCharsets.UTF_8);
   }
 
-  /** Reads arrays and, with names before the items, maps. */
-  record Repeated(Item item, boolean named) implements Item {
-    @Override
-    public void read(BinaryDecoder in, VariantBuilder out, int depth) throws IOException {
-      int start = out.getWritePos();
-      int below = deeper(depth);
-      ArrayList<VariantBuilder.FieldEntry> fields = new ArrayList<>();
-      ArrayList<Integer> offsets = new ArrayList<>();
-      // No item of a sensible schema takes no byte: what counts more items than there are bytes, in all blocks, is an attack on memory.
-      int left = in.inputStream().available();
-      for (int block = fitting(in.readArrayStart(), in); block != 0; block = fitting(in.arrayNext(), in)) {
-        left -= block;
-        if (left < 0) {
-          throw new EOFException();
-        }
-        for (int i = 0; i < block; i++) {
-          if (named) {
-            String key = AvroScalars.string(in);
-            fields.add(new VariantBuilder.FieldEntry(key, out.addKey(key), out.getWritePos() - start));
-          } else {
-            offsets.add(out.getWritePos() - start);
-          }
-          item.read(in, out, below);
-        }
+  /** Reads one item of an array or a map. */
+  @FunctionalInterface
+  interface OfEach {
+    void read(int place) throws IOException;
+  }
+
+  /** Reads the blocks of an array or a map. */
+  static void eachOf(BinaryDecoder in, OfEach item) throws IOException {
+    // No item of a sensible schema takes no byte: what counts more items than there are bytes, in all blocks, is an attack on memory.
+    int left = in.inputStream().available();
+    int place = 0;
+    for (int block = fitting(in.readArrayStart(), in); block != 0; block = fitting(in.arrayNext(), in)) {
+      left -= block;
+      if (left < 0) {
+        throw new EOFException();
       }
-      if (named) {
-        out.finishWritingObject(start, fields);
-      } else {
-        out.finishWritingArray(start, offsets);
+      for (int i = 0; i < block; i++) {
+        item.read(place++);
       }
     }
   }

@@ -13,16 +13,12 @@ import java.util.regex.Pattern;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
-/** Card numbers (13 to 19 digits that pass Luhn's check): what stands for one, and how one is hidden where it must not be seen. */
+/** What stands for a card number: nobody is led back to it without the key. */
 final class CardNumbers {
-  private static final int SHORTEST = 13;
-  private static final int LONGEST = 19;
-
   /** Of a key: HMAC-SHA256 of a shorter one can be guessed, and with it all card numbers. */
   static final int SHORTEST_KEY = 32;
 
   private static final String ALGORITHM = "HmacSHA256";
-  private static final int SHOWN = 4;
 
   /** As Python's bytes.strip has it; String.strip takes more, and so another key of some random bytes. */
   private static final Pattern AROUND = Pattern.compile("^\\s+|\\s+\\z");
@@ -82,63 +78,5 @@ final class CardNumbers {
     } catch (GeneralSecurityException error) {
       throw new IllegalStateException(ALGORITHM, error);
     }
-  }
-
-  /** Returns the bytes with all but the last four digits of each card number as asterisks; the same array where there is none. */
-  static byte[] masked(byte[] bytes) {
-    byte[] masked = bytes;
-    int at = 0;
-    while (at < bytes.length) {
-      if (!isDigit(bytes[at])) {
-        at++;
-        continue;
-      }
-      int end = end(bytes, at);
-      if (isNumber(bytes, at, end)) {
-        masked = masked == bytes ? bytes.clone() : masked;
-        hide(masked, at, end);
-      }
-      at = end;
-    }
-    return masked;
-  }
-
-  /** Returns where a run of digits ends, single blanks and hyphens between them included. */
-  private static int end(byte[] bytes, int start) {
-    int end = start + 1;
-    while (end < bytes.length) {
-      boolean between = (bytes[end] == ' ' || bytes[end] == '-') && end + 1 < bytes.length && isDigit(bytes[end + 1]);
-      if (!isDigit(bytes[end]) && !between) {
-        break;
-      }
-      end++;
-    }
-    return end;
-  }
-
-  private static boolean isNumber(byte[] bytes, int start, int end) {
-    int count = 0;
-    int sum = 0;
-    for (int i = end - 1; i >= start; i--) {
-      if (isDigit(bytes[i])) {
-        int digit = bytes[i] - '0';
-        int doubled = count++ % 2 == 0 ? digit : 2 * digit;
-        sum += doubled > 9 ? doubled - 9 : doubled;
-      }
-    }
-    return count >= SHORTEST && count <= LONGEST && sum % 10 == 0;
-  }
-
-  private static void hide(byte[] bytes, int start, int end) {
-    int shown = 0;
-    for (int i = end - 1; i >= start; i--) {
-      if (isDigit(bytes[i]) && shown++ >= SHOWN) {
-        bytes[i] = '*';
-      }
-    }
-  }
-
-  private static boolean isDigit(byte one) {
-    return one >= '0' && one <= '9';
   }
 }

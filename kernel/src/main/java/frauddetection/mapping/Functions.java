@@ -17,9 +17,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.catalyst.expressions.Cast;
 import org.apache.spark.sql.catalyst.expressions.Coalesce;
-import org.apache.spark.sql.catalyst.expressions.EvalMode;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.catalyst.util.ArrayBasedMapData;
@@ -30,8 +28,6 @@ import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.unsafe.types.UTF8String;
-import org.apache.spark.unsafe.types.VariantVal;
-import scala.Option;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 
@@ -91,16 +87,6 @@ public final class Functions implements Serializable {
     }
   }
 
-  /** Returns a binary column with all but the last four digits of each card number as asterisks. */
-  public static Column maskedColumn(Column bytes) {
-    return Calls.column(new Functions(Map.of(), null), "masked", DataTypes.BinaryType, List.of(bytes));
-  }
-
-  /** Returns a VARIANT column as text, as Spark's cast to string does. */
-  public static Column textColumn(Column variant) {
-    return Calls.column(new Functions(Map.of(), null), "text", DataTypes.StringType, List.of(variant));
-  }
-
   /** Returns Kafka's headers, an array of structs, as a map of texts: of two with one name the later. */
   public static Column headersColumn(Column headers) {
     DataType type = DataTypes.createMapType(DataTypes.StringType, DataTypes.StringType);
@@ -133,30 +119,16 @@ public final class Functions implements Serializable {
     if (type.equals(DataTypes.StringType)) {
       return argument;
     }
-    if (type.equals(DataTypes.VariantType)) {
-      return Calls.ofValues(new Functions(Map.of(), null), "text", DataTypes.StringType, List.of(argument));
-    }
     // Of a timestamp the seconds since 1970: as text it would depend on the session's zone.
-    return cast(type.equals(DataTypes.TimestampType) ? cast(argument, DataTypes.LongType) : argument, DataTypes.StringType);
+    Expression value = type.equals(DataTypes.TimestampType) ? Wanted.cast(argument, DataTypes.LongType) : argument;
+    return Wanted.cast(value, DataTypes.StringType);
   }
 
   private static Expression orEmpty(Expression text) {
     return new Coalesce(Calls.seq(List.of(text, Literal.create("", DataTypes.StringType))));
   }
 
-  private static Expression cast(Expression value, DataType type) {
-    return new Cast(value, type, Option.empty(), EvalMode.LEGACY());
-  }
-
   /** Called by the code that Spark generates, as all below. */
-  public byte[] masked(byte[] bytes) {
-    return bytes == null ? null : CardNumbers.masked(bytes);
-  }
-
-  public UTF8String text(VariantVal variant) {
-    return Texts.of(variant);
-  }
-
   public MapData headers(ArrayData headers) {
     if (headers == null) {
       return null;
@@ -208,11 +180,11 @@ public final class Functions implements Serializable {
         () -> {
           String digits = count.toString().strip();
           String known = currency(currency.toString());
-          boolean isCount = digits.matches("-?\\d{1," + MOST_DIGITS + "}");
-          if (known == null || !isCount) {
+          // Long.parseLong takes a plus too.
+          if (known == null || digits.length() > MOST_DIGITS + 1 || digits.startsWith("+")) {
             return null;
           }
-          return BigDecimal.valueOf(Long.parseLong(digits), Integer.parseInt(tables.get("decimals").get(known))).toPlainString();
+          return BigDecimal.valueOf(Long.parseLong(digits), tables.get("decimals").get(known).charAt(0) - '0').toPlainString();
         });
   }
 
@@ -233,6 +205,10 @@ public final class Functions implements Serializable {
   public UTF8String response_of(UTF8String code) {
     return attempt(
         () -> {
+          String known = tables.get("responses").get(code.toString());
+          if (known != null) {
+            return known;
+          }
           String text = code.toString().strip().toUpperCase(Locale.ROOT);
           String padded = text.length() == 1 ? "0" + text : text;
           return text.isEmpty() ? null : tables.get("responses").getOrDefault(padded, "declined");
@@ -277,6 +253,10 @@ public final class Functions implements Serializable {
 
   /** Returns the letters of a currency, by its letters or its number; null where ISO 4217 has neither. */
   private String currency(String code) {
+    String known = tables.get("currencies").get(code);
+    if (known != null) {
+      return known;
+    }
     String text = code.strip().toUpperCase(Locale.ROOT);
     return tables.get("currencies").get(text.matches("\\d{1,2}") ? "0".repeat(3 - text.length()) + text : text);
   }

@@ -64,7 +64,7 @@ public final class Registry {
       implements Serializable {}
 
   private final Address address;
-  private final Map<Integer, AvroReader> schemas = new ConcurrentHashMap<>();
+  private final Map<Integer, Schema> schemas = new ConcurrentHashMap<>();
   private final Map<Integer, Long> unknown =
       Collections.synchronizedMap(
           new LinkedHashMap<>() {
@@ -76,6 +76,8 @@ public final class Registry {
             }
           });
   private volatile long awayUntil = System.nanoTime();
+  private HttpClient client;
+  private Pem pem;
 
   private Registry(Address address) {
     this.address = address;
@@ -99,18 +101,18 @@ public final class Registry {
   }
 
   /**
-   * Returns the reader of the schema of this id.
+   * Returns the schema of this id.
    *
    * @throws Unreadable the registry does not have it or cannot be reached, or it is not Avro
    */
-  AvroReader schema(int id) throws Unreadable {
-    AvroReader known = schemas.get(id);
+  Schema schema(int id) throws Unreadable {
+    Schema known = schemas.get(id);
     return known != null ? known : fetched(id);
   }
 
   /** One thread asks, the others that need the same wait for its answer. */
-  private synchronized AvroReader fetched(int id) throws Unreadable {
-    AvroReader known = schemas.get(id);
+  private synchronized Schema fetched(int id) throws Unreadable {
+    Schema known = schemas.get(id);
     if (known != null) {
       return known;
     }
@@ -122,7 +124,7 @@ public final class Registry {
       throw new Unreadable("schema_registry_away");
     }
     try {
-      AvroReader found = AvroReader.of(waitedFor(id));
+      Schema found = waitedFor(id);
       schemas.put(id, found);
       return found;
     } catch (NoSuchSchema | AvroRuntimeException none) {
@@ -177,19 +179,19 @@ public final class Registry {
     return URLEncoder.encode(subject, StandardCharsets.UTF_8).replace("+", "%20");
   }
 
-  /** Secrets are read anew for each question, of which there are few: files may have been replaced. */
+  /** Secrets are read anew for each question: files may have been replaced. Whoever invents ids has many asked, on one connection. */
   private JsonNode get(String place) throws IOException, InterruptedException {
-    // No redirect is followed: Java would send the password on to whatever host it names.
-    HttpClient.Builder client = HttpClient.newBuilder().connectTimeout(CONNECT).followRedirects(HttpClient.Redirect.NEVER);
-    if (address.caFile() != null || address.certificateFile() != null) {
-      client.sslContext(tls());
+    Pem now = new Pem(text(address.caFile()), text(address.certificateFile()), text(address.keyFile()));
+    if (client == null || !now.equals(pem)) {
+      client = client(now);
+      pem = now;
     }
     HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(address.url() + place)).timeout(ANSWER);
     if (address.username() != null) {
       String identity = address.username() + ":" + text(address.passwordFile()).strip();
       request.header("Authorization", "Basic " + Base64.getEncoder().encodeToString(identity.getBytes(StandardCharsets.UTF_8)));
     }
-    HttpResponse<byte[]> answer = client.build().send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
+    HttpResponse<byte[]> answer = client.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
     if (answer.statusCode() == NOT_FOUND) {
       throw new NoSuchSchema("the registry does not have it");
     }
@@ -199,28 +201,41 @@ public final class Registry {
     return JSON.readTree(answer.body());
   }
 
-  /** Kafka's own reader of PEM files, which Java has none of. */
-  private SSLContext tls() throws IOException {
-    Map<String, Object> settings = new HashMap<>(Map.of("ssl.protocol", "TLS", "ssl.client.auth", "none"));
-    if (address.caFile() != null) {
-      settings.put("ssl.truststore.type", DefaultSslEngineFactory.PEM_TYPE);
-      settings.put("ssl.truststore.certificates", new Password(text(address.caFile())));
+  private static HttpClient client(Pem pem) throws IOException {
+    // No redirect is followed: Java would send the password on to whatever host it names.
+    HttpClient.Builder client = HttpClient.newBuilder().connectTimeout(CONNECT).followRedirects(HttpClient.Redirect.NEVER);
+    if (pem.authorities != null || pem.certificates != null) {
+      client.sslContext(pem.context());
     }
-    if (address.certificateFile() != null) {
-      settings.put("ssl.keystore.type", DefaultSslEngineFactory.PEM_TYPE);
-      settings.put("ssl.keystore.certificate.chain", new Password(text(address.certificateFile())));
-      settings.put("ssl.keystore.key", new Password(text(address.keyFile())));
-    }
-    try (DefaultSslEngineFactory factory = new DefaultSslEngineFactory()) {
-      factory.configure(settings);
-      return factory.sslContext();
-    } catch (RuntimeException error) {
-      throw new IOException("its certificates or its key cannot be used", error);
+    return client.build();
+  }
+
+  /** What the connection is made with, texts or null. */
+  private record Pem(String authorities, String certificates, String key) {
+
+    /** Returns it by Kafka's own reader of PEM files, which Java has none of. */
+    SSLContext context() throws IOException {
+      Map<String, Object> settings = new HashMap<>(Map.of("ssl.protocol", "TLS", "ssl.client.auth", "none"));
+      if (authorities != null) {
+        settings.put("ssl.truststore.type", DefaultSslEngineFactory.PEM_TYPE);
+        settings.put("ssl.truststore.certificates", new Password(authorities));
+      }
+      if (certificates != null) {
+        settings.put("ssl.keystore.type", DefaultSslEngineFactory.PEM_TYPE);
+        settings.put("ssl.keystore.certificate.chain", new Password(certificates));
+        settings.put("ssl.keystore.key", new Password(key));
+      }
+      try (DefaultSslEngineFactory factory = new DefaultSslEngineFactory()) {
+        factory.configure(settings);
+        return factory.sslContext();
+      } catch (RuntimeException error) {
+        throw new IOException("its certificates or its key cannot be used", error);
+      }
     }
   }
 
   private static String text(String file) throws IOException {
-    return Files.readString(java.nio.file.Path.of(file));
+    return file == null ? null : Files.readString(java.nio.file.Path.of(file));
   }
 
   private static String words(Exception error) {

@@ -1,7 +1,9 @@
 package frauddetection.mapping;
 
+import frauddetection.wire.Instants;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.LocalDate;
@@ -18,26 +20,26 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /** Times as other people write them, and the contract's text of them. What cannot be read is null. */
 final class Times {
-  private static final DateTimeFormatter LOCAL = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSSSS", Locale.ROOT);
   private static final Map<String, DateTimeFormatter> PATTERNS = new ConcurrentHashMap<>();
 
   /** Patterns are settings, and few; those that a record brings are not kept beyond this. */
   private static final int KEPT_PATTERNS = 100;
 
   private static final int LONGEST_NUMBER = 40;
+  private static final int LONGEST_LONG = 18;
   private static final BigDecimal MOST = BigDecimal.valueOf(Long.MAX_VALUE);
 
   private Times() {}
 
   /** Returns the contract's text of an instant: 2026-11-24T10:00:00.250000Z. */
   static String text(long micros) {
-    return local(micros) + "Z";
+    return new String(Instants.text(micros), StandardCharsets.ISO_8859_1);
   }
 
+  /** Returns the same without the zone. */
   static String local(long micros) {
-    long second = Math.floorDiv(micros, 1_000_000L);
-    int nano = (int) Math.floorMod(micros, 1_000_000L) * 1_000;
-    return LOCAL.format(LocalDateTime.ofEpochSecond(second, nano, ZoneOffset.UTC));
+    String text = text(micros);
+    return text.substring(0, text.length() - 1);
   }
 
   private static String text(Instant instant) {
@@ -48,6 +50,9 @@ final class Times {
   static String sinceEpoch(String count, long unitMicros) {
     if (count.length() > LONGEST_NUMBER) {
       return null;
+    }
+    if (count.length() <= LONGEST_LONG && count.chars().allMatch(one -> one >= '0' && one <= '9') && !count.isEmpty()) {
+      return text(Math.multiplyExact(Long.parseLong(count), unitMicros));
     }
     BigDecimal number = new BigDecimal(count.strip());
     if (number.abs().compareTo(MOST) > 0 || number.scale() > LONGEST_NUMBER) {

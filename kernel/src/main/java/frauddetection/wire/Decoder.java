@@ -1,18 +1,13 @@
 package frauddetection.wire;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.core.json.JsonReadFeature;
 import frauddetection.catalyst.Calls;
 import java.io.IOException;
 import java.io.Serializable;
-import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
@@ -28,29 +23,13 @@ import org.apache.spark.unsafe.types.UTF8String;
 public final class Decoder implements Serializable {
   private static final long serialVersionUID = 1L;
   private static final String REJECTED = "rejected";
-  private static final Pattern BLANK = Pattern.compile("\\s*");
-
-  /** The limit of size is the plan's; a number of a million digits is JSON too, and its field says what is wrong with it. */
-  private static final JsonFactory JSON =
-      JsonFactory.builder()
-          .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS) // as Python's json does
-          .streamReadConstraints(
-              StreamReadConstraints.builder()
-                  .maxNumberLength(Integer.MAX_VALUE)
-                  .maxStringLength(Integer.MAX_VALUE)
-                  .maxNameLength(Integer.MAX_VALUE)
-                  .build())
-          .build();
-
-  private static final char BYTE_ORDER_MARK = '\ufeff';
-
   private final int maxBytes;
-  private final Map<String, Kind> kinds;
+  private final Map<UTF8String, Kind> kinds;
 
   private Decoder(DecodePlan plan) {
     maxBytes = plan.maxBytes();
     kinds = new LinkedHashMap<>();
-    plan.kinds().forEach(kind -> kinds.put(kind.name(), new Kind(kind, plan, 1 + kinds.size())));
+    plan.kinds().forEach(kind -> kinds.put(UTF8String.fromString(kind.name()), new Kind(kind, plan, 1 + kinds.size())));
   }
 
   /**
@@ -85,7 +64,7 @@ public final class Decoder implements Serializable {
   /** Called by the code that Spark generates. */
   public InternalRow read(
       UTF8String kindName, long time, long readBy, byte[] key, byte[] value, ArrayData mapped, UTF8String unreadable) {
-    Kind kind = kinds.get(kindName.toString());
+    Kind kind = kinds.get(kindName);
     Object[] columns = new Object[1 + kinds.size() + 4];
     Found found = new Found();
     UTF8String deleted = value == null && kind.deletes() ? key(key) : null;
@@ -123,26 +102,21 @@ public final class Decoder implements Serializable {
     if (value.length > maxBytes) {
       return "too_large";
     }
-    String looksLike = Wrapping.of(value);
-    if (looksLike != null) {
-      return looksLike;
-    }
-    return UTF8String.fromBytes(value).isValid() ? null : "invalid_utf8";
+    return Wrapping.of(value);
   }
 
   private InternalRow readValue(Kind kind, byte[] value, long time, long readBy, Found found) {
     String unreadable = unreadable(value);
-    if (unreadable == null) {
-      return readObject(kind, new String(value, StandardCharsets.UTF_8), time, readBy, found);
+    String text = unreadable == null ? Json.text(value, 0) : null;
+    if (text != null) {
+      return readObject(kind, text, time, readBy, found);
     }
-    found.reason(unreadable);
+    found.reason(unreadable == null ? "invalid_utf8" : unreadable);
     return null;
   }
 
-  private static InternalRow readObject(Kind kind, String value, long time, long readBy, Found found) {
-    String text = value.isEmpty() || value.charAt(0) != BYTE_ORDER_MARK ? value : value.substring(1);
-    // From text: of bytes Jackson would guess the encoding.
-    try (JsonParser parser = JSON.createParser(text)) {
+  private static InternalRow readObject(Kind kind, String text, long time, long readBy, Found found) {
+    try (JsonParser parser = Json.parser(text)) {
       if (parser.nextToken() == JsonToken.START_OBJECT) {
         Found inside = new Found();
         InternalRow row = kind.read(parser, time, readBy, inside);
@@ -154,7 +128,7 @@ public final class Decoder implements Serializable {
     } catch (IOException notJson) {
       // Said below; the parser's own words may quote the value.
     }
-    found.reason(BLANK.matcher(text).matches() ? "empty" : "not_a_json_object");
+    found.reason(Json.refusal(text));
     return null;
   }
 }

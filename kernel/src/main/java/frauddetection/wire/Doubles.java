@@ -1,8 +1,7 @@
 package frauddetection.wire;
 
-import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.io.SerializedString;
-import java.io.IOException;
+import com.fasterxml.jackson.core.io.NumberOutput;
+import java.nio.charset.StandardCharsets;
 
 /**
  * Writes doubles as {@code Double.toString} has them, those that are counts or amounts without its search for the shortest decimal: most
@@ -16,19 +15,18 @@ final class Doubles {
   private static final double LARGE = 1e7;
   private static final int USUAL = 1024;
   private static final int LONGEST = 16;
-  private static final SerializedString[] COUNTS = new SerializedString[USUAL];
+  private static final byte[][] COUNTS = new byte[USUAL][];
 
   static {
     for (int i = 0; i < USUAL; i++) {
-      COUNTS[i] = new SerializedString(i + ".0");
-      COUNTS[i].asUnquotedUTF8();
+      COUNTS[i] = (i + ".0").getBytes(StandardCharsets.ISO_8859_1);
     }
   }
 
   private Doubles() {}
 
   /** Writes a finite number. */
-  static void write(double value, JsonGenerator json) throws IOException {
+  static void write(double value, JsonBytes json) {
     // Not zero below 0 and not what is too small: these go the long way.
     if (value >= 1.0 / CENTS && value < LARGE || Double.doubleToRawLongBits(value) == 0) {
       long cents = Math.round(value * CENTS);
@@ -37,27 +35,27 @@ final class Doubles {
         return;
       }
     }
-    json.writeNumber(value);
+    json.plain(NumberOutput.toString(value, true)); // Java 17's own is slow
   }
 
-  private static void write(long cents, JsonGenerator json) throws IOException {
+  private static void write(long cents, JsonBytes json) {
     int whole = (int) (cents / CENTS);
     int rest = (int) (cents % CENTS);
     if (rest == 0 && whole < USUAL) {
-      json.writeRawValue(COUNTS[whole]);
+      json.plain(COUNTS[whole], 0, COUNTS[whole].length);
       return;
     }
-    char[] text = new char[LONGEST];
+    byte[] text = new byte[LONGEST];
     int at = LONGEST;
     if (rest % TENS != 0) {
-      text[--at] = (char) ('0' + rest % TENS);
+      text[--at] = (byte) ('0' + rest % TENS);
     }
-    text[--at] = (char) ('0' + rest / TENS);
+    text[--at] = (byte) ('0' + rest / TENS);
     text[--at] = '.';
     do {
-      text[--at] = (char) ('0' + whole % TENS);
+      text[--at] = (byte) ('0' + whole % TENS);
       whole /= TENS;
     } while (whole > 0);
-    json.writeRawValue(text, at, LONGEST - at);
+    json.plain(text, at, LONGEST);
   }
 }

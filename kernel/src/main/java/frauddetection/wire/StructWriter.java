@@ -1,8 +1,5 @@
 package frauddetection.wire;
 
-import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.io.SerializedString;
-import java.io.IOException;
 import java.io.Serializable;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataTypes;
@@ -13,31 +10,37 @@ import org.apache.spark.sql.types.StructType;
 final class StructWriter implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  private final SerializedString[] names;
-  private final boolean[] doubles;
+  private final byte[][] names;
   private final Writer[] writers;
 
   StructWriter(StructType type) {
     StructField[] fields = type.fields();
-    names = new SerializedString[fields.length];
-    doubles = new boolean[fields.length];
+    names = new byte[fields.length][];
     writers = new Writer[fields.length];
     for (int i = 0; i < fields.length; i++) {
-      names[i] = new SerializedString(fields[i].name());
-      doubles[i] = fields[i].dataType().equals(DataTypes.DoubleType);
-      writers[i] = Writer.of(fields[i].dataType());
+      names[i] = JsonBytes.nameOf(fields[i].name());
+      // Null of a double: it has a way of its own, as it may be no number.
+      writers[i] = fields[i].dataType().equals(DataTypes.DoubleType) ? null : Writer.of(fields[i].dataType());
     }
   }
 
-  void write(InternalRow row, JsonGenerator json) throws IOException {
-    json.writeStartObject();
+  void write(InternalRow row, JsonBytes json) {
+    json.begin('{');
     for (int i = 0; i < names.length; i++) {
-      if (row.isNullAt(i) || doubles[i] && !Double.isFinite(row.getDouble(i))) {
+      if (row.isNullAt(i)) {
         continue;
       }
-      json.writeFieldName(names[i]);
-      writers[i].write(row, i, json);
+      if (writers[i] != null) {
+        json.name(names[i]);
+        writers[i].write(row, i, json);
+        continue;
+      }
+      double value = row.getDouble(i);
+      if (Double.isFinite(value)) {
+        json.name(names[i]);
+        Doubles.write(value, json);
+      }
     }
-    json.writeEndObject();
+    json.end('}');
   }
 }

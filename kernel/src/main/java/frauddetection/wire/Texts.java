@@ -5,10 +5,11 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.unsafe.types.UTF8String;
 
 /** The texts of fields. */
 final class Texts {
-  /** What a list or an object has for a text: compared by identity, as no text of a field is it. */
+  /** What a list or an object has for a text, and what is not UTF-8: compared by identity, as no text of a field is it. */
   @SuppressWarnings("StringOperationCanBeSimplified")
   static final String NOT_A_SCALAR = new String("not a scalar");
 
@@ -36,10 +37,13 @@ final class Texts {
   static String[] of(ArrayData array) {
     String[] texts = new String[array.numElements()];
     for (int i = 0; i < texts.length; i++) {
-      String text = array.isNullAt(i) ? "" : array.getUTF8String(i).toString();
-      texts[i] = text.isEmpty() ? null : text;
+      texts[i] = array.isNullAt(i) ? null : text(array.getUTF8String(i));
     }
     return texts;
+  }
+
+  private static String text(UTF8String text) {
+    return text.numBytes() == 0 ? null : text.isValid() ? text.toString() : NOT_A_SCALAR;
   }
 
   private static void skip(JsonParser parser) throws IOException {

@@ -3,7 +3,7 @@ package frauddetection.wire;
 import java.nio.charset.StandardCharsets;
 
 /** What a value looks like that is not JSON, as contract/decoding.py tells it: a hint for whoever reads the dead letter. */
-final class Wrapping {
+public final class Wrapping {
   private static final int FRAME_BYTES = 5;
   private static final byte[][] COMPRESSED = {
     bytes("\u001f\u008b"),
@@ -17,7 +17,7 @@ final class Wrapping {
   private Wrapping() {}
 
   /** Returns a reason code, null where the value looks like none of these. */
-  static String of(byte[] value) {
+  public static String of(byte[] value) {
     if (value.length > 0 && value[0] == '{') {
       return null; // as nearly all
     }

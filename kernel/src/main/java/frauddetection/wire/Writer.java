@@ -1,11 +1,8 @@
 package frauddetection.wire;
 
-import com.fasterxml.jackson.core.JsonGenerator;
-import java.io.IOException;
 import java.io.Serializable;
-import java.time.LocalDateTime;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
 import org.apache.spark.sql.catalyst.expressions.SpecializedGetters;
 import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.types.ArrayType;
@@ -18,12 +15,11 @@ import org.apache.spark.sql.types.StructType;
 /** How a value that is not null is written. */
 @FunctionalInterface
 interface Writer extends Serializable {
-  DateTimeFormatter TIME = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSSSS'Z'");
-  long MICROS_PER_SECOND = 1_000_000;
-  int NANOS_PER_MICRO = 1_000;
+  byte[] YES = "true".getBytes(StandardCharsets.ISO_8859_1);
+  byte[] NO = "false".getBytes(StandardCharsets.ISO_8859_1);
 
   /** Writes what stands at a place of a row or of an array. */
-  void write(SpecializedGetters from, int at, JsonGenerator json) throws IOException;
+  void write(SpecializedGetters from, int at, JsonBytes json);
 
   /** Returns the writer of a type. */
   static Writer of(DataType type) {
@@ -35,7 +31,7 @@ interface Writer extends Serializable {
       return ofArray(array.elementType());
     }
     if (type instanceof DecimalType decimal) {
-      return (from, at, json) -> json.writeString(amount(from.getDecimal(at, decimal.precision(), decimal.scale())));
+      return (from, at, json) -> json.text(amount(from.getDecimal(at, decimal.precision(), decimal.scale())));
     }
     return ofScalar(type);
   }
@@ -44,51 +40,46 @@ interface Writer extends Serializable {
     Writer element = of(elements);
     return (from, at, json) -> {
       ArrayData array = from.getArray(at);
-      json.writeStartArray();
+      json.begin('[');
       for (int i = 0; i < array.numElements(); i++) {
         element.write(array, i, json);
       }
-      json.writeEndArray();
+      json.end(']');
     };
   }
 
   private static Writer ofScalar(DataType type) {
     if (type.equals(DataTypes.StringType)) {
-      return (from, at, json) -> {
-        byte[] bytes = from.getUTF8String(at).getBytes();
-        json.writeUTF8String(bytes, 0, bytes.length);
-      };
+      return (from, at, json) -> json.text(from.getUTF8String(at).getBytes());
     }
     if (type.equals(DataTypes.DoubleType)) {
       return (from, at, json) -> Doubles.write(from.getDouble(at), json);
     }
     if (type.equals(DataTypes.LongType)) {
-      return (from, at, json) -> json.writeNumber(from.getLong(at));
+      return (from, at, json) -> json.plain(Long.toString(from.getLong(at)));
     }
     if (type.equals(DataTypes.IntegerType)) {
-      return (from, at, json) -> json.writeNumber(from.getInt(at));
+      return (from, at, json) -> json.plain(Integer.toString(from.getInt(at)));
     }
     if (type.equals(DataTypes.BooleanType)) {
-      return (from, at, json) -> json.writeBoolean(from.getBoolean(at));
+      return (from, at, json) -> {
+        byte[] word = from.getBoolean(at) ? YES : NO;
+        json.plain(word, 0, word.length);
+      };
     }
     if (type.equals(DataTypes.BinaryType)) {
-      return (from, at, json) -> json.writeBinary(from.getBinary(at));
+      return (from, at, json) -> json.text(Base64.getEncoder().encode(from.getBinary(at)));
     }
     if (type.equals(DataTypes.TimestampType)) {
-      return (from, at, json) -> json.writeString(time(from.getLong(at)));
+      return (from, at, json) -> json.text(Instants.text(from.getLong(at)));
     }
     throw new IllegalArgumentException("the contract has no form for " + type.catalogString());
   }
 
   /** Two decimals, a third where it is not 0, as contract/scalars.py writes them. */
-  private static String amount(Decimal value) {
+  private static byte[] amount(Decimal value) {
     String text = value.toPlainString();
-    return text.charAt(text.length() - 1) == '0' ? text.substring(0, text.length() - 1) : text;
-  }
-
-  private static String time(long micros) {
-    long second = Math.floorDiv(micros, MICROS_PER_SECOND);
-    int nanos = (int) Math.floorMod(micros, MICROS_PER_SECOND) * NANOS_PER_MICRO;
-    return TIME.format(LocalDateTime.ofEpochSecond(second, nanos, ZoneOffset.UTC));
+    int length = text.endsWith("0") ? text.length() - 1 : text.length();
+    return text.substring(0, length).getBytes(StandardCharsets.ISO_8859_1);
   }
 }

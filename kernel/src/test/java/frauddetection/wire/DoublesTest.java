@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.StreamWriteFeature;
 import java.io.IOException;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.util.Random;
 import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
@@ -15,17 +16,18 @@ import org.junit.jupiter.api.Test;
 class DoublesTest {
   private static final JsonFactory JSON = JsonFactory.builder().enable(StreamWriteFeature.USE_FAST_DOUBLE_WRITER).build();
 
-  @FunctionalInterface
-  private interface Written {
-    void by(JsonGenerator json) throws IOException;
-  }
-
-  private static String text(Written written) throws IOException {
+  private static String byJackson(double value) throws IOException {
     StringWriter text = new StringWriter();
     try (JsonGenerator json = JSON.createGenerator(text)) {
-      written.by(json);
+      json.writeNumber(value);
     }
     return text.toString();
+  }
+
+  private static String byHand(double value) {
+    JsonBytes json = new JsonBytes();
+    Doubles.write(value, json);
+    return new String(json.copy(), StandardCharsets.US_ASCII);
   }
 
   @Test
@@ -40,7 +42,7 @@ class DoublesTest {
     DoubleStream any = random.longs(100_000).mapToDouble(Double::longBitsToDouble).filter(Double::isFinite);
     DoubleStream all = DoubleStream.concat(DoubleStream.concat(edges, amounts), DoubleStream.concat(DoubleStream.concat(beside, counts), any));
     for (double value : all.toArray()) {
-      assertEquals(text(json -> json.writeNumber(value)), text(json -> Doubles.write(value, json)));
+      assertEquals(byJackson(value), byHand(value));
     }
   }
 }
