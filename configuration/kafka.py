@@ -6,6 +6,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
+PASSWORD_FILES = "frauddetection.kafka.PasswordFiles"  # noqa: S105 a class
+"""The kernel's own: Kafka's puts a line's end or a quote into the configuration as it is."""
 PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
 
@@ -28,7 +30,9 @@ class KafkaConnection(BaseModel):
         "SCRAM-SHA-512", description="How user and password are proved (SASL_SSL)"
     )
     sasl_username: str | None = Field(None, description="User name (SASL_SSL)")
-    sasl_password_file: Path | None = Field(None, description="File that holds the password and nothing else (SASL_SSL)")
+    sasl_password_file: Path | None = Field(
+        None, description="File that holds the password, and perhaps a line's end behind it (SASL_SSL)"
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -55,7 +59,7 @@ class KafkaConnection(BaseModel):
         if self.security_protocol == "SASL_SSL" and self.sasl_username and self.sasl_password_file:
             found["sasl.mechanism"] = self.sasl_mechanism
             found["sasl.username"] = self.sasl_username
-            found["sasl.password"] = self.sasl_password_file.read_text().strip()
+            found["sasl.password"] = self.sasl_password_file.read_text().rstrip("\r\n")
         return found
 
     def java(self) -> dict[str, str]:
@@ -82,11 +86,13 @@ class KafkaConnection(BaseModel):
         if self.security_protocol == "SASL_SSL" and self.sasl_password_file:
             module = PLAIN if self.sasl_mechanism == "PLAIN" else SCRAM
             found["sasl.mechanism"] = self.sasl_mechanism
-            found["sasl.jaas.config"] = (
-                f'{module} required username="{self.sasl_username}" password="{_file(self.sasl_password_file)}";'
-            )
+            found["config.providers"] = "dir,password"
+            found["config.providers.password.class"] = PASSWORD_FILES
+            user = (self.sasl_username or "").replace("\\", r"\\").replace('"', r"\"")
+            password = _file(self.sasl_password_file, "password")
+            found["sasl.jaas.config"] = f'{module} required username="{user}" password="{password}";'
         return found
 
 
-def _file(path: Path) -> str:
-    return f"${{dir:{path.absolute().parent}:{path.name}}}"
+def _file(path: Path, provider: str = "dir") -> str:
+    return f"${{{provider}:{path.absolute().parent}:{path.name}}}"

@@ -17,6 +17,7 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from configuration import yaml_files
 from configuration.errors import FraudDetectionError
 
 CONFIG_OPTION = "--config"
@@ -65,7 +66,8 @@ class Settings(BaseSettings):
         except yaml.YAMLError as error:
             place = getattr(error, "problem_mark", None)
             where = f"{file}, line {place.line + 1}" if place else str(file)
-            raise InvalidSettings(f"{where} is not YAML", "Mend that line.") from None
+            wrong = f": {error.problem}" if isinstance(error, yaml_files.NamedTwice) else " is not YAML"
+            raise InvalidSettings(f"{where}{wrong}", "Mend that line.") from None
         except OSError as error:
             raise InvalidSettings(f"{file} cannot be read: {error.strerror}", f"Check {CONFIG_OPTION}.") from None
 
@@ -80,11 +82,19 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Returns the sources, strongest first; the command line is added in front by pydantic-settings."""
         try:
-            file_settings = YamlConfigSettingsSource(settings_cls)
+            file_settings = _File(settings_cls)
         except (TypeError, ValueError):
             file = settings_cls.model_config.get("yaml_file")
             raise InvalidSettings(f"{file} is not a mapping of settings", "Write `name: value` lines.") from None
         return init_settings, env_settings, file_settings
+
+
+class _File(YamlConfigSettingsSource):
+    """The settings in a file."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        found: dict[str, Any] = yaml_files.load(file_path.read_text(encoding="utf-8")) or {}
+        return found
 
 
 def _split_config(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
@@ -121,6 +131,8 @@ def _sentence(kind: str, place: tuple[int | str, ...], message: str, schema: dic
         return f"`{name}` is not a setting{_nearest(str(place[-1]), _names(schema, place[:-1]))}"
     if kind == "missing":
         return f"`{name}` is missing"
+    if place[-1:] == ("[key]",):
+        return f"`{name.removesuffix('.[key]')}` cannot be a name: {message.replace('String', 'it')}"
     reason = message.removeprefix("Value error, ")
     return f"`{name}`: {reason}" if name else reason
 
@@ -141,7 +153,8 @@ def _names(schema: dict[str, Any], place: tuple[int | str, ...]) -> list[str]:
         if step in choices:
             here = {"$ref": choices[step]}
         else:
-            here = here.get("properties", {}).get(step) or here.get("additionalProperties") or {}
+            of_any_name = [*here.get("patternProperties", {}).values(), here.get("additionalProperties")]
+            here = here.get("properties", {}).get(step) or next((one for one in of_any_name if one), {})
     return list(_resolve(here, schema).get("properties", {}))
 
 

@@ -15,7 +15,8 @@ TIMEOUT_S = 10.0
 def create_topics(connection: KafkaConnection, specs: Sequence[TopicSpec]) -> list[str]:
     """Returns the names of the topics that were created; one that exists already is left as it is.
 
-    Copies of each partition: three where the cluster has three brokers, else as many as it has.
+    Copies of each partition: three where the cluster has three brokers, two of which must have a record before it counts as
+    written; else as many as there are brokers.
 
     Raises:
         BrokerUnreachable: no broker answers within ten seconds.
@@ -23,8 +24,9 @@ def create_topics(connection: KafkaConnection, specs: Sequence[TopicSpec]) -> li
     """
     admin, cluster = reach(connection)
     copies = min(3, len(cluster.brokers))
+    durable = {"min.insync.replicas": str(max(copies - 1, 1))}
     wanted = [
-        NewTopic(spec.name, num_partitions=spec.partitions, replication_factor=copies, config=spec.settings)
+        NewTopic(spec.name, num_partitions=spec.partitions, replication_factor=copies, config=spec.settings | durable)
         for spec in specs
         if spec.name not in cluster.topics
     ]

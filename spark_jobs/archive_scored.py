@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import structlog
-from prometheus_client import CollectorRegistry
 from pydantic import Field
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
 from configuration import Duration, FraudDetectionError, KafkaConnection, Settings, TopicNames, report, require_topics, stop_signals
 from spark_jobs import failures, running, session, sources
-from spark_jobs.metrics import StreamMetrics
 from spark_jobs.running import Run
 from spark_jobs.settings import S3, AvailableNowTrigger, MicroBatchTrigger, Place, Spark, on_s3
 from spark_jobs.sinks.parquet import ParquetSink, require_own
@@ -91,8 +89,6 @@ def stream(spark: SparkSession, settings: ArchiveSettings, stop_asked: threading
         FraudDetectionError: one of `spark_jobs.errors`.
     """
     require_own(spark, settings.path, settings.checkpoint)
-    metrics = StreamMetrics(CollectorRegistry())
-    spark.streams.addListener(metrics)
     sink = ParquetSink(settings.path)
 
     def write(batch: DataFrame, batch_id: int) -> None:
@@ -103,8 +99,7 @@ def stream(spark: SparkSession, settings: ArchiveSettings, stop_asked: threading
             batch.unpersist()
 
     records = sources.read_stream(spark, settings.kafka, _inputs(settings.topics), settings.trigger, settings.max_offsets)
-    progressed, timeout = metrics.progressed, settings.stop_timeout
-    job = Run(NAME, settings.checkpoint, stop_asked, progressed, timeout, settings.log_dir)
+    job = Run(NAME, settings.checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
     query = running.start(records.writeStream.foreachBatch(write), settings.trigger, job)
     log.info("archiver started", mode=settings.trigger.mode, path=settings.path, checkpoint=settings.checkpoint)
     running.wait(query, settings.trigger, job)

@@ -91,12 +91,13 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
     models = _models(settings)
     served = ServedModels(spark, models, metrics) if models else None
-    run = Run(NAME, settings.checkpoint, stop_asked, metrics.progressed, settings.stop_timeout, settings.log_dir)
+    run = Run(NAME, settings.checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
+    start = sources.offsets_at(settings.kafka, settings.input_topics, settings.profile_topics, settings.start)
     with _console(settings):
         for trigger in _triggers(settings.trigger):
             is_real_time = isinstance(trigger, RealTimeTrigger)
             raw = sources.with_clock(
-                sources.read_stream(spark, settings.kafka, settings.input_topics, trigger, settings.max_offsets)
+                sources.read_stream(spark, settings.kafka, settings.input_topics, trigger, settings.max_offsets, start)
             )
             records = _records(raw, settings, models)
             query = running.start(kafka_sink.write_stream(records, settings.kafka, is_real_time=is_real_time), trigger, run)
@@ -111,7 +112,7 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
 
 def _records(raw: DataFrame, settings: DetectorSettings, models: ModelSource | None) -> DataFrame:
     inputs = sources.inputs_of(settings.input, settings.topics)
-    return detect(raw, settings.topics, inputs, settings.rules, models, settings.limits)
+    return detect(raw, settings.topics, inputs, settings.rules, models, settings.limits, settings.publish_from)
 
 
 def _triggers(asked: Trigger) -> list[Trigger]:
@@ -121,7 +122,7 @@ def _triggers(asked: Trigger) -> list[Trigger]:
 
 def _models(settings: DetectorSettings) -> ModelSource | None:
     chosen = settings.models
-    return ModelSource(chosen.store, round(chosen.poll.total_seconds())) if chosen.store else None
+    return ModelSource(chosen.store, round(chosen.poll.total_seconds()), chosen.required) if chosen.store else None
 
 
 @contextmanager

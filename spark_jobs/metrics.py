@@ -2,7 +2,6 @@
 
 import errno
 import json
-import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,15 +19,13 @@ from pyspark.sql.streaming.listener import (
 from spark_jobs.errors import PortInUse
 from spark_jobs.transforms import mapping
 from spark_jobs.transforms.decode import REASON_CODES
-from spark_jobs.transforms.observe import DECISIONS, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS
+from spark_jobs.transforms.observe import DECISIONS, FAILED_RULE, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS
 
 
 class StreamMetrics(StreamingQueryListener):
     """Counts what a stream does. Its methods are called by Spark, on a thread of its own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.progressed = threading.Event()
-        """Set at each progress event; a stop waits for it."""
         self._last = time.monotonic()
         self._rows = Counter("fraud_rows", "Records read, by kind", ["kind"], registry=registry)
         self._decisions = Counter("fraud_decisions", "Transactions decided, by decision", ["decision"], registry=registry)
@@ -36,6 +33,9 @@ class StreamMetrics(StreamingQueryListener):
         self._rejected = Counter("fraud_rejected", "Records rejected, by reason code", ["reason"], registry=registry)
         self._unreadable = Counter(
             "fraud_unreadable_fields", "Optional fields that could not be read, by name", ["field"], registry=registry
+        )
+        self._failed_rules = Counter(
+            "fraud_rule_failures", "Transactions on which a rule failed, which is no, by rule", ["rule"], registry=registry
         )
         self._unknown = Counter("fraud_unknown_fields", "Fields that the contract does not know", registry=registry)
         self._passed_over = Counter(
@@ -89,14 +89,12 @@ class StreamMetrics(StreamingQueryListener):
         self._lag_rows.set(0)
         self._lag_seconds.set(0)
 
-    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802, ARG002
-        """Wakes who waits for progress."""
-        self.progressed.set()
+    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
+        """Nothing is counted then; Spark asks for the method."""
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
         """Adds one batch to the counts."""
         self._last = time.monotonic()
-        self.progressed.set()
         progress = event.progress
         self._duration.observe(progress.batchDuration / 1000)
         for phase, milliseconds in progress.durationMs.items():
@@ -128,16 +126,22 @@ class StreamMetrics(StreamingQueryListener):
         for name in OPTIONAL:
             self._unreadable.labels(name).inc(counts[f"note_{name}"])
         self._unknown.inc(counts["unknown"])
+        for name in (one for one in counts if one.startswith(FAILED_RULE)):
+            self._failed_rules.labels(name.removeprefix(FAILED_RULE)).inc(counts[name])
 
 
 def _behind(source: Any) -> int:
     """Returns how many records a source has not read: Spark tells offsets as JSON, {topic: {partition: offset}}.
 
-    Where Spark has not asked for the newest offset, as in a batch that a restart repeats, PySpark says "None": then 0.
+    In real-time mode Spark looks at the newest offsets when a batch begins, minutes ago; what its Kafka source tells by itself, a
+    mean over the partitions, is of the batch's end. Where Spark has not asked for the newest offset, as in a batch that a restart
+    repeats, PySpark says "None": then 0.
     """
     if not {source.latestOffset, source.endOffset}.isdisjoint({None, "", "None", "null"}):
         return 0
     latest, read = json.loads(source.latestOffset), json.loads(source.endOffset)
+    if "avgOffsetsBehindLatest" in source.metrics:
+        return round(float(source.metrics["avgOffsetsBehindLatest"]) * sum(map(len, read.values())))
     return sum(
         max(offset - read.get(topic, {}).get(partition, 0), 0)
         for topic, partitions in latest.items()

@@ -10,6 +10,7 @@ own. What cannot be read travels too, untouched, and leaves as a dead letter. Wh
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from pyspark.sql import DataFrame
 
@@ -32,10 +33,14 @@ def detect(
     rules: Mapping[str, Rule],
     models: ModelSource | None,
     limits: Limits,
+    publish_from: datetime | None = None,
 ) -> DataFrame:
-    """Returns the records that leave for those of `raw`, the columns that Kafka's sink takes; `mapping` says what `raw` has."""
+    """Returns the records that leave for those of `raw`, the columns that Kafka's sink takes; `mapping` says what `raw` has.
+
+    Of records that came to Kafka before `publish_from` none leaves: they are history for the others.
+    """
     events = decode(mapping(raw, inputs, limits.max_bytes), limits)
-    return egress(judge(features(events), rules, models), topics)
+    return egress(judge(features(events), rules, models), topics, sorted(rules), publish_from)
 
 
 def features(events: DataFrame) -> DataFrame:

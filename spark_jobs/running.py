@@ -1,6 +1,7 @@
 """How a job's query starts, runs until it ends or a stop is asked for, and lets the batch at work finish."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +13,10 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from spark_jobs import failures
-from spark_jobs.settings import AvailableNowTrigger, MicroBatchTrigger, RealTimeTrigger, Trigger
+from spark_jobs.settings import MicroBatchTrigger, RealTimeTrigger, Trigger
 
+END_POLL_S = 0.02
+"""How often it is asked whether its batch has ended: the next one would begin at once."""
 POLL_S = 0.2
 """How often a running query is asked whether it still runs."""
 
@@ -26,8 +29,6 @@ class Run(NamedTuple):
     name: str
     checkpoint: str
     stop_asked: threading.Event
-    progressed: threading.Event
-    """Set at each of Spark's progress events (`metrics.StreamMetrics`)."""
     stop_timeout: timedelta
     log_dir: Path | None
 
@@ -78,7 +79,16 @@ def _let_finish(query: StreamingQuery, trigger: Trigger, run: Run) -> None:
             "stopping at once: the next checkpoint is too far away; what came since the last one is replayed on the next start"
         )
         return
-    if isinstance(trigger, AvailableNowTrigger) or query.status["isTriggerActive"] or query.status["isDataAvailable"]:
-        log.info("stopping after the batch at work", within_seconds=run.stop_timeout.total_seconds())
-        run.progressed.clear()
-        run.progressed.wait(run.stop_timeout.total_seconds())
+    done = _batches_done(query)  # asked first: a batch that ends between the two looks is not waited for
+    if not query.status["isTriggerActive"]:
+        return
+    log.info("stopping after the batch at work", within_seconds=run.stop_timeout.total_seconds())
+    deadline = time.monotonic() + run.stop_timeout.total_seconds()
+    while query.isActive and query.status["isTriggerActive"] and _batches_done(query) == done and time.monotonic() < deadline:
+        time.sleep(END_POLL_S)
+
+
+def _batches_done(query: StreamingQuery) -> int | None:
+    """Returns the number of the last batch whose progress Spark has told, None before the first."""
+    progress = query.lastProgress
+    return None if progress is None else progress.batchId

@@ -20,10 +20,10 @@ class ServedModels:
     """Says in log and metrics which model is champion and which challenger, whenever that changes."""
 
     def __init__(self, spark: SparkSession, models: ModelSource, metrics: StreamMetrics) -> None:
-        """Loads both.
+        """Loads both. Where one is refused the log says why, and rules decide until a look finds one that can be used.
 
         Raises:
-            UnusableModel: one of them is refused. Later the stream keeps what it has, and the log says why.
+            UnusableModel: there is no champion that can be used, and `models` requires one.
         """
         jvm: Any = spark.sparkContext._jvm
         self._store = jvm.frauddetection.scoring.ModelStore
@@ -31,16 +31,21 @@ class ServedModels:
         columns = spark.sparkContext._gateway.new_array(jvm.String, len(MODEL_INPUTS))  # type: ignore[union-attr]
         for number, name in enumerate(MODEL_INPUTS):
             columns[number] = name
-        try:
-            found = self._store.check(models.store, columns, FEATURE_SET)
-        except Py4JJavaError as error:
-            raise UnusableModel(
-                f"The model store {models.store} is refused: {error.java_exception.getMessage()}",
-                "`fraud models list` shows what it holds; `fraud models promote` another version, or train one on these features.",
-            ) from None
         self._served = ""
         self._looked_at = time.monotonic()
-        self._say(found)
+        try:
+            self._say(self._store.check(models.store, columns, FEATURE_SET))
+        except Py4JJavaError as error:
+            self._refused(error.java_exception.getMessage())
+        if models.required and not json.loads(self._served or "{}").get("champion"):
+            self._refused("it has no champion")
+
+    def _refused(self, why: str) -> None:
+        advice = "`fraud models list` shows what it holds; `fraud models promote` another version, or train one on these features."
+        if self._models.required:
+            raise UnusableModel(f"The model store {self._models.store} is refused: {why}", advice) from None
+        log.warning("rules decide alone", because=why, store=self._models.store, advice=advice)
+        self._metrics.models({"champion": None, "challenger": None})
 
     def look(self) -> None:
         """Looks again once `poll_s` has passed since the last time."""

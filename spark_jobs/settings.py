@@ -1,10 +1,10 @@
 """Settings of the detector: one frozen class, unknown keys refused. `python -m spark_jobs.detect_fraud --help` lists them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
 from contract import Tolerance
@@ -48,12 +48,18 @@ class AvailableNowTrigger(Part):
 Trigger = Annotated[RealTimeTrigger | AvailableNowTrigger | MicroBatchTrigger, Field(discriminator="mode")]
 
 
+RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+"""Small letters, digits and underscores: it stands in alerts, metrics and queries."""
+
+
 class Rule(Part):
     """One rule: a question about one transaction, and what a yes means."""
 
     when: str = Field(description="Spark SQL boolean expression over the transaction's fields, the features and fraud_score")
-    action: Literal["review", "decline"] = Field(
-        "review", description="What is decided when the rule fires; where several fire, decline beats review"
+    action: Literal["review", "decline", "approve"] = Field(
+        "review",
+        description="What is decided when the rule fires; where several fire, decline beats approve, and approve beats review and "
+        "the model",
     )
     reason: str = Field(min_length=1, description="Why, in words for the analyst; the alert repeats them")
 
@@ -133,6 +139,11 @@ class Models(Part):
     """The trained model that scores; `fraud models` says which."""
 
     store: Place | None = Field(None, description="Model store, a folder or s3a:// URL; null: no model, rules decide alone")
+    required: bool = Field(
+        False,
+        description="Start only with a champion that can be used; false: where it is refused, or the store does not answer, rules "
+        "decide alone until a look finds one",
+    )
     poll: Duration = Field(
         timedelta(seconds=5),
         ge=timedelta(seconds=1),
@@ -156,6 +167,16 @@ class Spark(Part):
     conf: dict[str, str] = Field({}, description="Further Spark settings; they override this program's own")
 
 
+def _start(value: Any) -> Any:
+    try:
+        at = value if value in ("earliest", "latest") or isinstance(value, datetime) else datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        at = None
+    if at is None or (isinstance(at, datetime) and at.tzinfo is None):
+        raise ValueError("it is earliest, latest, or a time with a zone such as 2026-11-24T10:00:00Z")
+    return at
+
+
 class DetectorSettings(Settings):
     """Reads transactions from Kafka, scores them, publishes explained alerts."""
 
@@ -170,6 +191,15 @@ class DetectorSettings(Settings):
         "checkpoints/detect_fraud",
         description="Where the stream keeps its place in Kafka and all history, a folder or s3a:// URL; each detector has its own",
     )
+    start: Annotated[Literal["earliest", "latest"] | AwareDatetime, BeforeValidator(_start)] = Field(
+        "earliest",
+        description="Where a new checkpoint begins in transactions and labels: earliest, latest, or a time such as "
+        "2026-11-24T10:00:00Z, by Kafka's timestamps. Profiles are read from the beginning. An old checkpoint goes on where it is",
+    )
+    publish_from: AwareDatetime | None = Field(
+        None,
+        description="Of records that came to Kafka before, nothing leaves: they make the history that later ones see. null: of all",
+    )
     max_offsets: int = Field(
         300_000,
         ge=1,
@@ -183,7 +213,9 @@ class DetectorSettings(Settings):
         description="Tasks that keep the history of cards, and as many for that of terminals. Fixed for a checkpoint's life",
     )
     limits: Limits = Field(Limits(), description="Limits beyond which an input record is rejected")
-    rules: dict[str, Rule] = Field({}, description="Rules by name; each has when, action and reason")
+    rules: dict[RuleName, Rule] = Field(
+        {}, description="Rules by name; each has when, action and reason", json_schema_extra={"additionalProperties": False}
+    )
     models: Models = Field(Models(), description="The trained model that scores")
     console: Console = Field(Console(), description="Alerts on standard output")
     s3: S3 = Field(S3(), description="How s3a:// paths are reached")
@@ -211,6 +243,12 @@ class DetectorSettings(Settings):
     def input_topics(self) -> tuple[str, ...]:
         """Names of the topics that are read, transactions first."""
         return topics_of(self.inputs)
+
+    @property
+    def profile_topics(self) -> tuple[str, ...]:
+        """Names of the topics that have profiles alone."""
+        events = topics_of({kind: self.inputs[kind] for kind in ("transaction", "label")})
+        return tuple(name for name in self.input_topics if name not in events)
 
     def slots(self, partitions: int) -> int:
         """Returns how many task slots the query needs at once, where its input topics have so many partitions.

@@ -1,11 +1,13 @@
 """What the jobs read: Kafka, one source for all topics and checked before Spark is started; and folders of Parquet."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import Consumer, TopicPartition
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -18,6 +20,8 @@ from spark_jobs.settings import RealTimeTrigger, Trigger
 from spark_jobs.transforms.decode import BESIDE
 from spark_jobs.transforms.history import READINGS
 from spark_jobs.transforms.inputs import Inputs, Registry
+
+TIMEOUT_S = 10.0
 
 
 def count_partitions(connection: KafkaConnection, inputs: Sequence[str], outputs: Sequence[str]) -> int:
@@ -73,10 +77,48 @@ def require_inputs(session: SparkSession, inputs: Inputs) -> None:
             raise UnusableKey(f"The key {inputs.card_key_file} {refusal}", "Check `input.card_key_file`.")
 
 
+def offsets_at(connection: KafkaConnection, topics: Sequence[str], whole: Collection[str], start: str | datetime) -> str:
+    """Returns the places where a new checkpoint begins, as Spark's Kafka source takes them.
+
+    `start` is earliest, latest, or a time, and then the first record of each partition whose timestamp is not before it. The topics
+    in `whole` are read from the beginning, and none of them need be among `topics`.
+
+    Raises:
+        BrokerUnreachable, MissingTopic: as `count_partitions`.
+    """
+    if start == "earliest":
+        return "earliest"
+    partitions = require_topics(connection, topics)
+    first, end = (dict.fromkeys(map(str, range(max(partitions.values()))), place) for place in (-2, -1))
+    found = {}
+    for topic in topics:
+        places = first if topic in whole else end
+        found[topic] = {str(number): places[str(number)] for number in range(partitions[topic])}
+    if isinstance(start, datetime):
+        asked = [
+            TopicPartition(topic, number, int(start.timestamp() * 1000))
+            for topic in topics
+            if topic not in whole
+            for number in range(partitions[topic])
+        ]
+        consumer = Consumer({**connection.librdkafka(), "group.id": "fraud-detector-start"})
+        try:
+            for place in consumer.offsets_for_times(asked, timeout=TIMEOUT_S):
+                found[place.topic][str(place.partition)] = place.offset  # -1, the end, where none is as late
+        finally:
+            consumer.close()
+    return json.dumps(found)
+
+
 def read_stream(
-    session: SparkSession, connection: KafkaConnection, topics: Sequence[str], trigger: Trigger, max_offsets: int
+    session: SparkSession,
+    connection: KafkaConnection,
+    topics: Sequence[str],
+    trigger: Trigger,
+    max_offsets: int,
+    start: str = "earliest",
 ) -> DataFrame:
-    """Returns the records of the topics as a stream, from the checkpoint's place or, the first time, from the beginning.
+    """Returns the records of the topics as a stream, from the checkpoint's place or, the first time, from `start` (`offsets_at`).
 
     A micro-batch that cannot hold all that waits ends at one instant in all topics (kernel: OrderedKafka.java), so that labels and
     profiles are read before the payments that came after them. A record that Kafka has deleted before it was read ends the query:
@@ -86,7 +128,7 @@ def read_stream(
         reader = session.readStream.format("kafka")
     else:
         reader = session.readStream.format("frauddetection.kafka.OrderedKafka").option("maxOffsetsPerTrigger", max_offsets)
-    return reader.options(**_from_the_beginning(connection, topics)).load()
+    return reader.options(**_options(connection, topics, start)).load()
 
 
 def read_topics(session: SparkSession, connection: KafkaConnection, topics: Sequence[str]) -> DataFrame:
@@ -97,7 +139,7 @@ def read_topics(session: SparkSession, connection: KafkaConnection, topics: Sequ
         MissingTopic: one of the topics does not exist.
     """
     require_topics(connection, topics)
-    return with_clock(session.read.format("kafka").options(**_from_the_beginning(connection, topics)).load())
+    return with_clock(session.read.format("kafka").options(**_options(connection, topics, "earliest")).load())
 
 
 def with_clock(raw: DataFrame) -> DataFrame:
@@ -107,12 +149,14 @@ def with_clock(raw: DataFrame) -> DataFrame:
     return raw.withColumn("read_by", clock)
 
 
-def _from_the_beginning(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, str]:
+def _options(connection: KafkaConnection, topics: Sequence[str], start: str) -> dict[str, str]:
     return {
         **{f"kafka.{name}": value for name, value in connection.java().items()},
         "subscribe": ",".join(topics),
-        "startingOffsets": "earliest",
+        "startingOffsets": start,
         "failOnDataLoss": "true",
+        # A payment whose sender took it back was none.
+        "kafka.isolation.level": "read_committed",
         "includeHeaders": "true",
     }
 

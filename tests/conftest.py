@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from unittest.mock import patch
@@ -52,7 +53,9 @@ def new_topics(kafka: KafkaConnection) -> Callable[..., TopicNames]:
 
     def create(partitions: int = 2) -> TopicNames:
         topics = TopicNames().prefixed(f"t{next(_numbers)}.")
-        create_topics(kafka, topics.specs(partitions))
+        # Records of tests are of other years: Kafka would delete them when it next looks.
+        kept = [replace(spec, settings=spec.settings | {"retention.ms": "-1"}) for spec in topics.specs(partitions)]
+        create_topics(kafka, kept)
         return topics
 
     return create

@@ -17,10 +17,10 @@ from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table
 
-from configuration import FraudDetectionError, InvalidSettings, Settings, report
+from configuration import FraudDetectionError, InvalidSettings, Settings, report, yaml_files
 from spark_jobs import failures, label_rule, session, sources
 from spark_jobs.pipeline import features, judge
-from spark_jobs.settings import S3, Place, Rule, Spark, on_s3
+from spark_jobs.settings import S3, Place, Rule, RuleName, Spark, on_s3
 from spark_jobs.transforms.score import ModelSource
 from training import progress
 from training.metrics import CARDS_A_DAY, card_precision
@@ -110,8 +110,8 @@ def load_rules(file: Path) -> dict[str, Rule]:
         InvalidSettings: it cannot be read, or a rule in it is not one.
     """
     try:
-        found = yaml.safe_load(file.read_text())
-        return TypeAdapter(dict[str, Rule]).validate_python((found or {}).get("rules"))
+        found = yaml_files.load(file.read_text())
+        return TypeAdapter(dict[RuleName, Rule]).validate_python((found or {}).get("rules"))
     except OSError as error:
         raise InvalidSettings(f"{file} cannot be read: {error.strerror}", "Check --rules.") from None
     except (yaml.YAMLError, AttributeError):

@@ -149,7 +149,7 @@ class ModelStore:
         return said
 
     def point(self, role: Role, version: str, reason: str) -> Pointer:
-        """Returns the role's pointer, now at this version; one that was there already stays as it is. A champion is no challenger.
+        """Returns the role's pointer, now at this version, written anew if it was there already. A champion is no challenger.
 
         Raises:
             NoSuchModel.
@@ -161,8 +161,7 @@ class ModelStore:
             raise RoleRefused(f"{version} is the champion", "Name another version: `fraud models list`.")
         if before and before.version == version:
             self.pointed(role)
-            self.require_usable(version)
-            return before
+            return self._point(role, version, reason, before.previous)
         return self._point(role, version, reason, before.version if before else None)
 
     def roll_back(self, reason: str) -> Pointer:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import reduce
-from typing import Protocol
+from typing import Any, Protocol
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -15,7 +15,17 @@ from pyspark.sql import functions as F
 from spark_jobs.errors import InvalidRule
 from spark_jobs.features import FEATURE_COLUMNS
 from spark_jobs.schema import TRANSACTION_COLUMNS
-from spark_jobs.transforms.expressions import DoesNotParse, EndsTheStream, LooksFurther, NotRepeatable, Refused, examine
+from spark_jobs.transforms.expressions import (
+    LONGEST,
+    DoesNotParse,
+    EndsTheStream,
+    FillsMemory,
+    LooksFurther,
+    NotRepeatable,
+    Refused,
+    examine,
+)
+from spark_jobs.transforms.rehearsal import rehearse
 
 
 class Rule(Protocol):
@@ -27,12 +37,15 @@ class Rule(Protocol):
 
     @property
     def action(self) -> str:
-        """What a yes means: review or decline."""
+        """What a yes means: review, decline or approve."""
 
     @property
     def reason(self) -> str:
         """Why, in words for the analyst."""
 
+
+ACTIONS = ("decline", "approve", "review")
+"""What a rule may say, the strongest first."""
 
 RULE_COLUMNS = (*TRANSACTION_COLUMNS, *FEATURE_COLUMNS, "fraud_score")
 """What a rule may ask about. `fraud_score` is null where there is no model."""
@@ -43,37 +56,44 @@ ADVICE: Mapping[type[Refused], str] = {
     LooksFurther: "Use the features for what came before.",
     NotRepeatable: "Ask about event_time and other fields.",
     EndsTheStream: "A rule answers yes or no.",
+    FillsMemory: f"Write a length as a number, of at most {LONGEST:,}.",
 }
 
 
 def decide(events: DataFrame, rules: Mapping[str, Rule]) -> DataFrame:
-    """Returns the events with `decision`, `rules` (names that fired, sorted), `reasons_to_alert` and `ruleset_version`.
+    """Returns the events with `decision`, `rules`, `failed_rules`, `reasons_to_alert` and `ruleset_version`.
 
-    decline beats review beats approve, whether a rule says it or the model's thresholds do. The four columns mean nothing where
-    `kind` is not transaction.
+    `rules` are the names of those that fired, sorted; `failed_rules` of those that could not be answered, which is no, null where
+    there are none. A rule that declines beats one that approves, which beats a review and whatever the model says; without rules
+    that fired, the model's thresholds decide. The five columns mean nothing where `kind` is not transaction.
 
     Raises:
         InvalidRule: a rule does not parse, names an unknown column, is not a yes-or-no question, or could answer differently when
-            asked again.
+            asked again, or fails on a payment without any value, or on a usual one.
     """
     flat = events.select("*", "transaction.*", "features.*", "score.fraud_score")
     names = sorted(rules)
     for name in names:
         _check(name, rules[name].when, flat)
+    rehearse(events.sparkSession, {name: rules[name].when for name in names})
     columns = {name: f"_rule_{number}" for number, name in enumerate(names)}
-    answers = (F.coalesce(F.expr(rules[name].when), F.lit(False)).alias(columns[name]) for name in names)
-    fired = flat.select(*events.columns, *answers)
-    by_rule = {name: F.col(columns[name]) for name in names}
-    votes = {
-        action: [_model_says(action), *(by_rule[name] for name in names if rules[name].action == action)]
-        for action in ("decline", "review")
-    }
+    answered = flat.select(*events.columns, *(_answer(flat, rules[name].when).alias(columns[name]) for name in names))
+    fired = {name: F.col(columns[name]) for name in names}
+    votes = {action: _any([fired[name] for name in names if rules[name].action == action]) for action in ACTIONS}
+    failed = F.array_compact(F.array(*(F.when(fired[name].isNull(), F.lit(name)) for name in names)).cast("array<string>"))
+    blaming = [name for name in names if rules[name].action != "approve"]
     model_reason = F.when(_model_says("decline") | _model_says("review"), F.format_string("Fraud score %.2f", "score.fraud_score"))
-    return fired.select(
+    return answered.select(
         *events.columns,
-        F.when(_any(votes["decline"]), "decline").when(_any(votes["review"]), "review").otherwise("approve").alias("decision"),
-        F.array_compact(F.array(*(F.when(by_rule[name], F.lit(name)) for name in names)).cast("array<string>")).alias("rules"),
-        F.array_compact(F.array(*(F.when(by_rule[name], F.lit(rules[name].reason)) for name in names), model_reason)).alias(
+        F.when(votes["decline"], "decline")
+        .when(votes["approve"], "approve")
+        .when(_model_says("decline"), "decline")
+        .when(votes["review"] | _model_says("review"), "review")
+        .otherwise("approve")
+        .alias("decision"),
+        F.array_compact(F.array(*(F.when(fired[name], F.lit(name)) for name in names)).cast("array<string>")).alias("rules"),
+        F.when(_any([fired[name].isNull() for name in names]), failed).alias("failed_rules"),
+        F.array_compact(F.array(*(F.when(fired[name], F.lit(rules[name].reason)) for name in blaming), model_reason)).alias(
             "reasons_to_alert"
         ),
         F.lit(ruleset_version(rules)).alias("ruleset_version"),
@@ -91,7 +111,17 @@ def _model_says(action: str) -> Column:
 
 
 def _any(conditions: list[Column]) -> Column:
-    return reduce(lambda one, other: one | other, conditions)
+    return reduce(lambda one, other: one | other, conditions, F.lit(False))
+
+
+def _answer(flat: DataFrame, when: str) -> Column:
+    """Returns yes or no; null where the rule fails on the transaction, as `element_at(array(1), 0)` does in whatever mode.
+
+    In a branch of CASE: what two rules have in common Spark would else compute before both, where nothing catches.
+    """
+    jvm: Any = flat.sparkSession.sparkContext._jvm
+    asked = Column(jvm.frauddetection.catalyst.Calls.attempt(F.coalesce(F.expr(when), F.lit(False))._jc))
+    return F.when(F.col("kind") == "transaction", asked).otherwise(F.lit(False))
 
 
 def _check(name: str, when: str, flat: DataFrame) -> None:

@@ -1,6 +1,7 @@
 """What leaves a decided event: a scored transaction, perhaps an alert, or a dead letter, as the contract's JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -55,21 +56,23 @@ _IS_TRANSACTION = "kind = 'transaction'"
 _IS_ALERT = f"{_IS_TRANSACTION} AND decision <> 'approve'"
 
 
-def egress(decided: DataFrame, topics: Topics) -> DataFrame:
+def egress(decided: DataFrame, topics: Topics, rules: Iterable[str] = (), publish_from: datetime | None = None) -> DataFrame:
     """Returns the Kafka records, columns `topic`, `key`, `value`, `headers`: one or two a transaction, one a rejected record.
 
     A value holds no clock reading and nothing of the run: the same input gives the same bytes. Labels, customers and merchants give
-    none; they are counted with the others.
+    none; they are counted with the others, and so are failures of the `rules`. Of what came to Kafka before `publish_from` nothing
+    leaves.
     """
     scored, alert, rejected = _json(decided, _scored(), _alert(), _rejected())
     card = F.col("transaction.card_id").cast("binary")
+    leaves = F.lit(True) if publish_from is None else F.col("ingest_time") >= F.lit(publish_from)
     records = F.array(
-        F.when(F.expr(_IS_TRANSACTION), _record(topics.scored, card, scored)),
-        F.when(F.expr(_IS_ALERT), _record(topics.alerts, card, alert)),
-        F.when(F.col("kind") == REJECTED, _record(topics.rejected, F.expr(_KEY_OF_LETTER), rejected)),
+        F.when(leaves & F.expr(_IS_TRANSACTION), _record(topics.scored, card, scored)),
+        F.when(leaves & F.expr(_IS_ALERT), _record(topics.alerts, card, alert)),
+        F.when(leaves & (F.col("kind") == REJECTED), _record(topics.rejected, F.expr(_KEY_OF_LETTER), rejected)),
     )
     return (
-        observe(decided.select(*counted(), records.alias("records")))
+        observe(decided.select(*counted(), records.alias("records")), rules)
         .select(F.explode("records").alias("record"))
         .where("record IS NOT NULL")
         .select("record.*")

@@ -11,6 +11,17 @@ from pyspark.sql import types as T
 CLOCKS = frozenset({"CurrentTimestamp", "CurrentTimestampNow", "Now", "CurrentDate", "CurrentTime", "LocalTimestamp"})
 """Expressions that ask what time it is: a replay would end otherwise."""
 
+LENGTHS = {
+    "Sequence": (0, 1),
+    "StringRepeat": (1,),
+    "ArrayRepeat": (1,),
+    "StringSpace": (0,),
+    "StringLPad": (1,),
+    "StringRPad": (1,),
+}
+"""Expressions that make something as long as they are told, and which of their arguments say so."""
+LONGEST = 1_000
+
 ENDS_THE_STREAM = frozenset({"RaiseError", "AssertTrue"})
 
 
@@ -36,6 +47,10 @@ class NotRepeatable(Refused):
 
 class EndsTheStream(Refused):
     """It raises an error of its own accord."""
+
+
+class FillsMemory(Refused):
+    """A record could make it as long as the memory is large, and no error of that kind can be caught."""
 
 
 class Examined(NamedTuple):
@@ -75,7 +90,14 @@ def examine(expression: str, known: DataFrame, one: str) -> Examined:
             raise NotRepeatable(f"would answer differently when asked again: {node.prettyName()}")
         if used in ENDS_THE_STREAM:
             raise EndsTheStream(f"would end the stream: {node.prettyName()}")
+        if not all(_is_short(node.children().apply(place)) for place in LENGTHS.get(used, ())):
+            raise FillsMemory(f"could fill the memory: {node.prettyName()}")
     return Examined(kind, plan.projectList().head())
+
+
+def _is_short(length: Any) -> bool:
+    value = length.value() if length.getClass().getSimpleName() == "Literal" else None
+    return isinstance(value, int) and abs(value) <= LONGEST
 
 
 def _nodes(expression: Any) -> Iterator[Any]:

@@ -22,7 +22,7 @@ from pyspark.sql import types as T
 from contract.fields import fields_of
 from spark_jobs.errors import InvalidMapping
 from spark_jobs.schema import KINDS
-from spark_jobs.transforms.expressions import Examined, LooksFurther, NotRepeatable, Refused, examine
+from spark_jobs.transforms.expressions import LONGEST, Examined, FillsMemory, LooksFurther, NotRepeatable, Refused, examine
 from spark_jobs.transforms.inputs import Input, Inputs, Numbered
 from spark_jobs.transforms.mapping_functions import register
 
@@ -204,7 +204,11 @@ class _Sources:
         return self._attempt(value.cast("string"))
 
     def _examine(self, name: str, source: str) -> Examined:
-        advice = {LooksFurther: "A record is mapped by itself.", NotRepeatable: "Kafka's time of the record is `timestamp`."}
+        advice = {
+            LooksFurther: "A record is mapped by itself.",
+            NotRepeatable: "Kafka's time of the record is `timestamp`.",
+            FillsMemory: f"Write a length as a number, of at most {LONGEST:,}.",
+        }
         try:
             return examine(source, self._known, "one record")
         except Refused as refused:

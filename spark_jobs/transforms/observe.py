@@ -1,5 +1,7 @@
 """What is counted of events on their way: Spark hands the counts over with each progress event (spark_jobs/metrics.py)."""
 
+from collections.abc import Iterable
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -10,6 +12,7 @@ from spark_jobs.transforms.decode import REASON_CODES, REJECTED
 OBSERVATION = "detector"
 KIND_NAMES = (*KINDS, REJECTED)
 DECISIONS = ("approve", "review", "decline")
+FAILED_RULE = "failed_rule_"
 OPTIONAL = sorted({one.name for record in KINDS.values() for one in fields_of(record) if not one.strict})
 """The fields that are taken for absent where they cannot be read."""
 PAYMENTS = {
@@ -23,11 +26,12 @@ def counted() -> list[Column]:
     """Returns what `observe` reads of a decided event."""
     codes = F.transform("reasons", lambda reason: F.substring_index(reason, ":", 1)).alias("reason_codes")
     payments = (F.expr(expression).alias(f"payments_{group}") for group, expression in PAYMENTS.items())
-    return [*map(F.col, ("ingest_time", "kind", "decision", "notes", "unknown", "mixed_currencies")), codes, *payments]
+    names = ("ingest_time", "kind", "decision", "notes", "unknown", "mixed_currencies", "failed_rules")
+    return [*map(F.col, names), codes, *payments]
 
 
-def observe(events: DataFrame) -> DataFrame:
-    """Returns the events, which have the columns of `counted`, unchanged."""
+def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
+    """Returns the events, which have the columns of `counted`, unchanged; `rules` are the names of those that were asked."""
     is_transaction = F.col("kind") == "transaction"
     return events.observe(
         OBSERVATION,
@@ -38,5 +42,6 @@ def observe(events: DataFrame) -> DataFrame:
         *(F.count_if(is_transaction & (F.col("decision") == one)).alias(f"decision_{one}") for one in DECISIONS),
         *(F.count_if(F.array_contains("reason_codes", code)).alias(f"reason_{code}") for code in REASON_CODES),
         *(F.count_if(F.array_contains("notes", name)).alias(f"note_{name}") for name in OPTIONAL),
+        *(F.count_if(F.array_contains("failed_rules", name)).alias(f"{FAILED_RULE}{name}") for name in rules),
         F.coalesce(F.sum("unknown"), F.lit(0)).alias("unknown"),
     )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from decimal import Decimal
 
 import pytest
@@ -125,6 +125,13 @@ def test_headers_name_the_record_that_it_came_of(decided: DataFrame) -> None:
         for topic, read in places.items()
         for source, offset in read
     }
+
+
+def test_nothing_leaves_of_what_came_before_publish_from(decided: DataFrame) -> None:
+    assert {AT, LATER} == {row.ingest_time.astimezone(UTC) for row in decided.collect()}
+    all_of_them, later = (egress(decided, TOPICS, publish_from=at).count() for at in (AT, LATER))
+    assert (all_of_them, later) == (9, 4)
+    assert egress(decided, TOPICS, publish_from=LATER + timedelta(microseconds=1)).isEmpty()
 
 
 def test_a_dead_letter_always_fits_into_kafka(decided: DataFrame) -> None:

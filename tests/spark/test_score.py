@@ -193,12 +193,16 @@ def test_models_are_swapped_while_the_stream_runs(
     assert second.version in detector.errors, "the driver says who is champion"
 
 
-def test_a_champion_that_cannot_be_trusted_stops_a_start(
-    detector: Detector, run_here: Callable[..., None], store: ModelStore, payments: Payments
+def test_without_a_champion_that_can_be_trusted_rules_decide_and_a_start_that_requires_one_stops(
+    detector: Detector, run_here: Callable[..., None], store: ModelStore, payments: Payments, kafka: KafkaConnection
 ) -> None:
     manifest = promoted(store, 0.1)
     change(Path(store.place) / manifest.version / MANIFEST, family="oracle")
+    send(kafka.bootstrap_servers, detector.topics.transactions, [(b"card-1", encode(transaction()))])
+    run_here(detector)
+    (scored,) = payments.scored()
+    assert (scored.decision, scored.model_version) == ("review", None)
     with pytest.raises(FraudDetectionError) as refused:
-        run_here(detector)
+        run_here(detector, models=detector.settings["models"] | {"required": True})
     assert f"The model store {store.place} is refused" in str(refused.value)
     assert manifest.version in str(refused.value)

@@ -1,6 +1,8 @@
 """A batch that cannot hold all that waits ends at one instant in all topics."""
 
+from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,20 +16,20 @@ from configuration import KafkaConnection, TopicNames, reach
 from spark_jobs import sources
 from spark_jobs.settings import AvailableNowTrigger
 
-Batches = Callable[[int], list[list[tuple[str, int]]]]
+Batches = Callable[..., list[list[tuple[str, int]]]]
 
 
 @pytest.fixture
 def batches(spark: SparkSession, kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Batches:
     """Returns a function that reads all topics in batches of at most so many records: of each record its topic and timestamp."""
 
-    def read(most: int) -> list[list[tuple[str, int]]]:
+    def read(most: int, start: str = "earliest") -> list[list[tuple[str, int]]]:
         found: list[list[tuple[str, int]]] = []
 
         def keep(batch: DataFrame, _: int) -> None:
             found.append([tuple(row) for row in batch.select("topic", F.unix_millis("timestamp")).collect()])
 
-        raw = sources.read_stream(spark, kafka, topics.inputs(), AvailableNowTrigger(), most)
+        raw = sources.read_stream(spark, kafka, topics.inputs(), AvailableNowTrigger(), most, start)
         query = (
             raw.writeStream.foreachBatch(keep).trigger(availableNow=True).option("checkpointLocation", str(tmp_path / "cp")).start()
         )
@@ -82,6 +84,28 @@ def test_a_clock_that_is_ahead_holds_nothing_back(batches: Batches, kafka: Kafka
     assert len(in_their_turn) > 5
     for before, after in pairwise(one for one in in_their_turn if one):
         assert max(before) < min(after)
+
+
+@pytest.mark.parametrize(("start", "payments"), [("earliest", 10), ("latest", 0), (5, 5), (100, 0)])
+def test_a_new_checkpoint_begins_where_it_is_told_and_knows_all_profiles(
+    batches: Batches, kafka: KafkaConnection, topics: TopicNames, start: str | int, payments: int
+) -> None:
+    begin = 1_700_000_000
+    _send(kafka, [(topics.customers, 1000 * begin), *((topics.transactions, 1000 * (begin + second)) for second in range(10))])
+    at = datetime.fromtimestamp(begin + start, UTC) if isinstance(start, int) else start
+    places = sources.offsets_at(kafka, topics.inputs(), (topics.customers, topics.merchants), at)
+    found = [topic for batch in batches(100, places) for topic, _ in batch]
+    assert Counter(found) == Counter({topics.customers: 1, topics.transactions: payments})
+
+
+def test_what_a_sender_took_back_is_not_read(batches: Batches, kafka: KafkaConnection, topics: TopicNames) -> None:
+    producer = Producer({**kafka.librdkafka(), "transactional.id": topics.transactions})
+    producer.init_transactions()
+    for number, ends in enumerate((producer.commit_transaction, producer.abort_transaction, producer.commit_transaction)):
+        producer.begin_transaction()
+        producer.produce(topics.transactions, b"x", timestamp=1_700_000_000_000 + number)
+        ends()
+    assert sorted(at % 1000 for batch in batches(100) for _, at in batch) == [0, 2]
 
 
 def _take_any_timestamp(kafka: KafkaConnection, topics: TopicNames) -> None:

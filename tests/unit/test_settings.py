@@ -56,6 +56,11 @@ def test_the_file_may_be_named_by_the_environment(home: Path, monkeypatch: pytes
         ("trigger: {mode: realTime, duration: 1s}", "trigger.realTime.duration"),
         ("- a", "not a mapping"),
         ("a: [", "is not YAML"),
+        ("checkpoint: x\nrules: {a: {when: x, reason: y}, a: {when: z, reason: y}}", "d.yaml, line 2: `a` stands there twice"),
+        ("rules: {Night: {when: x, reason: y}}", "`rules.Night` cannot be a name: it should match pattern '^[a-z]"),
+        ("rules: {night: {when: x, reason: y, action: pass}}", "`rules.night.action`"),
+        ("start: yesterday", "`start`: it is earliest, latest, or a time"),
+        ("start: 2026-11-24T10:00:00", "`start`: it is earliest, latest, or a time with a zone"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(home: Path, file: str, says: str) -> None:
@@ -90,7 +95,7 @@ def test_secrets_are_files_and_never_reach_spark(home: Path) -> None:
     assert connection.librdkafka()["sasl.password"] == "hunter2"
     told = connection.java()
     assert "hunter2" not in str(told)
-    assert f"${{dir:{home}:password}}" in told["sasl.jaas.config"]
+    assert f"${{password:{home}:password}}" in told["sasl.jaas.config"]
     assert told["config.providers.dir.param.allowed.paths"] == str(home)
 
 

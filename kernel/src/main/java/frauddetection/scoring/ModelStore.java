@@ -18,7 +18,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The models that a store says are to be used: champion.json names the one that decides, challenger.json one that is scored beside it. A
  * thread looks at both again and again. A new model is taken when all of it is loaded and verified; one that is refused is said once, on
- * the log, and the one before stays. So it does where the store cannot be read, or has no champion any more.
+ * the log, the one before stays, and the next look tries again: files of a store may arrive after the pointer that names them. So it does
+ * where the store cannot be read, at the start too, or has no champion any more.
  */
 public final class ModelStore {
   private static final Logger LOG = LoggerFactory.getLogger(ModelStore.class);
@@ -46,6 +47,7 @@ public final class ModelStore {
   private final Subscription subscription;
   private final StoreFiles files;
   private final Map<Role, byte[]> pointers = new EnumMap<>(Role.class);
+  private final Map<Role, String> refusals = new EnumMap<>(Role.class);
   private final Map<String, Bundle> recent = new LinkedHashMap<>(KEPT, LOAD_FACTOR, true);
   private volatile Served served = new Served(null, null);
   private String trouble;
@@ -54,13 +56,14 @@ public final class ModelStore {
   ModelStore(Subscription subscription) throws IOException {
     this.subscription = subscription;
     files = new StoreFiles(subscription.store());
-    look();
+    poll();
   }
 
   /**
-   * Returns the store, of which there is one in a JVM. The first call returns when its models are loaded, so that the first row is scored.
+   * Returns the store, of which there is one in a JVM. The first call returns when its models are loaded, so that the first row is scored,
+   * or cannot be: then rows have no score until a look finds what it needs.
    *
-   * @throws UncheckedIOException where the first call cannot read the store; the next one tries again
+   * @throws UncheckedIOException the store's place is none
    */
   static ModelStore of(Subscription subscription) {
     ModelStore store = STORES.computeIfAbsent(subscription.store(), place -> follow(subscription));
@@ -119,12 +122,12 @@ public final class ModelStore {
     }
   }
 
-  /** Looks at the pointers; whatever happens, the next look is not in danger. */
+  /** Looks at the pointers; whatever happens, an error of the JVM too, the next look is not in danger. */
   void poll() {
     try {
       look();
       trouble = null;
-    } catch (IOException | RuntimeException error) {
+    } catch (IOException | RuntimeException | Error error) {
       if (!String.valueOf(error.getMessage()).equals(trouble)) {
         trouble = String.valueOf(error.getMessage());
         LOG.warn("The model store {} cannot be read, {} stays: {}", subscription.store(), json(served), trouble);
@@ -161,9 +164,17 @@ public final class ModelStore {
     if (Arrays.equals(pointer, pointers.get(role))) {
       return current;
     }
-    Bundle next = pointer == null ? withoutPointer(role, current) : at(role, pointer, current);
-    pointers.put(role, pointer);
-    return next;
+    try {
+      Bundle next = pointer == null ? withoutPointer(role, current) : at(role, pointer);
+      pointers.put(role, pointer);
+      refusals.remove(role);
+      return next;
+    } catch (BundleRefused refused) {
+      if (!refused.getMessage().equals(refusals.put(role, refused.getMessage()))) {
+        LOG.error("{}; the {} stays {}", refused.getMessage(), role.key(), name(current));
+      }
+      return current;
+    }
   }
 
   private Bundle withoutPointer(Role role, Bundle current) {
@@ -175,16 +186,11 @@ public final class ModelStore {
     return current;
   }
 
-  private Bundle at(Role role, byte[] json, Bundle current) throws IOException {
-    try {
-      Pointer pointer = Pointer.parse(role.file(), json);
-      Bundle next = load(pointer.version(), pointer.manifestSha256());
-      LOG.info("The {} is {}", role.key(), next.version());
-      return next;
-    } catch (BundleRefused refused) {
-      LOG.error("{}; the {} stays {}", refused.getMessage(), role.key(), name(current));
-      return current;
-    }
+  private Bundle at(Role role, byte[] json) throws IOException {
+    Pointer pointer = Pointer.parse(role.file(), json);
+    Bundle next = load(pointer.version(), pointer.manifestSha256());
+    LOG.info("The {} is {}", role.key(), next.version());
+    return next;
   }
 
   private synchronized Bundle load(String version, String manifestSha256) throws IOException {

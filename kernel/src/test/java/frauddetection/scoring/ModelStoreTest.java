@@ -136,6 +136,34 @@ class ModelStoreTest {
   }
 
   @Test
+  void aVersionWhoseFilesComeAfterItsPointerIsTaken() throws IOException {
+    String good = store.constant(0.2);
+    store.point("champion", good);
+    ModelStore models = new ModelStore(store.subscription());
+    String late = store.constant(0.7);
+    store.point("champion", late);
+    Path away = Files.move(folder.resolve(late), folder.resolve("away"));
+    models.poll();
+    assertEquals(good, version(models.served().champion()));
+    Files.move(away, folder.resolve(late));
+    models.poll();
+    assertEquals(late, version(models.served().champion()));
+    assertEquals(1, said.size(), said.toString());
+  }
+
+  @Test
+  void aStoreThatCannotBeReadAtTheStartIsLookedAtAgain() throws IOException {
+    Files.createDirectory(folder.resolve("champion.json"));
+    ModelStore models = new ModelStore(store.subscription());
+    assertNull(models.served().champion());
+    Files.delete(folder.resolve("champion.json"));
+    String good = store.constant(0.2);
+    store.point("champion", good);
+    models.poll();
+    assertEquals(good, version(models.served().champion()));
+  }
+
+  @Test
   void aRefusedChallengerDoesNotHoldUpTheChampion() throws IOException {
     String first = store.constant(0.2);
     store.point("champion", first);
