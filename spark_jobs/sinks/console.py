@@ -22,13 +22,15 @@ from contract import Alert, ContractError, decode
 PREFIX = "Fraud transaction detected => "
 STARTING = (
     *(KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS),
-    *(KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE),
+    *(KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError._UNKNOWN_PARTITION, KafkaError._TRANSPORT),
 )
-"""What a new broker says of a group, and a new topic of a partition."""
+"""What a new broker says of a group, and of a partition that is new or that it has only just found again."""
 
 AS_JSON = "fraud_json"
 TIMEOUT_S = 10.0
 POLL_S = 0.1
+RECONNECT_MS = 1_000
+"""A broker that was away is looked for so often at least; librdkafka's own ten seconds are as long as a stop waits."""
 
 log = structlog.get_logger()
 
@@ -48,6 +50,7 @@ class ConsoleReader:
         """
         self._out, self._topic = out, topic
         settings = {**connection.librdkafka(), "group.id": group, "enable.auto.commit": False, "log_level": 0}
+        settings["reconnect.backoff.max.ms"] = RECONNECT_MS
         self._consumer = Consumer({**settings, "auto.offset.reset": "earliest"})
         try:
             places = self._places()
