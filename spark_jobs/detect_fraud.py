@@ -90,7 +90,7 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
     spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
     models = _models(settings)
-    served = ServedModels(spark, models, metrics) if models else None
+    served = ServedModels(spark, models, metrics, required=settings.models.required) if models else None
     run = Run(NAME, settings.checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
     start = sources.offsets_at(settings.kafka, settings.input_topics, settings.profile_topics, settings.start)
     with _console(settings):
@@ -122,7 +122,7 @@ def _triggers(asked: Trigger) -> list[Trigger]:
 
 def _models(settings: DetectorSettings) -> ModelSource | None:
     chosen = settings.models
-    return ModelSource(chosen.store, round(chosen.poll.total_seconds()), chosen.required) if chosen.store else None
+    return ModelSource(chosen.store, round(chosen.poll.total_seconds())) if chosen.store else None
 
 
 @contextmanager

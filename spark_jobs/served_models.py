@@ -19,15 +19,15 @@ log = structlog.get_logger()
 class ServedModels:
     """Says in log and metrics which model is champion and which challenger, whenever that changes."""
 
-    def __init__(self, spark: SparkSession, models: ModelSource, metrics: StreamMetrics) -> None:
+    def __init__(self, spark: SparkSession, models: ModelSource, metrics: StreamMetrics, *, required: bool) -> None:
         """Loads both. Where one is refused the log says why, and rules decide until a look finds one that can be used.
 
         Raises:
-            UnusableModel: there is no champion that can be used, and `models` requires one.
+            UnusableModel: there is no champion that can be used, and one is `required`.
         """
         jvm: Any = spark.sparkContext._jvm
         self._store = jvm.frauddetection.scoring.ModelStore
-        self._models, self._metrics = models, metrics
+        self._models, self._metrics, self._required = models, metrics, required
         columns = spark.sparkContext._gateway.new_array(jvm.String, len(MODEL_INPUTS))  # type: ignore[union-attr]
         for number, name in enumerate(MODEL_INPUTS):
             columns[number] = name
@@ -37,12 +37,12 @@ class ServedModels:
             self._say(self._store.check(models.store, columns, FEATURE_SET))
         except Py4JJavaError as error:
             self._refused(error.java_exception.getMessage())
-        if models.required and not json.loads(self._served or "{}").get("champion"):
+        if required and not json.loads(self._served or "{}").get("champion"):
             self._refused("it has no champion")
 
     def _refused(self, why: str) -> None:
         advice = "`fraud models list` shows what it holds; `fraud models promote` another version, or train one on these features."
-        if self._models.required:
+        if self._required:
             raise UnusableModel(f"The model store {self._models.store} is refused: {why}", advice) from None
         log.warning("rules decide alone", because=why, store=self._models.store, advice=advice)
         self._metrics.models({"champion": None, "challenger": None})

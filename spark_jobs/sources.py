@@ -22,6 +22,8 @@ from spark_jobs.transforms.history import READINGS
 from spark_jobs.transforms.inputs import Inputs, Registry
 
 TIMEOUT_S = 10.0
+FIRST, END = -2, -1
+"""Places in a partition, as Spark's Kafka source has them; librdkafka has the same for its end."""
 
 
 def count_partitions(connection: KafkaConnection, inputs: Sequence[str], outputs: Sequence[str]) -> int:
@@ -89,11 +91,7 @@ def offsets_at(connection: KafkaConnection, topics: Sequence[str], whole: Collec
     if start == "earliest":
         return "earliest"
     partitions = require_topics(connection, topics)
-    first, end = (dict.fromkeys(map(str, range(max(partitions.values()))), place) for place in (-2, -1))
-    found = {}
-    for topic in topics:
-        places = first if topic in whole else end
-        found[topic] = {str(number): places[str(number)] for number in range(partitions[topic])}
+    found = {topic: dict.fromkeys(map(str, range(partitions[topic])), FIRST if topic in whole else END) for topic in topics}
     if isinstance(start, datetime):
         asked = [
             TopicPartition(topic, number, int(start.timestamp() * 1000))
@@ -104,7 +102,7 @@ def offsets_at(connection: KafkaConnection, topics: Sequence[str], whole: Collec
         consumer = Consumer({**connection.librdkafka(), "group.id": "fraud-detector-start"})
         try:
             for place in consumer.offsets_for_times(asked, timeout=TIMEOUT_S):
-                found[place.topic][str(place.partition)] = place.offset  # -1, the end, where none is as late
+                found[place.topic][str(place.partition)] = place.offset  # END where none is as late
         finally:
             consumer.close()
     return json.dumps(found)

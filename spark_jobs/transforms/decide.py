@@ -16,7 +16,7 @@ from spark_jobs.errors import InvalidRule
 from spark_jobs.features import FEATURE_COLUMNS
 from spark_jobs.schema import TRANSACTION_COLUMNS
 from spark_jobs.transforms.expressions import (
-    LONGEST,
+    SHORTER,
     DoesNotParse,
     EndsTheStream,
     FillsMemory,
@@ -56,7 +56,7 @@ ADVICE: Mapping[type[Refused], str] = {
     LooksFurther: "Use the features for what came before.",
     NotRepeatable: "Ask about event_time and other fields.",
     EndsTheStream: "A rule answers yes or no.",
-    FillsMemory: f"Write a length as a number, of at most {LONGEST:,}.",
+    FillsMemory: SHORTER,
 }
 
 

@@ -21,6 +21,7 @@ LENGTHS = {
 }
 """Expressions that make something as long as they are told, and which of their arguments say so."""
 LONGEST = 1_000
+SHORTER = f"Write a length as a number, of at most {LONGEST:,}."
 
 ENDS_THE_STREAM = frozenset({"RaiseError", "AssertTrue"})
 

@@ -22,7 +22,7 @@ from pyspark.sql import types as T
 from contract.fields import fields_of
 from spark_jobs.errors import InvalidMapping
 from spark_jobs.schema import KINDS
-from spark_jobs.transforms.expressions import LONGEST, Examined, FillsMemory, LooksFurther, NotRepeatable, Refused, examine
+from spark_jobs.transforms.expressions import SHORTER, Examined, FillsMemory, LooksFurther, NotRepeatable, Refused, examine
 from spark_jobs.transforms.inputs import Input, Inputs, Numbered
 from spark_jobs.transforms.mapping_functions import register
 
@@ -207,7 +207,7 @@ class _Sources:
         advice = {
             LooksFurther: "A record is mapped by itself.",
             NotRepeatable: "Kafka's time of the record is `timestamp`.",
-            FillsMemory: f"Write a length as a number, of at most {LONGEST:,}.",
+            FillsMemory: SHORTER,
         }
         try:
             return examine(source, self._known, "one record")

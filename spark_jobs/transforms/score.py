@@ -30,8 +30,6 @@ class ModelSource(NamedTuple):
     """Folder or s3a:// URL of the model store (docs/how-to/promote-a-model.md)."""
     poll_s: int
     """Seconds between two looks at which model is the champion."""
-    required: bool = False
-    """Whether a detector starts only with a champion that can be used."""
 
 
 def score(events: DataFrame, models: ModelSource | None) -> DataFrame:
@@ -43,7 +41,7 @@ def score(events: DataFrame, models: ModelSource | None) -> DataFrame:
     if models is None:
         return events.withColumn("score", F.lit(None).cast(_NO_SCORE))
     scorer: Any = events.sparkSession.sparkContext._jvm.frauddetection.scoring.Score  # type: ignore[union-attr]
-    return events.withColumn("score", Column(scorer.apply(_inputs()._jc, _INPUTS_SCHEMA, FEATURE_SET, models.store, models.poll_s)))
+    return events.withColumn("score", Column(scorer.apply(_inputs()._jc, _INPUTS_SCHEMA, FEATURE_SET, *models)))
 
 
 def explain(decided: DataFrame, models: ModelSource | None) -> DataFrame:
@@ -56,7 +54,7 @@ def explain(decided: DataFrame, models: ModelSource | None) -> DataFrame:
         return decided.withColumn("contributions", F.lit(None).cast(_NO_CONTRIBUTIONS))
     explainer: Any = decided.sparkSession.sparkContext._jvm.frauddetection.scoring.Explain  # type: ignore[union-attr]
     version = F.col("score.model_version")
-    found = Column(explainer.apply(_inputs()._jc, _INPUTS_SCHEMA, FEATURE_SET, models.store, models.poll_s, version._jc))
+    found = Column(explainer.apply(_inputs()._jc, _INPUTS_SCHEMA, FEATURE_SET, *models, version._jc))
     is_alert = (F.col("kind") == "transaction") & (F.col("decision") != "approve")
     return decided.withColumn("contributions", F.when(is_alert & version.isNotNull(), found))
 
