@@ -141,7 +141,7 @@ test: setup chart-tools ## All that needs no cluster: lint, then every test; sev
 	@bash tests/tier.sh
 
 .PHONY: test-all
-test-all: test parity handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; an hour and a half
+test-all: test parity chaos handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; an hour and a half
 
 .PHONY: lint
 lint: setup ## Format, lint, types, arrows
@@ -183,6 +183,10 @@ chart-docs: setup chart-tools ## Write the chart's schema, topics and README ane
 .PHONY: chart-examples
 chart-examples: setup chart-tools ## Write the chart's golden renders anew
 	@$(BIN)/python -m charts.render
+
+.PHONY: chaos
+chaos: setup ## Twice ten minutes with a fault every 20 seconds, in both modes; CHAOS_SEED repeats a run's faults
+	@$(BIN)/pytest tests/chaos -s $(ARGS)
 
 .PHONY: parity
 parity: setup ## Every feature of every row of the Handbook's world, stream against batch

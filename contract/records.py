@@ -140,6 +140,10 @@ class Scored:
     shadow_rules: Annotated[
         tuple[str, ...] | None, "Names of the rules that fired and decide nothing yet; absent where none did"
     ] = None
+    truncated: Annotated[
+        bool | None,
+        "True where texts and lists have beginnings only, as the topic takes no larger record: the headers say where the whole is",
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +178,10 @@ class Alert:
     contributions: Annotated[
         tuple[Contribution, ...] | None, "The three features that moved the score most; absent where no model is loaded"
     ] = None
+    truncated: Annotated[
+        bool | None,
+        "True where texts and lists have beginnings only, as the topic takes no larger record: the headers say where the whole is",
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +199,7 @@ class Rejected:
     topic: Annotated[str, "Topic that it was read from"]
     partition: Annotated[int, "Partition that it was read from"]
     offset: Annotated[int, "Offset in that partition"]
-    timestamp: Annotated[datetime, "Kafka's timestamp of the record, UTC"]
+    timestamp: Annotated[datetime, "Kafka's timestamp of the record, UTC; the nearest time of the years 1970 to 2999"]
     reasons: Annotated[tuple[str, ...], "Reason codes, such as missing:amount (docs/reference/reason-codes.md)"]
     schema_version: Annotated[int, "SCHEMA_VERSION of the reader that refused it"]
     key: Annotated[bytes | None, "Key as it came; its beginning where it is too large"] = None

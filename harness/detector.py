@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from configuration import KafkaConnection, TopicNames
+from contract import Transaction
 from harness.kafka import wait_for
 
 RULES: dict[str, Any] = {
@@ -24,6 +25,21 @@ RULES: dict[str, Any] = {
         "reason": "Large amount at night",
     },
 }
+
+
+def expected_alert(paid: Transaction) -> tuple[str, tuple[str, ...]] | None:
+    """Returns what RULES decide, in plain Python once more: the decision and the rules that fire, or None."""
+    fired = []
+    if paid.is_fraud:
+        fired.append("is_fraud")
+    if paid.amount > 170:
+        fired.append("large")
+    if paid.event_time.hour <= 6 and paid.amount > 150 and paid.channel != "pos":
+        fired.append("small_hours")
+    if not fired:
+        return None
+    return "decline" if "is_fraud" in fired else "review", tuple(fired)
+
 
 QUICK_START = {"spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -Dlong={'x' * 4_096}"}
 """Java's first compiler alone: in a test's few minutes the second costs more time than it saves, half of all that the JVM has.

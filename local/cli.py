@@ -165,6 +165,23 @@ def check(
 
 
 @app.command(context_settings=PASS_ON)
+def skip(
+    context: typer.Context,
+    topic: Annotated[str, typer.Argument(help="The record's topic.")],
+    partition: Annotated[int, typer.Argument(help="Its partition.")],
+    offset: Annotated[int, typer.Argument(help="Its offset, as the detector's error names it.")],
+) -> None:
+    """Step over a record that cannot be read: `fraud skip transactions 0 150 --config FILE --reason damaged`. History stays.
+
+    The detector must not run. What is stepped over becomes a dead letter. Options are the detector's, and --reason.
+    """
+    _know_s3()
+    _know_broker(context.args)
+    place = {"topic": topic, "partition": partition, "offset": offset}
+    _become("spark_jobs.skip_record", *(f"--{name}={value}" for name, value in place.items()), *context.args)
+
+
+@app.command(context_settings=PASS_ON)
 def archive(context: typer.Context) -> None:
     """Copy what the detector has sent to Parquet files: `fraud archive --path DIR`. All options: `fraud archive --help`."""
     _know_s3()

@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from pyspark.sql import DataFrame, SparkSession
 
 from configuration import FraudDetectionError, report, stop_signals
-from spark_jobs import checkpoint, failures, running, session, sources
+from spark_jobs import checkpoint, failures, places, running, session, sources
 from spark_jobs.errors import TooFewSlots, UnusableCheckpoint
 from spark_jobs.metrics import StreamMetrics, serve
 from spark_jobs.pipeline import detect
@@ -92,17 +92,23 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     models = _models(settings)
     served = ServedModels(spark, models, metrics, required=settings.models.required) if models else None
     run = Run(NAME, settings.checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
+    found = places.settle(
+        places.Checkpoint(spark, settings.checkpoint), settings.kafka, settings.input_topics, settings.on_lost_records
+    )
+    for topic, number in found.lost.items():
+        log.warning("records are lost: Kafka had deleted them", topic=topic, records=number)
+    metrics.lost(found.lost)
+    sizes = kafka_sink.message_sizes(settings.kafka, settings.topics.outputs())
     start = sources.offsets_at(settings.kafka, settings.input_topics, settings.profile_topics, settings.start)
     with _console(settings):
-        for trigger in _triggers(settings.trigger):
+        for trigger in _triggers(settings.trigger, catch_up=found.is_gap_ahead):
             is_real_time = isinstance(trigger, RealTimeTrigger)
-            raw = sources.with_clock(
-                sources.read_stream(spark, settings.kafka, settings.input_topics, trigger, settings.max_offsets, start)
-            )
-            records = _records(raw, settings, models)
+            topics, most = settings.input_topics, settings.max_offsets
+            raw = sources.with_clock(sources.read_stream(spark, settings.kafka, topics, trigger, most, start, found.gaps))
+            records = _records(raw, settings, models, sizes)
             query = running.start(kafka_sink.write_stream(records, settings.kafka, is_real_time=is_real_time), trigger, run)
             if is_real_time:
-                warm_planner(_records(spark.createDataFrame([], raw.schema), settings, models), stop_asked)
+                warm_planner(_records(spark.createDataFrame([], raw.schema), settings, models, sizes), stop_asked)
             message = "detector started" if trigger is settings.trigger else "catching up in micro-batches"
             log.info(message, mode=trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)
             running.wait(query, trigger, run, served.look if served else lambda: None)
@@ -110,14 +116,19 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
                 break
 
 
-def _records(raw: DataFrame, settings: DetectorSettings, models: ModelSource | None) -> DataFrame:
+def _records(raw: DataFrame, settings: DetectorSettings, models: ModelSource | None, sizes: Mapping[str, int]) -> DataFrame:
     inputs = sources.inputs_of(settings.input, settings.topics)
-    return detect(raw, settings.topics, inputs, settings.rules, models, settings.limits, settings.publish_from)
+    return detect(raw, settings.topics, inputs, settings.rules, models, settings.limits, settings.publish_from, sizes)
 
 
-def _triggers(asked: Trigger) -> list[Trigger]:
-    """Returns the triggers to be run one after the other: what waits is read in batches before rows flow in real time."""
-    return [AvailableNowTrigger(), asked] if isinstance(asked, RealTimeTrigger) and asked.catch_up else [asked]
+def _triggers(asked: Trigger, *, catch_up: bool) -> list[Trigger]:
+    """Returns the triggers to be run one after the other: what waits is read in batches before rows flow in real time.
+
+    `catch_up`: in any case.
+    """
+    if isinstance(asked, RealTimeTrigger) and (asked.catch_up or catch_up):
+        return [AvailableNowTrigger(), asked]
+    return [asked]
 
 
 def _models(settings: DetectorSettings) -> ModelSource | None:

@@ -43,8 +43,16 @@ class RecordsExpired(FraudDetectionError):
     """Kafka no longer has records that the stream has not read."""
 
 
+class UnusableTopic(FraudDetectionError):
+    """A topic is not the one that the checkpoint has read, or cannot take what we write."""
+
+
 class UnusableFolder(FraudDetectionError):
     """The folder for logs cannot be made."""
+
+
+class UnreadableRecord(FraudDetectionError):
+    """A record of a topic cannot be read, or was read already and cannot be stepped over."""
 
 
 class PortInUse(FraudDetectionError):

@@ -1,5 +1,6 @@
 """What went wrong inside Spark, told in one paragraph: the cause in one line, what to do, where the trace is."""
 
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,21 +10,36 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
 from configuration import FraudDetectionError
-from spark_jobs.errors import QueryFailed, RecordsExpired, SparkFailed, UnusableCheckpoint
+from spark_jobs.errors import QueryFailed, RecordsExpired, SparkFailed, UnreadableRecord, UnusableCheckpoint
 
 SparkFailure = (PySparkException, Py4JJavaError)
 """What Spark raises: its own errors, and Java's where it has no name for them."""
 
-EXPIRED = "data may have been lost because they are not available in Kafka"
+EXPIRED = re.compile(
+    r"data may have been lost because they are not available in Kafka|OffsetOutOfRangeException|KafkaIllegalStateException"
+)
+"""Of records that Kafka has deleted: of a micro-batch's plan, of a consumer in real-time mode, and Spark's other words for it."""
+UNREADABLE = re.compile(r"Record batch for partition (?P<topic>\S+)-(?P<partition>\d+) at offset (?P<offset>\d+) is invalid")
+"""What Kafka's consumer says of a batch of records whose bytes are not what the sender's were."""
 
 
 def explain(error: Exception, checkpoint: str, log_dir: Path | None) -> FraudDetectionError:
     """Returns the error to report for what Spark raised while the query ran or before it started."""
     trace = trace_advice(log_dir)
-    if EXPIRED in str(error):
+    if EXPIRED.search(str(error)):
         return RecordsExpired(
-            "Kafka has deleted records that were not read yet, or a topic was made anew",
-            f"To go on without them name a new `checkpoint`: the detector then reads all that Kafka still has. {trace}",
+            "Kafka has deleted records that were not read yet, or a topic was made anew, while the stream ran",
+            "The next start says which. With --on_lost_records skip it goes on behind them, keeps its history, and counts what was "
+            f"lost. {trace}",
+        )
+    if found := UNREADABLE.search(str(error)):
+        place = found.groupdict()
+        return UnreadableRecord(
+            "Kafka gives a batch of records that is damaged, at offset {offset} of topic {topic}, partition {partition}".format(
+                **place
+            ),
+            "Where another replica has it whole, let that one lead. Else step over it, which loses this batch of records alone: "
+            f"`fraud skip {{topic}} {{partition}} {{offset}}` with the detector's settings. {trace}".format(**place),
         )
     if checkpoint.rpartition("://")[2] in _message(error):
         return unusable_checkpoint(error, checkpoint, log_dir)

@@ -1,7 +1,6 @@
 """Prometheus metrics of a stream, fed by its progress events. docs/reference/metrics.md explains each."""
 
 import errno
-import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -68,6 +67,9 @@ class StreamMetrics(StreamingQueryListener):
         )
         self._lag_rows = Gauge("fraud_lag_rows", "Records in Kafka that are not read yet", registry=registry)
         self._lag_seconds = Gauge("fraud_lag_seconds", "Age of the newest record read where others wait, else 0", registry=registry)
+        self._lost = Counter(
+            "fraud_lost_records", "Records that Kafka had deleted before they were read, by topic", ["topic"], registry=registry
+        )
         self._model = Gauge("fraud_model", "1 for each model in force, by role", ["role", "version"], registry=registry)
         since = Gauge("fraud_seconds_since_progress", "Time since Spark last reported progress", registry=registry)
         since.set_function(lambda: time.monotonic() - self._last)
@@ -78,6 +80,11 @@ class StreamMetrics(StreamingQueryListener):
         for role, version in served.items():
             if version is not None:
                 self._model.labels(role, version).set(1)
+
+    def lost(self, records: Mapping[str, int]) -> None:
+        """Counts records that were deleted before they were read, by topic."""
+        for topic, number in records.items():
+            self._lost.labels(topic).inc(number)
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802, ARG002 Spark's name
         """Begins to count the time since the last progress."""
@@ -131,22 +138,11 @@ class StreamMetrics(StreamingQueryListener):
 
 
 def _behind(source: Any) -> int:
-    """Returns how many records a source has not read: Spark tells offsets as JSON, {topic: {partition: offset}}.
+    """Returns how many records a source has not read, as the kernel's source tells (Unread.java).
 
-    In real-time mode Spark looks at the newest offsets when a batch begins, minutes ago; what its Kafka source tells by itself, a
-    mean over the partitions, is of the batch's end. Where Spark has not asked for the newest offset, as in a batch that a restart
-    repeats, PySpark says "None": then 0.
+    It tells nothing where Spark has not asked for the newest offsets, as in a batch that a restart repeats: then 0.
     """
-    if not {source.latestOffset, source.endOffset}.isdisjoint({None, "", "None", "null"}):
-        return 0
-    latest, read = json.loads(source.latestOffset), json.loads(source.endOffset)
-    if "avgOffsetsBehindLatest" in source.metrics:
-        return round(float(source.metrics["avgOffsetsBehindLatest"]) * sum(map(len, read.values())))
-    return sum(
-        max(offset - read.get(topic, {}).get(partition, 0), 0)
-        for topic, partitions in latest.items()
-        for partition, offset in partitions.items()
-    )
+    return int((source.metrics or {}).get("recordsBehind", 0))
 
 
 def serve(registry: CollectorRegistry, host: str, port: int) -> None:

@@ -34,13 +34,15 @@ def detect(
     models: ModelSource | None,
     limits: Limits,
     publish_from: datetime | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> DataFrame:
     """Returns the records that leave for those of `raw`, the columns that Kafka's sink takes; `mapping` says what `raw` has.
 
-    Of records that came to Kafka before `publish_from` none leaves: they are history for the others.
+    Of records that came to Kafka before `publish_from` none leaves: they are history for the others. None is larger than `sizes`
+    says, bytes by topic.
     """
     events = decode(mapping(raw, inputs, limits.max_bytes), limits)
-    return egress(judge(features(events), rules, models), topics, sorted(rules), publish_from)
+    return egress(judge(features(events), rules, models), topics, sorted(rules), publish_from, sizes)
 
 
 def features(events: DataFrame) -> DataFrame:

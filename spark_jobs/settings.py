@@ -200,6 +200,11 @@ class DetectorSettings(Settings):
         None,
         description="Of records that came to Kafka before, nothing leaves: they make the history that later ones see. null: of all",
     )
+    on_lost_records: Literal["stop", "skip"] = Field(
+        "stop",
+        description="What a start does where Kafka has deleted records before they were read, or has made a topic anew: stop, or "
+        "skip, which goes on behind them with the history kept, and counts them",
+    )
     max_offsets: int = Field(
         300_000,
         ge=1,

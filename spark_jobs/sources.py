@@ -15,6 +15,7 @@ from configuration import KafkaConnection, require_topics
 from contract import Topics
 from spark_jobs.errors import UnusableKey, UnusableRegistry
 from spark_jobs.input_settings import InputSettings
+from spark_jobs.places import Gaps
 from spark_jobs.schema import KINDS, schema
 from spark_jobs.settings import RealTimeTrigger, Trigger
 from spark_jobs.transforms.decode import BESIDE
@@ -22,6 +23,8 @@ from spark_jobs.transforms.history import READINGS
 from spark_jobs.transforms.inputs import Inputs, Registry
 
 TIMEOUT_S = 10.0
+FORMAT = "frauddetection.kafka.OrderedKafka"
+"""The kernel's form of Spark's Kafka source."""
 FIRST, END = -2, -1
 """Places in a partition, as Spark's Kafka source has them; librdkafka has the same for its end."""
 
@@ -115,17 +118,17 @@ def read_stream(
     trigger: Trigger,
     max_offsets: int,
     start: str = "earliest",
+    gaps: Gaps | None = None,
 ) -> DataFrame:
     """Returns the records of the topics as a stream, from the checkpoint's place or, the first time, from `start` (`offsets_at`).
 
     A micro-batch that cannot hold all that waits ends at one instant in all topics (kernel: OrderedKafka.java), so that labels and
     profiles are read before the payments that came after them. A record that Kafka has deleted before it was read ends the query:
-    losing it silently is the operator's decision to take.
+    losing it silently is the operator's decision to take (`places.settle`). Those in `gaps` are not read.
     """
-    if isinstance(trigger, RealTimeTrigger):  # which takes each record as it comes
-        reader = session.readStream.format("kafka")
-    else:
-        reader = session.readStream.format("frauddetection.kafka.OrderedKafka").option("maxOffsetsPerTrigger", max_offsets)
+    reader = session.readStream.format(FORMAT).option("skipped", json.dumps(gaps or {}))
+    if not isinstance(trigger, RealTimeTrigger):  # which takes each record as it comes
+        reader = reader.option("maxOffsetsPerTrigger", max_offsets)
     return reader.options(**_options(connection, topics, start)).load()
 
 
@@ -137,7 +140,7 @@ def read_topics(session: SparkSession, connection: KafkaConnection, topics: Sequ
         MissingTopic: one of the topics does not exist.
     """
     require_topics(connection, topics)
-    return with_clock(session.read.format("kafka").options(**_options(connection, topics, "earliest")).load())
+    return with_clock(session.read.format(FORMAT).options(**_options(connection, topics, "earliest")).load())
 
 
 def with_clock(raw: DataFrame) -> DataFrame:

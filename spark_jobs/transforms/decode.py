@@ -24,6 +24,7 @@ REJECTED = "rejected"
 
 REASON_CODES: Mapping[str, str] = {
     "tombstone": "The record has a key and no value, which means something for customers and merchants alone: it deletes them",
+    "invalid_timestamp": "Kafka's timestamp of the record is not in the years 1970 to 2999: its sender does not count milliseconds",
     "empty": "The value is empty or white space",
     "too_large": "The value has more bytes than `limits.max_bytes`",
     "compressed": "The value begins as gzip, zstd, lz4, snappy or zlib do: the sender compresses it, in place of Kafka",
@@ -40,6 +41,7 @@ REASON_CODES: Mapping[str, str] = {
     "event_time_too_old": "event_time is earlier than Kafka's timestamp of the record by more than `limits.max_age`",
     "labelled_at_in_future": "labelled_at is later than the detector's clock by more than `limits.max_future`",
     "updated_at_in_future": "updated_at of a profile is later than the detector's clock by more than `limits.max_future`",
+    "skipped": "`fraud skip` has stepped over the record, which could not be read; the code ends in the reason that was given",
     **UNREADABLE,
 }
 """Every reason code that a rejected record can bear, up to the colon, with its meaning."""
@@ -53,6 +55,9 @@ BESIDE: Mapping[str, str] = {
     "source": "struct<key:binary,value:binary,headers:array<struct<key:string,value:binary>>>",
 }
 """The columns of an event that say how it was read, by name, with Spark's types; null where it does not come from Kafka."""
+
+_WITHIN_A_CALENDAR = "least(greatest(timestamp, timestamp'1970-01-01 00:00:00Z'), timestamp'2999-12-31 23:59:59.999Z')"
+"""Kafka takes any number for a timestamp. A dead letter's own time is to be readable all the same."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _BY_PATTERN = [SCALARS[python] for python in (int, float, Decimal, date)]
@@ -80,19 +85,19 @@ class Limits(Protocol):
 def decode(mapped: DataFrame, limits: Limits) -> DataFrame:
     """Returns one event a record of `mapping`, which has all columns of Spark's Kafka source, and `read_by`, the reader's clock.
 
-    An event has `kind` (transaction, label, customer, merchant or rejected), `ingest_time` (Kafka's timestamp), one typed struct a
-    kind (null for the others), `origin` (where in Kafka it was, and its place in a value that is an array), `notes` (names of
-    optional fields that could not be read, null where there are none), `unknown` (how many of its fields the contract does not
-    know), `deleted` (the key of a profile that is deleted: its struct is null), and for a rejected one `reasons` (codes of
-    REASON_CODES) and `source` (the record as it came; of a foreign one card numbers are hidden: no more than a token of them should
-    go on). No input fails: each check ends in a reason code.
+    An event has `kind` (transaction, label, customer, merchant or rejected), `ingest_time` (Kafka's timestamp, or the nearest time
+    of the years 1970 to 2999), one typed struct a kind (null for the others), `origin` (where in Kafka it was, and
+    its place in a value that is an array), `notes` (names of optional fields that could not be read, null where there are none),
+    `unknown` (how many of its fields the contract does not know), `deleted` (the key of a profile that is deleted: its struct is
+    null), and for a rejected one `reasons` (codes of REASON_CODES) and `source` (the record as it came; of a foreign one card
+    numbers are hidden: no more than a token of them should go on). No input fails: each check ends in a reason code.
     """
     jvm: Any = mapped.sparkSession.sparkContext._jvm
     columns: list[Any] = [F.col(name) for name in ("kind", "timestamp", "read_by", "key", "value", "mapped", "unreadable")]
     read = Column(jvm.frauddetection.wire.Decoder.apply(*(column._jc for column in columns), _plan(limits)))
     framed = mapped.select(
         read.alias("_read"),
-        F.col("timestamp").alias("ingest_time"),
+        F.expr(_WITHIN_A_CALENDAR).alias("ingest_time"),
         F.struct("topic", "partition", "offset", "element").alias("origin"),
         "key",
         "value",

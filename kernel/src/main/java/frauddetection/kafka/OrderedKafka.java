@@ -7,6 +7,9 @@ import org.apache.spark.sql.connector.catalog.Table;
 import org.apache.spark.sql.connector.catalog.TableCapability;
 import org.apache.spark.sql.connector.catalog.TableProvider;
 import org.apache.spark.sql.connector.expressions.Transform;
+import org.apache.spark.sql.connector.read.Batch;
+import org.apache.spark.sql.connector.read.InputPartition;
+import org.apache.spark.sql.connector.read.PartitionReaderFactory;
 import org.apache.spark.sql.connector.read.Scan;
 import org.apache.spark.sql.connector.read.ScanBuilder;
 import org.apache.spark.sql.connector.read.streaming.MicroBatchStream;
@@ -16,9 +19,10 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.sql.util.CaseInsensitiveStringMap;
 
 /**
- * Spark's Kafka source for micro-batches, with the same options, columns and checkpoints, but for one thing: where a batch cannot hold all
- * that waits, it ends at one instant of Kafka's timestamps in all partitions of all topics ({@link OrderedStream}). Spark's own takes the
- * same share of each partition, and so gives a payment to the history before the label that came hours earlier.
+ * Spark's Kafka source, with the same options, columns and checkpoints, but for three things. Where a micro-batch cannot hold all that
+ * waits, it ends at one instant of Kafka's timestamps in all partitions of all topics ({@link OrderedStream}): Spark's own takes the same
+ * share of each partition, and so gives a payment to the history before the label that came hours earlier. A record whose timestamp no
+ * calendar has is read too ({@link PlausibleTimes}). And the ranges of the option {@code skipped} are not read ({@link Partitions}).
  */
 public final class OrderedKafka implements TableProvider {
   private final KafkaSourceProvider kafka = new KafkaSourceProvider();
@@ -47,7 +51,7 @@ public final class OrderedKafka implements TableProvider {
 
     @Override
     public Set<TableCapability> capabilities() {
-      return Set.of(TableCapability.MICRO_BATCH_READ);
+      return Set.of(TableCapability.MICRO_BATCH_READ, TableCapability.BATCH_READ);
     }
 
     @Override
@@ -64,7 +68,25 @@ public final class OrderedKafka implements TableProvider {
 
     @Override
     public MicroBatchStream toMicroBatchStream(String checkpoint) {
-      return new OrderedStream((KafkaMicroBatchStream) kafka.toMicroBatchStream(checkpoint), options);
+      KafkaMicroBatchStream stream = (KafkaMicroBatchStream) kafka.toMicroBatchStream(checkpoint);
+      return new OrderedStream(stream, options, new Partitions(options.get("skipped")));
+    }
+
+    @Override
+    public Batch toBatch() {
+      return new ReadableBatch(kafka.toBatch(), new Partitions(null));
+    }
+  }
+
+  private record ReadableBatch(Batch kafka, Partitions partitions) implements Batch {
+    @Override
+    public InputPartition[] planInputPartitions() {
+      return partitions.ofBatch(kafka.planInputPartitions());
+    }
+
+    @Override
+    public PartitionReaderFactory createReaderFactory() {
+      return kafka.createReaderFactory();
     }
   }
 }

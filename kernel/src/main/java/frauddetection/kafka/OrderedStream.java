@@ -1,8 +1,5 @@
 package frauddetection.kafka;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.type.TypeReference;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -15,9 +12,11 @@ import org.apache.spark.sql.connector.read.InputPartition;
 import org.apache.spark.sql.connector.read.PartitionReaderFactory;
 import org.apache.spark.sql.connector.read.streaming.MicroBatchStream;
 import org.apache.spark.sql.connector.read.streaming.Offset;
+import org.apache.spark.sql.connector.read.streaming.PartitionOffset;
 import org.apache.spark.sql.connector.read.streaming.ReadLimit;
 import org.apache.spark.sql.connector.read.streaming.ReadMaxRows;
 import org.apache.spark.sql.connector.read.streaming.ReportsSourceMetrics;
+import org.apache.spark.sql.connector.read.streaming.SupportsRealTimeMode;
 import org.apache.spark.sql.connector.read.streaming.SupportsTriggerAvailableNow;
 import org.apache.spark.sql.kafka010.KafkaMicroBatchStream;
 import org.apache.spark.sql.util.CaseInsensitiveStringMap;
@@ -30,20 +29,24 @@ import org.apache.spark.sql.util.CaseInsensitiveStringMap;
  * that is stamped ahead of this machine's clock comes with the one behind it. Where so many records bear one timestamp that no instant
  * divides them, Spark's own share of each partition is taken.
  */
-final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableNow, ReportsSourceMetrics {
-  private static final ObjectMapper JSON = new ObjectMapper();
-  private static final TypeReference<Map<String, Map<Integer, Long>>> BY_TOPIC = new TypeReference<>() {};
+final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableNow, SupportsRealTimeMode, ReportsSourceMetrics {
   private static final String KAFKA = "kafka.";
 
   private final KafkaMicroBatchStream kafka;
+  private final Partitions partitions;
   private final Map<String, Object> connection = new HashMap<>();
+  private final Unread unread = new Unread(connection);
+  private boolean isRealTime;
+  /** Of all partitions, when the batch began. */
+  private Offset ends;
   private Admin admin;
   private long before;
   /** Of the partitions in which Kafka's index shows nothing, for the batch that is being ended. */
   private final Map<TopicPartition, Timestamps> hidden = new HashMap<>();
 
-  OrderedStream(KafkaMicroBatchStream kafka, CaseInsensitiveStringMap options) {
+  OrderedStream(KafkaMicroBatchStream kafka, CaseInsensitiveStringMap options, Partitions partitions) {
     this.kafka = kafka;
+    this.partitions = partitions;
     options.asCaseSensitiveMap().forEach((name, value) -> {
       if (name.startsWith(KAFKA)) {
         connection.put(name.substring(KAFKA.length()), value);
@@ -54,16 +57,17 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
   @Override
   public Offset latestOffset(Offset start, ReadLimit limit) {
     Offset all = kafka.latestOffset(start, ReadLimit.allAvailable());
+    ends = all;
     if (all == null || !(limit instanceof ReadMaxRows rows)) {
       return all;
     }
-    Map<TopicPartition, Long> from = places(start);
-    Map<TopicPartition, Long> to = places(all);
-    if (count(from, to) <= rows.maxRows()) {
+    Map<TopicPartition, Long> from = Places.of(start);
+    Map<TopicPartition, Long> to = Places.of(all);
+    if (Places.count(from, to) <= rows.maxRows()) {
       return all;
     }
     Map<TopicPartition, Long> end = endAtOneInstant(from, to, rows.maxRows());
-    return end == null ? kafka.latestOffset(start, limit) : kafka.deserializeOffset(json(end));
+    return end == null ? kafka.latestOffset(start, limit) : kafka.deserializeOffset(Places.json(end));
   }
 
   /** Returns the places at the latest instant before which no more than {@code most} records lie, or nearly; null where none do. */
@@ -76,7 +80,7 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
     while (low < high) {
       long middle = low + (high - low + 1) / 2;
       Map<TopicPartition, Long> found = placesAt(middle, from, to, now, most);
-      long count = count(from, found);
+      long count = Places.count(from, found);
       if (count > most) {
         high = middle - 1;
         continue;
@@ -123,29 +127,25 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
     }
   }
 
-  private static long count(Map<TopicPartition, Long> from, Map<TopicPartition, Long> to) {
-    return to.entrySet().stream().mapToLong(one -> Math.max(0, one.getValue() - from.getOrDefault(one.getKey(), 0L))).sum();
+  @Override
+  public InputPartition[] planInputPartitions(Offset start, Offset end) {
+    return partitions.ofBatch(kafka.planInputPartitions(start, end));
   }
 
-  private static Map<TopicPartition, Long> places(Offset offset) {
-    Map<TopicPartition, Long> places = new HashMap<>();
-    try {
-      JSON.readValue(offset.json(), BY_TOPIC)
-          .forEach((topic, ofOne) -> ofOne.forEach((number, place) -> places.put(new TopicPartition(topic, number), place)));
-    } catch (JsonProcessingException impossible) {
-      throw new IllegalStateException(impossible);
-    }
-    return places;
+  @Override
+  public InputPartition[] planInputPartitions(Offset start) {
+    return partitions.withoutEnd(kafka.planInputPartitions(start));
   }
 
-  private static String json(Map<TopicPartition, Long> places) {
-    Map<String, Map<Integer, Long>> byTopic = new HashMap<>();
-    places.forEach((one, place) -> byTopic.computeIfAbsent(one.topic(), any -> new HashMap<>()).put(one.partition(), place));
-    try {
-      return JSON.writeValueAsString(byTopic);
-    } catch (JsonProcessingException impossible) {
-      throw new IllegalStateException(impossible);
+  /** Returns Spark's own, and {@code recordsBehind}, how many records of all partitions wait; nothing of it for a batch that is repeated. */
+  @Override
+  public Map<String, String> metrics(Optional<Offset> latestConsumedOffset) {
+    Map<String, String> metrics = new HashMap<>(kafka.metrics(latestConsumedOffset));
+    if (latestConsumedOffset.isPresent() && ends != null) {
+      Map<TopicPartition, Long> now = isRealTime ? Places.of(kafka.latestOffset(ends, ReadLimit.allAvailable())) : Places.of(ends);
+      metrics.put("recordsBehind", Long.toString(unread.count(Places.of(latestConsumedOffset.get()), now)));
     }
+    return metrics;
   }
 
   @Override
@@ -169,14 +169,21 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
   }
 
   @Override
+  public void prepareForRealTimeMode() {
+    isRealTime = true;
+    kafka.prepareForRealTimeMode();
+  }
+
+  @Override
+  public Offset mergeOffsets(PartitionOffset[] places) {
+    return kafka.mergeOffsets(places);
+  }
+
+  @Override
   public void prepareForTriggerAvailableNow() {
     kafka.prepareForTriggerAvailableNow();
   }
 
-  @Override
-  public Map<String, String> metrics(Optional<Offset> latestConsumedOffset) {
-    return kafka.metrics(latestConsumedOffset);
-  }
 
   @Override
   public Offset initialOffset() {
@@ -193,10 +200,6 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
     return kafka.deserializeOffset(json);
   }
 
-  @Override
-  public InputPartition[] planInputPartitions(Offset start, Offset end) {
-    return kafka.planInputPartitions(start, end);
-  }
 
   @Override
   public PartitionReaderFactory createReaderFactory() {

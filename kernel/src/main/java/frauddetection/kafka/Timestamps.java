@@ -60,6 +60,10 @@ final class Timestamps {
     return end;
   }
 
+  boolean isEmpty() {
+    return size == 0;
+  }
+
   private void add(long offset, long time) {
     if (size == offsets.length) {
       offsets = Arrays.copyOf(offsets, 2 * size);

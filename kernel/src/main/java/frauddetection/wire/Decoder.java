@@ -3,6 +3,7 @@ package frauddetection.wire;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import frauddetection.catalyst.Calls;
+import frauddetection.kafka.PlausibleTimes;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.LinkedHashMap;
@@ -67,8 +68,11 @@ public final class Decoder implements Serializable {
     Kind kind = kinds.get(kindName);
     Object[] columns = new Object[1 + kinds.size() + 4];
     Found found = new Found();
-    UTF8String deleted = value == null && kind.deletes() ? key(key) : null;
-    if (unreadable != null) {
+    boolean isPlausible = PlausibleTimes.isPlausible(time);
+    UTF8String deleted = isPlausible && value == null && kind.deletes() ? key(key) : null;
+    if (!isPlausible) {
+      found.reason("invalid_timestamp");
+    } else if (unreadable != null) {
       found.reason(unreadable.toString());
     } else if (mapped != null) {
       columns[kind.place()] = kind.judge(Texts.of(mapped), time, readBy, found);

@@ -9,7 +9,12 @@ final class JsonBytes {
   private static final byte[] ESCAPES = new byte[128];
   private static final byte[] HEX = "0123456789ABCDEF".getBytes(StandardCharsets.ISO_8859_1);
   private static final int LOW_DIGIT = 0xf;
+  /** UTF-8: a byte that continues a character begins with the bits 10. */
+  private static final int CHARACTER = 0xc0;
+  private static final int MORE_OF_ONE = 0x80;
   private static final int MOST_OF_ONE = 6;
+  /** Where texts are cut, arrays are too: to one element for so many bytes that a text may have. */
+  private static final int TEXT_OF_AN_ELEMENT = 16;
 
   static {
     Arrays.fill(ESCAPES, 0, ' ', (byte) 'u');
@@ -23,10 +28,27 @@ final class JsonBytes {
   private byte[] bytes = new byte[USUAL];
   private int length;
   private boolean isAfterValue;
+  private int longest = Integer.MAX_VALUE;
 
+  /** Begins anew. */
   void clear() {
+    clear(Integer.MAX_VALUE);
+  }
+
+  /** Begins anew, and writes no more of a text than so many bytes. */
+  void clear(int longestText) {
     length = 0;
     isAfterValue = false;
+    longest = longestText;
+  }
+
+  int length() {
+    return length;
+  }
+
+  /** Returns how many elements of an array are to be written at most. */
+  int most() {
+    return longest == Integer.MAX_VALUE ? longest : longest / TEXT_OF_AN_ELEMENT;
   }
 
   byte[] copy() {
@@ -76,12 +98,14 @@ final class JsonBytes {
 
   /** Writes UTF-8 as a string, with the escapes that JSON demands and no others. */
   void text(byte[] utf8) {
-    room(utf8.length * MOST_OF_ONE + 3);
+    int end = end(utf8);
+    room(end * MOST_OF_ONE + 3);
     separate();
     byte[] to = bytes;
     int at = length;
     to[at++] = '"';
-    for (byte one : utf8) {
+    for (int i = 0; i < end; i++) {
+      byte one = utf8[i];
       byte escape = one < 0 ? 0 : ESCAPES[one];
       if (escape == 0) {
         to[at++] = one;
@@ -99,6 +123,18 @@ final class JsonBytes {
     to[at++] = '"';
     length = at;
     isAfterValue = true;
+  }
+
+  /** Returns where a text ends that is not longer than it may be, between two characters. */
+  private int end(byte[] utf8) {
+    int end = utf8.length;
+    if (end > longest) {
+      end = longest;
+      while (end > 0 && (utf8[end] & CHARACTER) == MORE_OF_ONE) {
+        end--;
+      }
+    }
+    return end;
   }
 
   private void separate() {

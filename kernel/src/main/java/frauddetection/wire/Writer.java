@@ -41,7 +41,7 @@ interface Writer extends Serializable {
     return (from, at, json) -> {
       ArrayData array = from.getArray(at);
       json.begin('[');
-      for (int i = 0; i < array.numElements(); i++) {
+      for (int i = 0; i < array.numElements() && i < json.most(); i++) {
         element.write(array, i, json);
       }
       json.end(']');
