@@ -115,13 +115,14 @@ def test_a_transaction_an_alert_and_a_dead_letter_and_nothing_of_a_label(spark: 
 
 
 def test_headers_name_the_record_that_it_came_of(decided: DataFrame) -> None:
-    """So that a repeat is known from another record that says the same."""
+    """So that a repeat is known from another record that says the same, and how long it took."""
+    at = f"{AT.timestamp() * 1000:.0f}"
     found = egress(decided.where(F.col("ingest_time") == AT), TOPICS).collect()
     headers = {(one.topic, tuple((header.key, bytes(header.value).decode()) for header in one.headers)) for one in found}
     places = {TOPICS.scored: [(TOPICS.transactions, 0), (TOPICS.transactions, 1)], TOPICS.alerts: [(TOPICS.transactions, 1)]}
     places[TOPICS.rejected] = [(TOPICS.transactions, 2), (TOPICS.labels, 3)]
     assert headers == {
-        (topic, (("input-topic", source), ("input-partition", "0"), ("input-offset", str(offset))))
+        (topic, (("input-topic", source), ("input-partition", "0"), ("input-offset", str(offset)), ("input-timestamp", at)))
         for topic, read in places.items()
         for source, offset in read
     }

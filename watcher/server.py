@@ -1,0 +1,66 @@
+"""/metrics for Prometheus, and /healthz for Kubernetes, on one port."""
+
+import errno
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from watcher.errors import PortInUse
+
+Environment = dict[str, Any]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each request: one that is slow to read holds up no other."""
+
+    daemon_threads = True
+
+
+class _Handler(WSGIRequestHandler):
+    """Says nothing of requests."""
+
+    timeout = 10
+    """Seconds in which a request has to come."""
+
+    def log_message(self, *_: object) -> None:
+        """Writes nothing."""
+
+
+@contextmanager
+def serving(registry: CollectorRegistry, host: str, port: int, works: Callable[[], bool]) -> Iterator[int]:
+    """Serves meanwhile, and gives the port: /metrics, and /healthz, which is 503 unless the program `works`.
+
+    Raises:
+        PortInUse: another program listens there, or the address is none of this machine's.
+    """
+    metrics = make_wsgi_app(registry)
+
+    def answer(environment: Environment, start: Callable[..., Any]) -> Iterable[bytes]:
+        path = environment.get("PATH_INFO")
+        if path == "/metrics":
+            page: Iterable[bytes] = metrics(environment, start)
+            return page
+        found = path == "/healthz"
+        status = "404 Not Found" if not found else "200 OK" if works() else "503 Service Unavailable"
+        start(status, [("Content-Type", "text/plain")])
+        return [f"{status}\n".encode()]
+
+    try:
+        server = make_server(host, port, answer, _Server, _Handler)
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
+            raise
+        raise PortInUse(
+            f"Nothing can listen on port {port} of {host}: {error.strerror}", "Set metrics.host and metrics.port."
+        ) from None
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
