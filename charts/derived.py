@@ -62,7 +62,7 @@ LIMITS: dict[str, Json] = {
     "kafka.saslMechanism": {"enum": ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]},
     "kafka.users": {
         "additionalProperties": False,
-        "properties": dict.fromkeys(("detector", "trainer", "producer", "topics", "test"), USER),
+        "properties": dict.fromkeys(("detector", "trainer", "producer", "watcher", "topics", "test"), USER),
     },
     "kafka.strimzi.storage": VOLUME,
     "detector.config": {"$ref": "#/$defs/DetectorConfig"},
@@ -85,6 +85,8 @@ LIMITS: dict[str, Json] = {
     "trainer.memory": MEMORY,
     "trainer.disk": VOLUME,
     "trainer.serviceAccountAnnotations": STRINGS,
+    "watcher.cpu": CPU,
+    "watcher.memory": MEMORY,
     "producers": {"additionalProperties": PRODUCER, "propertyNames": {"pattern": "^[a-z][-a-z0-9]{0,19}$"}},
     "s3.endpoint": {"pattern": "^(https?://.+)?$"},
     "monitoring.podMonitor.labels": STRINGS,

@@ -1,12 +1,11 @@
-"""`fraud demo`: broker, topics, traffic, detector and trainer at once, watched through the topics that they write."""
+"""`fraud demo`: broker, topics, traffic, detector, watcher and trainer at once, watched through the topics that they write."""
 
 import json
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +18,8 @@ from rich.live import Live
 from configuration import KafkaConnection, TopicNames, stop_signals
 from contract import Alert, decode
 from local.broker import Broker
-from local.errors import DemoFailed
+from local.children import Child, running
+from local.process import HOST, free_port
 from local.screen import State, screen, status_line
 from local.state import models_folder
 from producer.topics import create_topics
@@ -38,7 +38,6 @@ WORLD_BEGAN = timedelta(days=150)
 MOST_AT_ONCE = 10_000
 STATUS_EVERY_S = 5.0
 LOOK_EVERY_S = 0.25
-STOP_TIMEOUT_S = 40.0
 CAUGHT_UP_S = 3.0
 """The detector has caught up once fewer payments wait than come in this time, and not fewer than a second ago."""
 
@@ -123,7 +122,8 @@ class Demo:
         self._broker, self._rate, self._traffic = broker, rate, traffic
         self._mode = mode
         self._models = ModelStore(str(models_folder()), S3())
-        self.state = State(mode=mode)
+        self._metrics_port = free_port()
+        self.state = State(mode=mode, metrics=f"http://{HOST}:{self._metrics_port}/metrics")
         # Topics of its own: what an earlier run left behind is not its business.
         self._topics = TopicNames().prefixed(f"demo-{name}.")
 
@@ -133,7 +133,7 @@ class Demo:
         It is live once the detector has caught up with the history, and a model that has learnt from it scores.
 
         Raises:
-            FraudDetectionError: broker, detector, producer or trainer ended early.
+            FraudDetectionError: broker, detector, producer, watcher or trainer ended early.
         """
         self.folder.mkdir(parents=True)
         out = Console()
@@ -145,19 +145,20 @@ class Demo:
             create_topics(connection, self._topics.specs(PARTITIONS))
             trained = self._has_champion()
             settings = self._write_settings(connection)
+
+            def start(name: str, module: str, *arguments: str) -> Child:
+                return stack.enter_context(running(name, self.folder, module, *arguments, "--config", str(settings[name])))
+
             children = [
-                stack.enter_context(
-                    _child("detector", self.folder, "spark_jobs.detect_fraud", "--config", str(settings["detector"]))
-                ),
-                stack.enter_context(_child("producer", self.folder, "producer", "run", "--config", str(settings["producer"]))),
+                start("detector", "spark_jobs.detect_fraud"),
+                start("producer", "producer", "run"),
+                start("watcher", "watcher", f"--metrics.port={self._metrics_port}"),
             ]
             watch = Watch(connection, self._topics, self.state, self._rate)
             stack.callback(watch.close)
 
             def train() -> Child:
-                return stack.enter_context(
-                    _child("trainer", self.folder, "training.train_model", "--config", str(settings["trainer"]))
-                )
+                return start("trainer", "training.train_model")
 
             looks = self._looks(watch, children, None if trained else train, stop, seconds)
             if plain:
@@ -191,7 +192,8 @@ class Demo:
         trainer = {**common, "data": "kafka", "label_delay": LABEL_DELAY, "store": store, "promote": True}
         trainer["log_dir"] = str(self.folder / "trainer")
         written = {}
-        for name, settings in (("detector", detector), ("producer", producer), ("trainer", trainer)):
+        programs = {"detector": detector, "producer": producer, "watcher": common, "trainer": trainer}
+        for name, settings in programs.items():
             written[name] = self.folder / f"{name}.yaml"
             written[name].write_text(yaml.safe_dump(settings, sort_keys=False))
         return written
@@ -225,8 +227,8 @@ class Demo:
     def _looks(
         self,
         watch: Watch,
-        children: list["Child"],
-        train: Callable[[], "Child"] | None,
+        children: list[Child],
+        train: Callable[[], Child] | None,
         stop: threading.Event,
         seconds: float | None,
     ) -> Iterator[list[bytes]]:
@@ -252,49 +254,6 @@ class Demo:
         return (
             f"\n{state.scored:,} payments scored, {state.alerts:,} alerts (the first {first}), {state.rejected:,} rejected; "
             f"payment to alert {state.latency()} ({state.mode}).\nModel: {state.model or 'none scored'}, in {self._models.place}\n"
+            f"Metrics, while it ran: {state.metrics}\n"
             f"Stopped. Logs, settings and checkpoint: {self.folder}"
         )
-
-
-class Child:
-    """A program of the demo; its output goes to a log."""
-
-    def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-        self._name, self._process, self._log = name, process, log
-
-    def done(self) -> bool:
-        """Returns whether the program has done its work; raises DemoFailed where it could not."""
-        if self._process.poll() == 0:
-            return True
-        self.check()
-        return False
-
-    def check(self) -> None:
-        """Raises DemoFailed where the program has ended by itself."""
-        code = self._process.poll()
-        if code is not None:
-            lines = [line for line in self._log.read_text(errors="replace").splitlines() if line.startswith("error: ")]
-            said = lines[-1].removeprefix("error: ") if lines else f"exit code {code}."
-            raise DemoFailed(f"The {self._name} ended: {said}", f"Its log is {self._log}.")
-
-
-@contextmanager
-def _child(name: str, folder: Path, module: str, *arguments: str) -> Iterator[Child]:
-    log = folder / f"{name}.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,  # Ctrl-C is for the demo, which stops them in order
-        )
-    try:
-        yield Child(name, process, log)
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -21,6 +21,8 @@ class State:
 
     phase: str = "starting"
     mode: str = ""
+    metrics: str = ""
+    """Where the watcher serves them."""
     seconds: float = 0.0
     transactions: int = 0
     scored: int = 0
@@ -94,5 +96,5 @@ def screen(state: State, logs: str) -> Group:
     return Group(
         Panel(numbers, title="real-time fraud detection"),
         Panel(alerts, title="last alerts"),
-        Text(f"Ctrl-C stops everything. Logs: {logs}", style="dim"),
+        Text(f"Ctrl-C stops everything. Logs: {logs}. Metrics: {state.metrics}", style="dim"),
     )

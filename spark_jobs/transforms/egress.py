@@ -71,8 +71,8 @@ _PLACE = {
     "input-timestamp": "unix_millis(ingest_time)",
 }
 _ELEMENT = {"input-element": "origin.element"}
-"""Headers of each record that leaves, text: the record that it came of, by which a repeat is known from another payment, with Kafka's
-timestamp, from which the watcher has latencies; and the place in it, where one value is an array of payments."""
+"""Headers of each record that leaves, text: the record that it came of, by which a repeat is known from another payment, with its
+Kafka timestamp, of which the watcher makes latencies; and the place in it, where one value is an array of payments."""
 
 _KEY_OF_LETTER = "IF(CAST(source.key AS STRING) RLIKE '[0-9]([ -]?[0-9]){12}', NULL, source.key)"
 """Without what may be a card number: keys are seen where values are not, in tools and in logs."""

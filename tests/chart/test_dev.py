@@ -209,6 +209,7 @@ def test_a_tag_is_that_of_the_sources_and_not_of_what_was_built(machine: Machine
         "requirements",
         "spark_jobs",
         "training",
+        "watcher",
         "kernel/src/main",
     ):
         shutil.copytree(ROOT / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))

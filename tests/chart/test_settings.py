@@ -14,7 +14,8 @@ from producer.probe import PREFIX, ProbeSettings
 from producer.settings import RunSettings, TopicSettings
 from spark_jobs.settings import S3, DetectorSettings, RealTimeTrigger
 from tests.chart.conftest import COMBINATIONS
-from tests.chart.manifests import Object, find, objects, pods, spark_pod
+from tests.chart.manifests import Object, find, kinds, objects, pods, spark_pod
+from watcher.settings import WatcherSettings
 
 
 def load(kind: type[Settings], found: tuple[Object, ...], arguments: list[str], config_map: str, folder: Path) -> Settings:
@@ -88,13 +89,18 @@ def test_the_probe_has_its_rule(home: Path) -> None:
     assert rule.when == f"transaction_id LIKE '{PREFIX}%'"
 
 
-def test_producers_topics_and_probe_read_their_settings(rendered: tuple[Object, ...], home: Path) -> None:
+def test_what_runs_in_the_producers_image_reads_its_settings(rendered: tuple[Object, ...], home: Path) -> None:
     kinds = {"run": RunSettings, "topics": TopicSettings, "probe": ProbeSettings}
     for pod in pods(rendered):
         (container,) = pod.spec["containers"]
-        if container["image"].startswith("fraud-detection/producer") and "command" not in container:
+        if not container["image"].startswith("fraud-detection/producer") or container["name"] == "application":
+            continue
+        (config_map,) = (volume["configMap"]["name"] for volume in pod.spec["volumes"] if volume["name"] == "settings")
+        if container["name"] == "watcher":
+            assert container["command"] == ["tini", "--", "python3", "-m", "watcher"]
+            load(WatcherSettings, rendered, container["args"], config_map, home)
+        else:
             program, *arguments = container["args"]
-            (config_map,) = (volume["configMap"]["name"] for volume in pod.spec["volumes"] if volume["name"] == "settings")
             load(kinds[program], rendered, arguments, config_map, home)
 
 
@@ -106,7 +112,8 @@ def test_producers_are_what_the_values_say(home: Path) -> None:
         assert (settings.traffic, settings.rate) == (name, rate)
         deployment = find(found, "Deployment", f"fraud-producer-{name}")
         assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]["type"]) == (1, "Recreate")
-    assert not [one for one in objects() if one["kind"] == "Deployment"], "no synthetic payments unless they are asked for"
+    deployments = {name for kind, name in kinds(objects()) if kind == "Deployment"}
+    assert deployments == {"fraud-watcher"}, "no synthetic payments unless they are asked for"
 
 
 FILES = ("console", "kafka-alerts", "s3", "prod")
@@ -150,7 +157,13 @@ def test_each_component_may_have_its_own_identity() -> None:
         for pod in pods(found)
         if any(one["name"] == "kafka-user" for one in pod.spec["volumes"])
     }
-    assert secrets == {"detector": "everyone", "producer": "producers", "topics": "everyone", "test": "everyone"}
+    assert secrets == {
+        "detector": "everyone",
+        "producer": "producers",
+        "watcher": "everyone",
+        "topics": "everyone",
+        "test": "everyone",
+    }
     told = yaml.safe_load(find(found, "ConfigMap", "fraud-producer-normal")["data"]["producer.yaml"])["kafka"]
     assert (told["certificate_file"], told["key_file"]) == ("/etc/kafka/user/tls.crt", "/etc/kafka/user/tls.key")
 
@@ -171,7 +184,8 @@ def test_each_component_says_its_own_name() -> None:
         if file.endswith(".yaml")
     }
     names = {file: kafka["sasl_username"] for file, kafka in told.items()}
-    assert names == {"detector.yaml": "everyone", "producer.yaml": "producer", "topics.yaml": "topics", "probe.yaml": "test"}
+    own = {"producer.yaml": "producer", "topics.yaml": "topics", "probe.yaml": "test"}
+    assert names == {"detector.yaml": "everyone", "watcher.yaml": "everyone", **own}
     assert {kafka["sasl_password_file"] for kafka in told.values()} == {"/etc/kafka/user/password"}
 
 
@@ -197,6 +211,8 @@ def test_a_user_may_do_what_its_component_does() -> None:
     assert may("fraud-detector", "Read", "group") == {"spark-kafka-source"}
     assert may("fraud-producer", "Write") == set(topics.inputs())
     assert may("fraud-producer", "Read") == set()
+    assert may("fraud-watcher", "Read") == {topics.transactions, *topics.outputs()}
+    assert (may("fraud-watcher", "Write"), may("fraud-watcher", "Read", "group")) == (set(), {"fraud-watcher"})
     assert (may("fraud-test", "Write"), may("fraud-test", "Read")) == ({topics.transactions}, {topics.alerts})
 
     # The console reads the alerts back, in a group of its own.

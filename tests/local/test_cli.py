@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -129,12 +130,17 @@ def test_a_short_demo(fraud: Fraud, home: Path) -> None:
     for line in alerts:
         assert decode(Alert, line.encode()).reasons
     assert "payments scored" in done.stdout
-    assert "payment to alert p50" in done.stdout.splitlines()[-3]
+    assert "payment to alert p50" in done.stdout.splitlines()[-4]
     assert any(decode(Alert, line.encode()).model_version for line in alerts), "a model was trained, and scores"
     assert "Model: xgboost-" in done.stdout
     (run,) = (home / "state" / "demo").iterdir()
-    assert {"detector.yaml", "producer.yaml", "detector.log", "spark.log", "checkpoint"} <= {one.name for one in run.iterdir()}
+    assert {"detector.yaml", "producer.yaml", "detector.log", "spark.log", "watcher.log", "checkpoint"} <= {
+        one.name for one in run.iterdir()
+    }
     assert f"checkpoint: {run}" in done.stdout
+    (metrics,) = re.findall("Metrics, while it ran: (http://127.0.0.1:[0-9]+/metrics)", done.stdout)
+    assert metrics in (run / "watcher.log").read_text()
+    assert "watcher stopped" in (run / "watcher.log").read_text()
     assert fraud("status").returncode == 3, "it stops what it started"
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+import watcher
 from producer.settings import RunSettings, TopicSettings
 from spark_jobs.settings import DetectorSettings, RealTimeTrigger
+from watcher.settings import WatcherSettings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yaml"
@@ -51,6 +53,9 @@ def test_each_program_takes_its_settings(services: dict[str, Any], monkeypatch: 
     option, inside = services["detector"]["command"]
     outside = next(mount.partition(":")[0] for mount in services["detector"]["volumes"] if f":{inside}" in mount)
     settings = load("detector", DetectorSettings, [option, str(ROOT / outside)])
+    assert services["watcher"]["entrypoint"][-1] == watcher.__name__
+    port = load("watcher", WatcherSettings, services["watcher"].get("command", [])).metrics.port
+    assert services["watcher"]["ports"] == [f"127.0.0.1:{port}:{port}"]
     assert isinstance(settings.trigger, RealTimeTrigger)
     assert settings.rules
     assert settings.log_dir is None

@@ -74,6 +74,7 @@
 {{- $components := list "detector" "test" -}}
 {{- if .Values.producers -}}{{- $components = append $components "producer" -}}{{- end -}}
 {{- if .Values.trainer.enabled -}}{{- $components = append $components "trainer" -}}{{- end -}}
+{{- if .Values.watcher.enabled -}}{{- $components = append $components "watcher" -}}{{- end -}}
 {{- if include "fraud.topicsJob" . -}}{{- $components = append $components "topics" -}}{{- end -}}
 {{- range $component := $components -}}
 {{- $user := include "fraud.kafkaUser" (list $ $component) | fromYaml -}}
