@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import detector, history, hot_key, mapping, page, producer, scaling
+from benchmarks import detector, history, hot_key, mapping, page, producer, scaling, watching
 from benchmarks.page import Section, table
 from benchmarks.peers import comparison
 from configuration import KafkaConnection
@@ -25,7 +25,8 @@ def main(
 ) -> None:
     """Measure, and write docs/benchmarks.md.
 
-    Sections: producer, kernel, history, restart, mapping, peers, catching-up, latency, hot-key, scaling.
+    Sections: producer, kernel, history, restart, mapping, peers, catching-up, latency, hot-key, scaling,
+    watcher.
     Nothing else should run meanwhile.
     """
     page.measure("benchmarks.md", SECTIONS, sections or [], "python -m benchmarks")
@@ -134,6 +135,10 @@ def _scaling(kafka: KafkaConnection, folder: Path) -> str:
     return scaling.section(scaling.measure(kafka, folder))
 
 
+def _watcher(kafka: KafkaConnection, folder: Path) -> str:
+    return watching.section(watching.measure(kafka, folder))
+
+
 def _versus(rows: list[Row]) -> str:
     ratios = []
     for race in sorted({(row["keys"], row["run"]) for row in rows}):
@@ -166,6 +171,7 @@ SECTIONS = {
     "latency": Section("From payment to alert", _latency),
     "hot-key": Section("One hot key", _hot_key),
     "scaling": Section("Slots and executors", _scaling),
+    "watcher": Section("The watcher", _watcher),
 }
 
 if __name__ == "__main__":

@@ -60,11 +60,11 @@ to one too low. All features, one rule, `amount > 150`. Each run has a detector 
 seconds that count come a warm-up and the first checkpoint of all."""
 
 
-def backlog(kafka: KafkaConnection, folder: Path, partitions: int = 1) -> TopicNames:
-    """Returns topics with BACKLOG transactions that wait."""
+def backlog(kafka: KafkaConnection, folder: Path, partitions: int = 1, count: int = BACKLOG) -> TopicNames:
+    """Returns topics with so many transactions that wait."""
     topics = new_topics(kafka, "catch-up", partitions)
     # No label falls due: every record but the profiles is a transaction.
-    _produce(kafka, topics, folder, clock="replay", count=BACKLOG, inline_labels=True, label_delay="3650d")
+    _produce(kafka, topics, folder, clock="replay", count=count, inline_labels=True, label_delay="3650d")
     return topics
 
 

@@ -56,6 +56,8 @@ class Outputs:
             at = position(message)
             if at is not None and message.error() is None:
                 place, offset = at
+                if offset < self._next[place]:  # the topic was made anew: all that it holds has come since
+                    self._began[place] = 0
                 self._next[place] = offset + 1
                 found.append(Read(message, place, offset < self._began[place]))
         return found

@@ -20,6 +20,7 @@ from configuration import FraudDetectionError, KafkaConnection, TopicNames
 from contract import Alert, ContractError, Rejected, Transaction, decode, encode
 from harness.detector import MICRO_BATCH, Detector, expected_alert
 from harness.kafka import Record, read_all, send
+from harness.watching import watching
 from tests.hostile import hostile
 from tests.records import AT, transaction
 
@@ -121,22 +122,34 @@ def test_one_checkpoint_serves_both_modes_and_loses_nothing(detector: Detector, 
     def scored() -> dict[str, set[tuple[bytes | None, bytes | None]]]:
         return by_id(read_all(kafka.bootstrap_servers, topics.scored), "scored")
 
-    for mode, end in (("realTime", "TERM"), ("microBatch", "INT"), ("realTime", "KILL")):
-        before = len(read_all(kafka.bootstrap_servers, topics.scored))
-        send_some()
-        detector.start(mode)
-        (jvm,) = psutil.Process(detector.pid).children()
-        assert ("-XX:+UseZGC" in jvm.cmdline()) == (mode == "realTime"), "it alone pays for a collector without pauses"
-        send_some()
-        detector.until_scored(before + 1_000)
+    with watching(kafka, topics) as says:
+        says.until(lambda says: says("up_to_date") == 1)
+        for mode, end in (("realTime", "TERM"), ("microBatch", "INT"), ("realTime", "KILL")):
+            before = len(read_all(kafka.bootstrap_servers, topics.scored))
+            send_some()
+            detector.start(mode)
+            (jvm,) = psutil.Process(detector.pid).children()
+            assert ("-XX:+UseZGC" in jvm.cmdline()) == (mode == "realTime"), "it alone pays for a collector without pauses"
+            send_some()
+            detector.until_scored(before + 1_000)
+            # In real-time mode the checkpoint, and with it what Spark itself would say, is minutes away.
+            says.until(lambda says, least=before + 1_000: says("out_records_total", topic=topics.scored) >= least)
+            says.until(lambda says: says("newest_scored_age_seconds") < 5 and says("oldest_unscored_seconds") == 0)
+            send_some(100)
+            if end == "KILL":
+                detector.kill()
+            else:
+                assert detector.stop(signal.SIGTERM if end == "TERM" else signal.SIGINT) == 0, detector.errors
+                assert "detector stopped" in detector.errors
+                assert "Traceback" not in detector.errors
         send_some(100)
-        if end == "KILL":
-            detector.kill()
-        else:
-            assert detector.stop(signal.SIGTERM if end == "TERM" else signal.SIGINT) == 0, detector.errors
-            assert "detector stopped" in detector.errors
-            assert "Traceback" not in detector.errors
-    assert detector.run("availableNow") == 0
+        says.until(lambda says: says("oldest_unscored_seconds") > 3)
+        assert detector.run("availableNow") == 0
+        written = len(read_all(kafka.bootstrap_servers, topics.scored))
+        says.until(lambda says: says("scored_latency_seconds_count") == written and says("oldest_unscored_seconds") == 0)
+        assert says("in_records_total", topic=topics.transactions) == len(sent)
+        assert says("alert_latency_seconds_count") == len(read_all(kafka.bootstrap_servers, topics.alerts))
+        assert says("channel_decisions_total", channel="pos", decision="approve") == says("decisions_total", decision="approve") > 0
     found = scored()
     assert found.keys() == sent
     assert all(len(values) == 1 for values in found.values()), "a repeat is not byte-identical"
