@@ -18,8 +18,8 @@ TIMEOUT_S = 60.0
 class Watched:
     """What a watcher says."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
+    def __init__(self, registry: CollectorRegistry, works: Callable[[], bool]) -> None:
+        self._registry, self._works = registry, works
 
     def __call__(self, name: str, **labels: str) -> float:
         """Returns the value of a metric, without `fraud_watch_`; 0 where it has none."""
@@ -29,6 +29,7 @@ class Watched:
         """Returns once it is so."""
         deadline = time.monotonic() + TIMEOUT_S
         while not is_so(self):
+            assert self._works(), "the watcher has ended"
             assert time.monotonic() < deadline, self._counted()
             threading.Event().wait(0.02)
 
@@ -46,7 +47,7 @@ def watching(kafka: KafkaConnection, topics: TopicNames, **settings: list[str]) 
     thread = threading.Thread(target=watcher.run, args=(stop,))
     thread.start()
     try:
-        yield Watched(registry)
+        yield Watched(registry, thread.is_alive)
     finally:
         stop.set()
         thread.join()

@@ -9,6 +9,7 @@ from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCol
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from configuration import KafkaConnection
+from watcher.partitions import NO_TOPIC, Topic
 from watcher.records import Place
 
 TIMEOUT_S = 3.0
@@ -28,12 +29,14 @@ class Cluster:
         self.reachable = False
         """Whether a broker has answered the last question."""
 
-    def partitions(self, topics: Collection[str]) -> dict[str, int]:
-        """Returns the number of partitions of each topic of which Kafka tells; 0 where there is no such topic."""
-        asked = self._admin.describe_topics(TopicCollection(list(topics)), request_timeout=TIMEOUT_S)
+    def topics(self, names: Collection[str]) -> dict[str, Topic]:
+        """Returns the topics of which Kafka tells; one that does not exist has no partitions."""
+        asked = self._admin.describe_topics(TopicCollection(list(names)), request_timeout=TIMEOUT_S)
         found, refused = self._answers(asked)
-        missing = {topic for topic, error in refused.items() if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART}
-        return {topic: len(one.partitions) for topic, one in found.items()} | dict.fromkeys(missing, 0)
+        missing = {name for name, error in refused.items() if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART}
+        return {name: Topic(len(one.partitions), str(one.topic_id)) for name, one in found.items()} | dict.fromkeys(
+            missing, NO_TOPIC
+        )
 
     def ends(self, places: Collection[Place]) -> dict[Place, int]:
         """Returns where partitions end, open transactions left out; without those of which Kafka does not tell."""
@@ -46,7 +49,9 @@ class Cluster:
         )
         found: dict[Place, Any]  # the types of the package leave out that a result has an offset
         found, _ = self._answers({Place(one.topic, one.partition): answer for one, answer in asked.items()})
-        return {place: one.offset for place, one in found.items()}
+        known = {place: one.offset for place, one in found.items() if one.offset >= 0}  # -1 where a broker was cut off
+        self.reachable = self.reachable and (bool(known) or not found)
+        return known
 
     def _answers(self, asked: Mapping[Asked, "Future[Answer]"]) -> tuple[dict[Asked, Answer], dict[Asked, KafkaError]]:
         """Returns what a broker tells, and what it refuses; neither has what nobody answered."""

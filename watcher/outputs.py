@@ -49,6 +49,14 @@ class Outputs:
         if starts:
             self._consumer.incremental_assign([TopicPartition(*place, offset) for place, offset in starts.items()])
 
+    def forget(self, anew: Collection[Place]) -> None:
+        """Reads no longer what topics held that were made anew; `begin` reads their new partitions."""
+        known = self._next.keys() & set(anew)
+        if known:
+            self._consumer.incremental_unassign([TopicPartition(*place) for place in known])
+        for place in known:
+            del self._next[place], self._began[place]
+
     def read(self) -> list[Read]:
         """Returns what has come, within a fifth of a second."""
         found = []
@@ -56,8 +64,6 @@ class Outputs:
             at = position(message)
             if at is not None and message.error() is None:
                 place, offset = at
-                if offset < self._next[place]:  # the topic was made anew: all that it holds has come since
-                    self._began[place] = 0
                 self._next[place] = offset + 1
                 found.append(Read(message, place, offset < self._began[place]))
         return found

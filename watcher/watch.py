@@ -75,9 +75,9 @@ class Watcher:
 
     def _look(self) -> None:
         if self._looked - self._counted >= PARTITIONS_EVERY_S:
-            counts = self._cluster.partitions(self._topics)
-            self._partitions.counted(counts)
-            if counts.keys() >= set(self._topics):
+            topics = self._cluster.topics(self._topics)
+            self._outputs.forget(self._partitions.seen(topics))
+            if topics.keys() >= set(self._topics):
                 self._counted = self._looked
         ends = self._cluster.ends(self._partitions.all)
         self._say_whether_reachable()

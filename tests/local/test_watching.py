@@ -142,8 +142,13 @@ def test_what_is_foreign_or_new_is_taken_as_it_comes(
 
 
 def test_topics_that_are_made_anew_are_read_on(
-    kafka: KafkaConnection, topics: TopicNames, pay: Callable[[int], None], decide: Callable[[int], None]
+    kafka: KafkaConnection,
+    topics: TopicNames,
+    pay: Callable[[int], None],
+    decide: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("watcher.watch.PARTITIONS_EVERY_S", 0.1)
     pay(30)
     decide(0)
     admin, _ = reach(kafka)

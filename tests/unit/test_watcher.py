@@ -20,7 +20,7 @@ from watcher.inputs import LOOK_AFTER_S, Inputs
 from watcher.metrics import RULES, WatchMetrics
 from watcher.names import Names
 from watcher.outputs import Read
-from watcher.partitions import Partitions
+from watcher.partitions import NO_TOPIC, Partitions, Topic
 from watcher.records import Place
 from watcher.server import serving
 from watcher.settings import WatcherSettings
@@ -227,6 +227,9 @@ class TestWhatWaits:
         bench.seconds = 70
         bench.take(TOPICS.scored, encode(PLAIN), of=1)
         assert bench.inputs.waits_since() == 70, "a repeat is a result"
+        for offset in (9, 2):
+            bench.take(TOPICS.scored, encode(PLAIN), of=offset)
+        assert bench.inputs.waits_since() is None, "and takes no result away"
 
     def test_a_partition_that_stands_still_is_seen_beside_others(self, bench: Bench) -> None:
         second = Place(TOPICS.transactions, 1)
@@ -290,13 +293,15 @@ class TestWhatWaits:
 
 def test_partitions_that_come_later_are_new() -> None:
     partitions = Partitions()
-    partitions.counted({"a": 1, "b": 0})
+    assert partitions.seen({"a": Topic(1, "x"), "b": NO_TOPIC}) == set()
     assert partitions.new == set()
-    partitions.counted({"a": 2, "b": 1})
+    assert partitions.seen({"a": Topic(2, "x"), "b": Topic(1, "y")}) == set()
     assert partitions.new == {Place("a", 1), Place("b", 0)}
-    partitions.counted({"a": 0, "c": 1})
+    assert partitions.seen({"a": NO_TOPIC, "c": Topic(1, "z")}) == set()
     assert partitions.all == {Place("a", 0), Place("a", 1), Place("b", 0), Place("c", 0)}
     assert Place("c", 0) not in partitions.new
+    assert partitions.seen({"a": Topic(1, "other"), "c": Topic(1, "z")}) == {Place("a", 0)}
+    assert Place("a", 0) in partitions.new, "all that it holds has come since"
 
 
 @pytest.fixture
