@@ -34,9 +34,8 @@ class Cluster:
         asked = self._admin.describe_topics(TopicCollection(list(names)), request_timeout=TIMEOUT_S)
         found, refused = self._answers(asked)
         missing = {name for name, error in refused.items() if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART}
-        return {name: Topic(len(one.partitions), str(one.topic_id)) for name, one in found.items()} | dict.fromkeys(
-            missing, NO_TOPIC
-        )
+        described = {name: Topic(len(one.partitions), str(one.topic_id)) for name, one in found.items()}
+        return described | dict.fromkeys(missing, NO_TOPIC)
 
     def ends(self, places: Collection[Place]) -> dict[Place, int]:
         """Returns where partitions end, open transactions left out; without those of which Kafka does not tell."""

@@ -82,7 +82,7 @@ class Watcher:
         ends = self._cluster.ends(self._partitions.all)
         self._say_whether_reachable()
         written = {place: end for place, end in ends.items() if place.topic not in self._payments}
-        self._up_to_date = self._reachable and self._outputs.have_read(self._ends)
+        self._up_to_date = self._reachable and bool(self._ends) and self._outputs.have_read(self._ends)
         self._outputs.begin(written, self._partitions.new)
         self._ends = written
         came = self._inputs.ended({place: ends[place] for place in ends.keys() - written.keys()}, self._partitions.new)
