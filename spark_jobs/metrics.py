@@ -36,6 +36,9 @@ class StreamMetrics(StreamingQueryListener):
         self._failed_rules = Counter(
             "fraud_rule_failures", "Transactions on which a rule failed, which is no, by rule", ["rule"], registry=registry
         )
+        self._unscored = Counter(
+            "fraud_unscored_payments", "Payments that a model was asked about and gave no score for", registry=registry
+        )
         self._unknown = Counter("fraud_unknown_fields", "Fields that the contract does not know", registry=registry)
         self._passed_over = Counter(
             "fraud_passed_over_records",
@@ -71,11 +74,25 @@ class StreamMetrics(StreamingQueryListener):
             "fraud_lost_records", "Records that Kafka had deleted before they were read, by topic", ["topic"], registry=registry
         )
         self._model = Gauge("fraud_model", "1 for each model in force, by role", ["role", "version"], registry=registry)
+        self._missing = Gauge(
+            "fraud_model_missing",
+            "1 where a model store is set and has no champion that can be used, so that rules decide alone, else 0",
+            registry=registry,
+        )
+        self._refused = Gauge(
+            "fraud_model_refused",
+            "1 where the last look at the model store did not take what it names: a version is refused, the champion's name has "
+            "gone, or the store does not answer",
+            registry=registry,
+        )
+        began = Gauge("fraud_start_time_seconds", "When the detector started, in seconds since 1970", registry=registry)
+        began.set_to_current_time()
         since = Gauge("fraud_seconds_since_progress", "Time since Spark last reported progress", registry=registry)
         since.set_function(lambda: time.monotonic() - self._last)
 
     def models(self, served: Mapping[str, str | None]) -> None:
         """Says which version plays which role from now on: champion and challenger, None where there is none."""
+        self._missing.set(served["champion"] is None)
         self._model.clear()
         for role, version in served.items():
             if version is not None:
@@ -85,6 +102,10 @@ class StreamMetrics(StreamingQueryListener):
         """Counts records that were deleted before they were read, by topic."""
         for topic, number in records.items():
             self._lost.labels(topic).inc(number)
+
+    def refused(self, is_refused: bool) -> None:
+        """Says whether the last look at the model store did not take what the store names."""
+        self._refused.set(is_refused)
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802, ARG002 Spark's name
         """Begins to count the time since the last progress."""
@@ -132,6 +153,7 @@ class StreamMetrics(StreamingQueryListener):
             self._rejected.labels(code).inc(counts[f"reason_{code}"])
         for name in OPTIONAL:
             self._unreadable.labels(name).inc(counts[f"note_{name}"])
+        self._unscored.inc(counts["unscored"])
         self._unknown.inc(counts["unknown"])
         for name in (one for one in counts if one.startswith(FAILED_RULE)):
             self._failed_rules.labels(name.removeprefix(FAILED_RULE)).inc(counts[name])

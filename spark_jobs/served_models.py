@@ -52,6 +52,7 @@ class ServedModels:
         if time.monotonic() - self._looked_at >= self._models.poll_s:
             self._looked_at = time.monotonic()
             self._say(self._store.served(self._models.store))
+            self._metrics.refused(self._store.refuses(self._models.store))
 
     def _say(self, served: str) -> None:
         if served != self._served:

@@ -26,8 +26,9 @@ def counted() -> list[Column]:
     """Returns what `observe` reads of a decided event."""
     codes = F.transform("reasons", lambda reason: F.substring_index(reason, ":", 1)).alias("reason_codes")
     payments = (F.expr(expression).alias(f"payments_{group}") for group, expression in PAYMENTS.items())
+    unscored = F.expr("score.model_version IS NOT NULL AND score.fraud_score IS NULL").alias("unscored")
     names = ("ingest_time", "kind", "decision", "notes", "unknown", "mixed_currencies", "failed_rules")
-    return [*map(F.col, names), codes, *payments]
+    return [*map(F.col, names), codes, unscored, *payments]
 
 
 def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
@@ -43,5 +44,6 @@ def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
         *(F.count_if(F.array_contains("reason_codes", code)).alias(f"reason_{code}") for code in REASON_CODES),
         *(F.count_if(F.array_contains("notes", name)).alias(f"note_{name}") for name in OPTIONAL),
         *(F.count_if(F.array_contains("failed_rules", name)).alias(f"{FAILED_RULE}{name}") for name in rules),
+        F.count_if("unscored").alias("unscored"),
         F.coalesce(F.sum("unknown"), F.lit(0)).alias("unknown"),
     )

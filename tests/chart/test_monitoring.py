@@ -11,6 +11,9 @@ from prometheus_client import CollectorRegistry
 from charts.derived import CHART
 from spark_jobs.metrics import StreamMetrics
 from tests.chart.manifests import Object, find, kinds, objects, spark_pod
+from watcher.metrics import WatchMetrics
+from watcher.settings import WatcherSettings
+from watcher.watch import Watcher
 
 ALL = tuple(
     part for name in ("podMonitor", "prometheusRule", "dashboards") for part in ("--set", f"monitoring.{name}.enabled=true")
@@ -26,24 +29,32 @@ def test_nothing_is_watched_unless_asked() -> None:
     assert not {kind for kind, _ in kinds(objects())} & {"PodMonitor", "PrometheusRule"}
 
 
-def test_rules_ask_for_metrics_that_the_detector_has() -> None:
+def test_rules_ask_for_metrics_that_there_are() -> None:
     registry = CollectorRegistry()
     StreamMetrics(registry)
+    Watcher(WatcherSettings(), WatchMetrics(registry))
     known = {sample.name for metric in registry.collect() for sample in metric.samples}
     known |= {f"{metric.name}_total" for metric in registry.collect() if metric.type == "counter"}
     asked = {name for rule in rules().values() for name in re.findall(r"\bfraud_[a-z_]+", rule["expr"])}
-    assert asked
+    assert {one.startswith("fraud_watch_") for one in asked} == {True, False}
     assert asked <= known
 
 
-def test_every_rule_says_what_to_do() -> None:
-    assert all(rule["annotations"]["description"] and rule["labels"]["severity"] for rule in rules().values())
-
-
 def test_a_stall_is_judged_by_the_trigger() -> None:
-    assert rules()["FraudDetectorStalled"]["expr"].endswith("> 120")
+    assert "> 120 and" in rules()["FraudDetectorStalled"]["expr"]
     real_time = rules("--set", "detector.config.trigger.mode=realTime", "--set", "detector.executor.slots=10")
-    assert real_time["FraudDetectorStalled"]["expr"].endswith("> 900"), "three times the default of five minutes"
+    assert "> 900 and" in real_time["FraudDetectorStalled"]["expr"], "three times the default of five minutes"
+
+
+def test_a_run_that_ends_by_itself_is_not_missed() -> None:
+    bounded = rules("--set", "detector.config.trigger.mode=availableNow")
+    assert not {"FraudDetectorDown", "FraudDetectorRestarts", "FraudDetectorStalled"} & bounded.keys()
+    assert "FraudDetectorRejects" in bounded
+
+
+def test_the_runbook_is_where_the_values_say() -> None:
+    rule = rules("--set", "monitoring.prometheusRule.runbookUrl=https://wiki.example.com/fraud")["FraudDetectorDown"]
+    assert rule["annotations"]["runbook_url"] == "https://wiki.example.com/fraud#frauddetectordown"
 
 
 def test_the_pod_monitor_finds_the_driver_and_no_executor() -> None:

@@ -40,7 +40,7 @@ def test_what_waits_is_as_the_source_tells_and_a_batch_that_a_restart_repeats_is
 def test_what_a_batch_observed_is_added_up() -> None:
     registry = CollectorRegistry()
     metrics = StreamMetrics(registry)
-    counts = {"newest": None, "mixed_currencies": 2, "unknown": 5} | {f"largest_{group}": 7 for group in PAYMENTS}
+    counts = {"newest": None, "mixed_currencies": 2, "unknown": 5, "unscored": 6} | {f"largest_{group}": 7 for group in PAYMENTS}
     counts |= {f"kind_{kind}": 1 for kind in KIND_NAMES} | {f"decision_{one}": 3 for one in DECISIONS}
     counts |= {f"reason_{code}": 0 for code in REASON_CODES} | {f"note_{name}": 1 for name in OPTIONAL}
     seen = Namespace(asDict=lambda: dict(counts))
@@ -50,7 +50,18 @@ def test_what_a_batch_observed_is_added_up() -> None:
         metrics.onQueryProgress(Namespace(progress=progress))
     assert registry.get_sample_value("fraud_mixed_currency_payments_total") == 4
     assert registry.get_sample_value("fraud_unknown_fields_total") == 10
+    assert registry.get_sample_value("fraud_unscored_payments_total") == 12
     assert registry.get_sample_value("fraud_passed_over_records_total") == 8
     assert registry.get_sample_value("fraud_unreadable_fields_total", {"field": "vpn"}) == 2
     assert registry.get_sample_value("fraud_alerts_total") == 12
     assert registry.get_sample_value("fraud_rows_total", {"kind": "label"}) == 2
+
+
+def test_whether_rules_decide_alone_is_told_where_a_store_is_set() -> None:
+    registry = CollectorRegistry()
+    metrics = StreamMetrics(registry)
+    assert registry.get_sample_value("fraud_model_missing") == 0, "without a store none is missed"
+    metrics.models({"champion": None, "challenger": None})
+    assert registry.get_sample_value("fraud_model_missing") == 1
+    metrics.models({"champion": "v1", "challenger": None})
+    assert registry.get_sample_value("fraud_model_missing") == 0

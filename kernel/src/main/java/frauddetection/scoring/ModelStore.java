@@ -51,6 +51,7 @@ public final class ModelStore {
   private final Map<String, Bundle> recent = new LinkedHashMap<>(KEPT, LOAD_FACTOR, true);
   private volatile Served served = new Served(null, null);
   private String trouble;
+  private volatile boolean refuses;
 
   /** Not followed by a thread; tests look when they want. */
   ModelStore(Subscription subscription) throws IOException {
@@ -105,6 +106,19 @@ public final class ModelStore {
     return json(followed == null ? new Served(null, null) : followed.served);
   }
 
+  /**
+   * Returns whether this JVM's last look at a store did not take what it names: a version is refused, the champion's pointer has gone, or
+   * the store cannot be read. False of a store at which it does not look.
+   */
+  public static boolean refuses(String store) {
+    ModelStore followed = STORES.get(store);
+    return followed != null && followed.refuses();
+  }
+
+  boolean refuses() {
+    return refuses;
+  }
+
   Served served() {
     return served;
   }
@@ -127,7 +141,9 @@ public final class ModelStore {
     try {
       look();
       trouble = null;
+      refuses = !refusals.isEmpty() || served.champion() != null && pointers.get(Role.CHAMPION) == null;
     } catch (IOException | RuntimeException | Error error) {
+      refuses = true;
       if (!String.valueOf(error.getMessage()).equals(trouble)) {
         trouble = String.valueOf(error.getMessage());
         LOG.warn("The model store {} cannot be read, {} stays: {}", subscription.store(), json(served), trouble);

@@ -1,6 +1,7 @@
 package frauddetection.scoring;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -122,10 +123,13 @@ class ModelStoreTest {
     String bad = store.add(Onnx.identity(), one -> one.put("format", 2));
     store.point("champion", bad);
     IntStream.range(0, 3).forEach(poll -> models.poll());
+    assertTrue(models.refuses());
     Files.delete(folder.resolve("champion.json"));
     IntStream.range(0, 3).forEach(poll -> models.poll());
+    assertTrue(models.refuses());
     Files.createDirectory(folder.resolve("champion.json"));
     IntStream.range(0, 3).forEach(poll -> models.poll());
+    assertTrue(models.refuses());
     String unreadable = "The model store " + folder + " cannot be read, {\"champion\":\"" + good + "\",\"challenger\":null} stays: ";
     List<String> expected = List.of(
         "ERROR Model " + bad + " is refused: its format is 2, and this detector reads format 1; the champion stays " + good,
@@ -143,11 +147,14 @@ class ModelStoreTest {
     String late = store.constant(0.7);
     store.point("champion", late);
     Path away = Files.move(folder.resolve(late), folder.resolve("away"));
+    assertFalse(models.refuses());
     models.poll();
     assertEquals(good, version(models.served().champion()));
+    assertTrue(models.refuses());
     Files.move(away, folder.resolve(late));
     models.poll();
     assertEquals(late, version(models.served().champion()));
+    assertFalse(models.refuses());
     assertEquals(1, said.size(), said.toString());
   }
 

@@ -1,0 +1,161 @@
+{{/* The alert rules, as YAML: name, expr, for, severity, summary, description. prometheusrule.yaml makes rules of them; docs/runbook.md
+     has a section for each.
+
+     The detector's own metrics move when Spark reports progress: once a batch, in real-time mode once a checkpoint, which takes up to
+     three seconds more than trigger.duration. So no window of theirs is shorter than two of these periods. The watcher's move every
+     second: where it runs, what is to be known soon is asked of it. */}}
+{{- define "fraud.alerts" -}}
+{{- $trigger := dig "trigger" dict .Values.detector.config -}}
+{{- $mode := $trigger.mode | default "microBatch" -}}
+{{- $isRealTime := eq $mode "realTime" -}}
+{{- $asked := ternary ($trigger.duration | default "5m") ($trigger.interval | default "1s") $isRealTime -}}
+{{- $period := include "fraud.seconds" $asked | int -}}
+{{- $steps := printf "%ds" (max 300 (add (mul 2 $period) 60)) -}}
+{{- $own := printf `job="%s/%s-detector"` .Release.Namespace .Release.Name -}}
+{{- $live := printf `job="%s/%s-watcher"` .Release.Namespace .Release.Name -}}
+{{- $watched := .Values.watcher.enabled -}}
+{{- $late := min 1700 (add 10 ($isRealTime | ternary 0 (mul 3 $period))) -}}
+{{- if ne $mode "availableNow" }}
+- alert: FraudDetectorDown
+  expr: absent(fraud_seconds_since_progress{ {{- $own -}} })
+  for: 2m
+  severity: critical
+  summary: No fraud detector answers
+  description: >-
+    Prometheus has had no metrics of the detector for two minutes: there is no driver, it does not start, or its process stands still.
+    No payment is decided. None is lost, they wait in Kafka. Read the driver's log, and the state of the SparkApplication or the
+    StatefulSet.
+- alert: FraudDetectorRestarts
+  # Each series that was there is one start of the detector, and so is each change of its value.
+  expr: sum(1 + changes(fraud_start_time_seconds{ {{- $own -}} }[15m])) > 3
+  for: 0s
+  severity: critical
+  summary: The fraud detector starts again and again
+  description: >-
+    It has started {{ `{{ $value }}` }} times in fifteen minutes, so it decides little or nothing. The last lines of the log of a
+    driver that has ended are one paragraph: what happened, and what to do.
+- alert: FraudDetectorStalled
+  # Before its first batch is done a detector loads all of its state: it is given a quarter of an hour for that.
+  expr: >-
+    max((fraud_seconds_since_progress{ {{- $own -}} } > {{ max 120 (mul 3 $period) }} and fraud_batch_duration_seconds_count{ {{- $own -}} } > 0)
+    or fraud_seconds_since_progress{ {{- $own -}} } > {{ max 900 (mul 3 $period) }}
+    {{- if $watched }}
+    or (fraud_watch_oldest_unscored_seconds{ {{- $live -}} } > {{ $isRealTime | ternary 60 (max 60 (mul 2 $period)) }}
+    and on() fraud_batch_duration_seconds_count{ {{- $own -}} } > 0)
+    {{- end -}}
+    )
+  for: 1m
+  severity: critical
+  summary: The fraud detector runs, and decides nothing
+  description: >-
+    Its process answers, payments wait, and none has been decided for {{ `{{ $value | humanizeDuration }}` }}. Look whether Kafka and the
+    checkpoint's storage answer, and whether all executors run, then restart the driver: it goes on from its checkpoint.
+{{- end }}
+- alert: FraudDetectorBehind
+  {{- if $watched }}
+  expr: histogram_quantile(0.9, sum by (le) (rate(fraud_watch_scored_latency_seconds_bucket{ {{- $live -}} }[5m]))) > {{ $late }}
+  for: 5m
+  {{- else }}
+  expr: fraud_lag_seconds{ {{- $own -}} } > {{ max 60 (mul 3 $period) }}
+  for: {{ $steps }}
+  {{- end }}
+  severity: warning
+  summary: The fraud detector decides payments late
+  description: >-
+    More payments arrive than are decided, or it catches up after a stop. If this does not end by itself, give it more executors or
+    slots, and the topics more partitions.
+- alert: FraudDetectorRejects
+  {{- if $watched }}
+  expr: sum(rate(fraud_watch_rejected_total{ {{- $live -}} }[5m])) > 0.01 * sum(rate(fraud_watch_in_records_total{ {{- $live -}} }[5m]))
+  {{- else }}
+  expr: sum(rate(fraud_rejected_total{ {{- $own -}} }[{{ $steps }}])) > 0.01 * sum(rate(fraud_rows_total{ {{- $own -}} }[{{ $steps }}]))
+  {{- end }}
+  for: 1m
+  severity: warning
+  summary: More than one record in a hundred cannot be read
+  description: >-
+    Rejected payments are not decided. The topic of rejected records says why, record by record. Often a sender's new version is the
+    cause.
+- alert: FraudDecisionsShifted
+  {{- $decisions := $watched | ternary (printf "fraud_watch_decisions_total{%s" $live) (printf "fraud_decisions_total{%s" $own) }}
+  {{- $half := printf "%ds" (max 1800 (add (mul 2 $period) 60)) }}
+  {{- $share := printf `(sum(rate(%s,decision!="approve"}[%%s])) / sum(rate(%s}[%%s])))` $decisions $decisions }}
+  expr: >-
+    {{ printf $share $half $half }} > 0.05
+    and {{ printf $share $half $half }} > 4 * {{ printf (replace "])" "] offset %s)" $share) "1d" $half "1d" $half }}
+  for: 10m
+  severity: warning
+  summary: Four times as many payments are reviewed or declined as the day before
+  description: >-
+    {{ `{{ $value | humanizePercentage }}` }} of the payments are alerts. Either an attack runs, or a model or a rule that is new does more
+    than it should. Compare the alerts' reasons and versions with yesterday's.
+- alert: FraudModelLost
+  expr: fraud_model_missing{ {{- $own -}} } == 1
+  for: 1m
+  severity: critical
+  summary: No model scores payments, rules decide alone
+  description: >-
+    A model store is set, and no champion of it can be used: it is missing, refused, or the store does not answer. The driver's log says
+    which. Fraud that only the model knows is approved.
+- alert: FraudModelRefused
+  expr: fraud_model_refused{ {{- $own -}} } == 1
+  for: 5m
+  severity: warning
+  summary: A promoted model is not taken up
+  description: >-
+    The store's champion or challenger is refused, or the store cannot be read. What was served before still is. The driver's log says
+    why; each look tries again.
+- alert: FraudRuleFails
+  expr: {{ include "fraud.grew" (list "fraud_rule_failures_total" $own "rule" $steps) }}
+  for: 0s
+  severity: warning
+  summary: Rule {{ `{{ $labels.rule }}` }} fails on some payments
+  description: >-
+    On {{ `{{ $value | humanize }}` }} payments the rule could not be answered, which counts as no. Its expression meets a value that it is not
+    made for.
+- alert: FraudPaymentsUnscored
+  {{- if $watched }}
+  expr: sum(rate(fraud_watch_unscored_total{ {{- $live -}} }[5m])) > 0.01 * sum(rate(fraud_watch_decisions_total{ {{- $live -}} }[5m]))
+  {{- else }}
+  expr: sum(rate(fraud_unscored_payments_total{ {{- $own -}} }[{{ $steps }}])) > 0.01 * sum(rate(fraud_decisions_total{ {{- $own -}} }[{{ $steps }}]))
+  {{- end }}
+  for: 1m
+  severity: critical
+  summary: The model gives no score for more than one payment in a hundred
+  description: >-
+    Those payments are decided by rules alone, although there is a champion. Often its answer is not a number where a feature is
+    absent. Roll back to the version before.
+- alert: FraudRecordsLost
+  expr: {{ include "fraud.grew" (list "fraud_lost_records_total" $own "topic" $steps) }}
+  for: 0s
+  severity: critical
+  summary: Records of {{ `{{ $labels.topic }}` }} were lost before they were read
+  description: >-
+    Kafka had deleted {{ `{{ $value | humanize }}` }} records before the detector came to them, and it went on without them. Payments among
+    them were never decided, and the history lacks them.
+{{- if $watched }}
+- alert: FraudWatcherDown
+  expr: absent(fraud_watch_broker_reachable{ {{- $live -}} })
+  for: 3m
+  severity: warning
+  summary: The watcher does not run
+  description: >-
+    Alerts on latency, rejects and decisions are silent without it. The detector is not affected. Read the log of the watcher's pod.
+- alert: FraudWatcherBlind
+  expr: fraud_watch_broker_reachable{ {{- $live -}} } == 0
+  for: 2m
+  severity: warning
+  summary: The watcher reaches no Kafka broker
+  description: >-
+    Either Kafka is away, for the detector too then, or the watcher's address, user or network policy is wrong.
+{{- end }}
+{{- end }}
+
+{{/* How much a counter has grown, by a label, where it has: (list name matchers label window). A series that begins with more than 0,
+     as that of a start which counts at once, has grown too. */}}
+{{- define "fraud.grew" -}}
+{{- $series := printf "%s{%s}" (index . 0) (index . 1) -}}
+{{- $label := index . 2 -}}
+{{- $window := index . 3 -}}
+sum by ({{ $label }}) (increase({{ $series }}[{{ $window }}])) > 0 or sum by ({{ $label }}) ({{ $series }} unless {{ $series }} offset {{ $window }}) > 0
+{{- end }}
