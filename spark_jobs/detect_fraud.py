@@ -13,7 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 from configuration import FraudDetectionError, report, stop_signals
 from spark_jobs import checkpoint, failures, places, running, session, sources
 from spark_jobs.errors import TooFewSlots, UnusableCheckpoint
-from spark_jobs.metrics import StreamMetrics, serve
+from spark_jobs.health import serve
+from spark_jobs.metrics import StreamMetrics
 from spark_jobs.pipeline import detect
 from spark_jobs.running import Run
 from spark_jobs.served_models import ServedModels
@@ -60,12 +61,12 @@ def run(settings: DetectorSettings) -> None:
     _check_checkpoint(settings.checkpoint)
     partitions = sources.count_partitions(settings.kafka, settings.input_topics, settings.topics.outputs())
     registry = CollectorRegistry()
+    metrics = StreamMetrics(registry)
     if settings.metrics.port:
-        serve(registry, settings.metrics.host, settings.metrics.port)
+        serve(registry, metrics.health, settings.metrics.host, settings.metrics.port)
     slots = settings.slots(partitions)
     is_real_time = isinstance(settings.trigger, RealTimeTrigger)
     spark = session.build(NAME, settings.spark, settings.s3, slots, settings.log_dir, is_real_time=is_real_time)
-    metrics = StreamMetrics(registry)
     spark.streams.addListener(metrics)
     try:
         session.require_storage(spark, settings.s3a_paths)
@@ -100,6 +101,12 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     metrics.lost(found.lost)
     sizes = kafka_sink.message_sizes(settings.kafka, settings.topics.outputs())
     start = sources.offsets_at(settings.kafka, settings.input_topics, settings.profile_topics, settings.start)
+
+    def look() -> None:
+        metrics.health.looked()  # `wait` has just asked Java whether the query runs
+        if served:
+            served.look()
+
     with _console(settings):
         for trigger in _triggers(settings.trigger, catch_up=found.is_gap_ahead):
             is_real_time = isinstance(trigger, RealTimeTrigger)
@@ -110,8 +117,9 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
             if is_real_time:
                 warm_planner(_records(spark.createDataFrame([], raw.schema), settings, models, sizes), stop_asked)
             message = "detector started" if trigger is settings.trigger else "catching up in micro-batches"
+            metrics.health.started(trigger, settings.max_offsets)
             log.info(message, mode=trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)
-            running.wait(query, trigger, run, served.look if served else lambda: None)
+            running.wait(query, trigger, run, look)
             if stop_asked.is_set():
                 break
 

@@ -1,12 +1,11 @@
 """Prometheus metrics of a stream, fed by its progress events. docs/reference/metrics.md explains each."""
 
-import errno
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pyspark.sql.streaming.listener import (
     QueryIdleEvent,
     QueryProgressEvent,
@@ -15,7 +14,7 @@ from pyspark.sql.streaming.listener import (
     StreamingQueryListener,
 )
 
-from spark_jobs.errors import PortInUse
+from spark_jobs.health import Health
 from spark_jobs.transforms import mapping
 from spark_jobs.transforms.decode import REASON_CODES
 from spark_jobs.transforms.observe import DECISIONS, FAILED_RULE, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS
@@ -89,6 +88,7 @@ class StreamMetrics(StreamingQueryListener):
         began.set_to_current_time()
         since = Gauge("fraud_seconds_since_progress", "Time since Spark last reported progress", registry=registry)
         since.set_function(lambda: time.monotonic() - self._last)
+        self.health = Health(lambda: time.monotonic() - self._last)
 
     def models(self, served: Mapping[str, str | None]) -> None:
         """Says which version plays which role from now on: champion and challenger, None where there is none."""
@@ -165,17 +165,3 @@ def _behind(source: Any) -> int:
     It tells nothing where Spark has not asked for the newest offsets, as in a batch that a restart repeats: then 0.
     """
     return int((source.metrics or {}).get("recordsBehind", 0))
-
-
-def serve(registry: CollectorRegistry, host: str, port: int) -> None:
-    """Serves /metrics until the program ends.
-
-    Raises:
-        PortInUse: another program has the port.
-    """
-    try:
-        start_http_server(port, host, registry)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise PortInUse(f"Port {port} on {host} is in use", "Set metrics.port to a free one, or to 0 for no metrics.") from None

@@ -53,11 +53,14 @@ CONF = {
 HUGE_METHODS = "-XX:-DontCompileHugeMethods"
 """Spark writes all that follows the second history as one method, larger than what Java compiles by itself (docs/adr/0019)."""
 
+OUT_OF_MEMORY = "-XX:+ExitOnOutOfMemoryError"
+"""A thread that an OutOfMemoryError ends is missed by the others, who wait for it: the process ends, and is started again."""
+
 
 def java_options(*, is_real_time: bool) -> dict[str, str]:
     """Returns Spark's settings of Java: where alerts must not wait a collector without pauses, else one that takes least time."""
     collector = "-XX:+UseZGC" if is_real_time else "-XX:+UseParallelGC"
-    return {f"spark.{role}.defaultJavaOptions": f"{collector} {HUGE_METHODS}" for role in ("driver", "executor")}
+    return {f"spark.{role}.defaultJavaOptions": f"{collector} {HUGE_METHODS} {OUT_OF_MEMORY}" for role in ("driver", "executor")}
 
 
 KERNEL = "frauddetection.spark.History"

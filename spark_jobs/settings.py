@@ -154,7 +154,7 @@ class Models(Part):
 class Metrics(Part):
     """Prometheus metrics of the stream."""
 
-    port: int = Field(0, ge=0, le=65_535, description="Port of /metrics; 0: metrics are not served")
+    port: int = Field(0, ge=0, le=65_535, description="Port of /metrics, /healthz and /readyz; 0: none of them is served")
     host: str = Field("127.0.0.1", description="Address at which the port listens; use 0.0.0.0 in a pod")
 
 

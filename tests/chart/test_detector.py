@@ -80,6 +80,34 @@ def test_the_drain_outlasts_the_stop_and_the_grace_period_the_drain(runtime: str
     assert seconds + 10 <= int(drain) < pod.spec["terminationGracePeriodSeconds"] - 10
 
 
+@pytest.mark.parametrize("runtime", SUBMITTED)
+def test_a_driver_is_ready_once_its_stream_runs_and_is_ended_where_that_hangs(runtime: str) -> None:
+    found = console(runtime)
+    (driver,) = spark_pod(found, "driver").spec["containers"]
+    (port,) = (one["name"] for one in driver["ports"])
+    probes = {name: driver[f"{name}Probe"] for name in ("startup", "readiness", "liveness")}
+    paths = {"startup": "/readyz", "readiness": "/readyz", "liveness": "/healthz"}
+    assert {name: probe["httpGet"] for name, probe in probes.items()} == {
+        name: {"path": path, "port": port} for name, path in paths.items()
+    }
+    # Spark alone waits for its executors for ten minutes in real-time mode.
+    assert probes["startup"]["periodSeconds"] * probes["startup"]["failureThreshold"] == 20 * 60
+    # A driver that hangs does not drain: it would wait for a batch that never ends.
+    assert probes["liveness"]["terminationGracePeriodSeconds"] < driver_grace(found)
+    (executor,) = spark_pod(found, "executor").spec["containers"]
+    assert not [key for key in executor if key.endswith("Probe")], "Spark watches its executors itself"
+
+
+def driver_grace(found: tuple[Object, ...]) -> int:
+    seconds: int = spark_pod(found, "driver").spec["terminationGracePeriodSeconds"]
+    return seconds
+
+
+@pytest.mark.parametrize("runtime", SUBMITTED)
+def test_java_ends_where_it_is_out_of_memory(runtime: str) -> None:
+    assert "-XX:+ExitOnOutOfMemoryError" in conf(console(runtime), runtime)["spark.driver.defaultJavaOptions"]
+
+
 @pytest.mark.parametrize(("values", "total"), [("2Gi", 2048), ("1280Mi", 1280), ("3Gi", 3072)])
 def test_heap_and_overhead_are_the_pods_memory(values: str, total: int) -> None:
     driver = application(console("kubeflow", "--set", f"detector.driver.memory={values}"))["spec"]["driver"]

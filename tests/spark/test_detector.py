@@ -189,6 +189,9 @@ def test_a_stop_lets_the_batch_finish_and_the_metrics_tell_what_was_done(
     assert float(metrics['fraud_rejected_total{reason="missing"}']) == 1
     assert float(metrics["fraud_batch_duration_seconds_count"]) >= 1
     assert {"fraud_lag_rows", "fraud_lag_seconds", "fraud_seconds_since_progress"} <= metrics.keys()
+    for path in ("healthz", "readyz"):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}") as answer:
+            assert answer.read() == b"ok\n"
     assert detector.stop() == 0
     # What was finished is not repeated: the stop waited for the batch's commit.
     run_here(detector)

@@ -69,6 +69,7 @@ overhead: {{ sub $total $heap }}m
 {{- define "fraud.sparkConf" -}}
 {{- $conf := dict
   "spark.pyspark.python" "/opt/venv/bin/python"
+  "spark.driver.defaultJavaOptions" "-XX:+ExitOnOutOfMemoryError"
   "spark.executor.failuresValidityInterval" "1h"
   "spark.kubernetes.driver.service.deleteOnTermination" "false"
   "spark.kubernetes.driver.ownPersistentVolumeClaim" "false"
@@ -77,7 +78,8 @@ overhead: {{ sub $total $heap }}m
   "spark.kubernetes.executor.volumes.emptyDir.spark-local-dir-1.options.sizeLimit" .Values.detector.executor.stateDisk
   "spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB" (include "fraud.stateMemory" .)
 -}}
-{{/* failuresValidityInterval: executors that are lost over months must not add up to the number that ends the stream.
+{{/* defaultJavaOptions: spark-submit has started the driver's Java before session.py sets those of the executors.
+     failuresValidityInterval: executors that are lost over months must not add up to the number that ends the stream.
      deleteOnTermination to reusePersistentVolumeClaim: what they stand for would need rights on services and claims.
      spark-local-dir-: by this name Spark knows where RocksDB's files and shuffles go (SPARK_LOCAL_DIRS). Without one it mounts an
      emptyDir of its own, without a limit. By settings, not in the pod template, because these reach Ilum too.
@@ -168,10 +170,25 @@ spec:
       ports:
         - name: metrics
           containerPort: 8000
-      # Settings read, Kafka reached, topics there: `helm --wait` and Apache's operator ask for it.
-      readinessProbe:
-        httpGet: {path: /metrics, port: metrics}
+      # Until the stream runs. Spark waits for executors for up to ten minutes, and then makes its plan: it has twice as long.
+      startupProbe:
+        httpGet: {path: /readyz, port: metrics}
         periodSeconds: 5
+        failureThreshold: 240
+        timeoutSeconds: 5
+        terminationGracePeriodSeconds: 30
+      # `helm --wait` and Apache's operator ask for it.
+      readinessProbe:
+        httpGet: {path: /readyz, port: metrics}
+        periodSeconds: 5
+        timeoutSeconds: 5
+      # What hangs is known by itself, after minutes (spark_jobs/health.py). Then there is no batch that a stop could wait for.
+      livenessProbe:
+        httpGet: {path: /healthz, port: metrics}
+        periodSeconds: 15
+        failureThreshold: 4
+        timeoutSeconds: 5
+        terminationGracePeriodSeconds: 30
       lifecycle:
         preStop:
           exec:
