@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.request
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -49,6 +50,13 @@ And a command line longer than 4,096 bytes, as many settings make one: ONNX Runt
 
 MICRO_BATCH = {"mode": "microBatch", "interval": "0s"}
 """With no pause between batches, its fastest; the default interval is one second."""
+
+
+def scraped(port: int) -> dict[str, float]:
+    """Returns what a program serves at /metrics: the value of each series, by its name and labels as they stand there."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
 
 class Detector:

@@ -19,6 +19,10 @@ from spark_jobs.transforms import mapping
 from spark_jobs.transforms.decode import REASON_CODES
 from spark_jobs.transforms.observe import DECISIONS, FAILED_RULE, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS
 
+STEPS = ("card", "terminal")
+"""The groups whose history a stateful step keeps, as Spark lists the steps: from the end of the plan on."""
+ON_DISK = "rocksdbSstFileSize"
+
 
 class StreamMetrics(StreamingQueryListener):
     """Counts what a stream does. Its methods are called by Spark, on a thread of its own."""
@@ -65,6 +69,21 @@ class StreamMetrics(StreamingQueryListener):
             "fraud_largest_key_payments",
             "Most payments in one window of one key, of those met in the last batch",
             ["group"],
+            registry=registry,
+        )
+        self._state_rows = Gauge("fraud_state_rows", "Entries in the state of a step, several a key", ["group"], registry=registry)
+        self._state_bytes = Gauge(
+            "fraud_state_bytes",
+            "Size of the state of a step: memory in use, and files on disk, those of the executors",
+            ["group", "where"],
+            registry=registry,
+        )
+        self._challenged = Counter(
+            "fraud_challenger_payments", "Payments that champion and challenger have both scored", registry=registry
+        )
+        self._difference = Counter(
+            "fraud_challenger_difference",
+            "Sum of the differences between the scores of champion and challenger, each without its sign",
             registry=registry,
         )
         self._lag_rows = Gauge("fraud_lag_rows", "Records in Kafka that are not read yet", registry=registry)
@@ -127,6 +146,10 @@ class StreamMetrics(StreamingQueryListener):
         self._duration.observe(progress.batchDuration / 1000)
         for phase, milliseconds in progress.durationMs.items():
             self._phases.labels(phase).set(milliseconds / 1000)
+        for group, step in zip(STEPS, progress.stateOperators, strict=False):  # a plan without history has none
+            self._state_rows.labels(group).set(step.numRowsTotal)
+            self._state_bytes.labels(group, "memory").set(step.memoryUsedBytes)
+            self._state_bytes.labels(group, "disk").set(step.customMetrics.get(ON_DISK, 0))
         behind = sum(_behind(source) for source in progress.sources)
         self._lag_rows.set(behind)
         passed_over = progress.observedMetrics.get(mapping.OBSERVATION)
@@ -154,6 +177,8 @@ class StreamMetrics(StreamingQueryListener):
         for name in OPTIONAL:
             self._unreadable.labels(name).inc(counts[f"note_{name}"])
         self._unscored.inc(counts["unscored"])
+        self._challenged.inc(counts["challenged"])
+        self._difference.inc(counts["challenger_difference"])
         self._unknown.inc(counts["unknown"])
         for name in (one for one in counts if one.startswith(FAILED_RULE)):
             self._failed_rules.labels(name.removeprefix(FAILED_RULE)).inc(counts[name])

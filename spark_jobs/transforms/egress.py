@@ -109,7 +109,7 @@ def egress(
         F.when(leaves & (F.col("kind") == REJECTED), _record(topics.rejected, key, rejected)),
     )
     return (
-        observe(decided.select(*counted(), records.alias("records")), rules)
+        observe(decided.select(*counted(decided), records.alias("records")), rules)
         .select(F.explode("records").alias("record"))
         .where("record IS NOT NULL")
         .select("record.*")

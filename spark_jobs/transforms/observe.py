@@ -1,6 +1,7 @@
 """What is counted of events on their way: Spark hands the counts over with each progress event (spark_jobs/metrics.py)."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -22,13 +23,17 @@ PAYMENTS = {
 """By group, the payments in the widest of a key's windows: what its state grows with."""
 
 
-def counted() -> list[Column]:
-    """Returns what `observe` reads of a decided event."""
+def counted(events: DataFrame) -> list[Column]:
+    """Returns what `observe` reads of decided events. `newest` is Kafka's timestamp, null where that lies in the future."""
+    kernel: Any = events.sparkSession.sparkContext._jvm.frauddetection.kafka  # type: ignore[union-attr]
+    clock = Column(kernel.Clock.apply(F.coalesce(F.col("ingest_time"), F.timestamp_seconds(F.lit(0)))._jc))
+    newest = F.when(F.col("ingest_time") <= clock, F.col("ingest_time")).alias("newest")
     codes = F.transform("reasons", lambda reason: F.substring_index(reason, ":", 1)).alias("reason_codes")
     payments = (F.expr(expression).alias(f"payments_{group}") for group, expression in PAYMENTS.items())
     unscored = F.expr("score.model_version IS NOT NULL AND score.fraud_score IS NULL").alias("unscored")
-    names = ("ingest_time", "kind", "decision", "notes", "unknown", "mixed_currencies", "failed_rules")
-    return [*map(F.col, names), codes, unscored, *payments]
+    difference = F.abs(F.col("score.challenger_score") - F.col("score.fraud_score")).alias("challenger_difference")
+    names = ("kind", "decision", "notes", "unknown", "mixed_currencies", "failed_rules")
+    return [newest, *map(F.col, names), codes, unscored, difference, *payments]
 
 
 def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
@@ -36,7 +41,7 @@ def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
     is_transaction = F.col("kind") == "transaction"
     return events.observe(
         OBSERVATION,
-        F.max("ingest_time").alias("newest"),
+        F.max("newest").alias("newest"),
         F.count_if("mixed_currencies").alias("mixed_currencies"),
         *(F.max(f"payments_{group}").alias(f"largest_{group}") for group in PAYMENTS),
         *(F.count_if(F.col("kind") == kind).alias(f"kind_{kind}") for kind in KIND_NAMES),
@@ -45,5 +50,7 @@ def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
         *(F.count_if(F.array_contains("notes", name)).alias(f"note_{name}") for name in OPTIONAL),
         *(F.count_if(F.array_contains("failed_rules", name)).alias(f"{FAILED_RULE}{name}") for name in rules),
         F.count_if("unscored").alias("unscored"),
+        F.count("challenger_difference").alias("challenged"),
+        F.coalesce(F.sum("challenger_difference"), F.lit(0.0)).alias("challenger_difference"),
         F.coalesce(F.sum("unknown"), F.lit(0)).alias("unknown"),
     )

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -18,9 +17,10 @@ import yaml
 
 from configuration import FraudDetectionError, KafkaConnection, TopicNames
 from contract import Alert, ContractError, Rejected, Transaction, decode, encode
-from harness.detector import MICRO_BATCH, Detector, expected_alert
+from harness.detector import MICRO_BATCH, Detector, expected_alert, scraped
 from harness.kafka import Record, read_all, send
 from harness.watching import watching
+from local.process import free_port
 from tests.hostile import hostile
 from tests.records import AT, transaction
 
@@ -170,24 +170,24 @@ def _paid(name: str, card: int, after: timedelta, is_fraud: bool) -> Transaction
 def test_a_stop_lets_the_batch_finish_and_the_metrics_tell_what_was_done(
     detector: Detector, run_here: Callable[..., None], kafka: KafkaConnection, topics: TopicNames
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    values = [encode(transaction(transaction_id=f"t{number}", is_fraud=number < 3)) for number in range(100)]
+    port = free_port()
+    values = [encode(transaction(transaction_id=f"t{number}", card_id=f"c{number}", is_fraud=number < 3)) for number in range(100)]
     send(kafka.bootstrap_servers, topics.transactions, ((b"k", value) for value in (*values, None, b"x", b"{}")))
     detector.start("microBatch", metrics={"port": port})
     detector.until_scored(100)
     send(kafka.bootstrap_servers, topics.transactions, [(b"k", encode(transaction(transaction_id="last")))])
     detector.until_scored(101)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        metrics = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#"))
-    assert float(metrics['fraud_rows_total{kind="transaction"}']) >= 100
-    assert float(metrics["fraud_alerts_total"]) == 3
-    assert float(metrics['fraud_decisions_total{decision="decline"}']) == 3
-    assert float(metrics['fraud_rejected_total{reason="tombstone"}']) == 1
-    assert float(metrics['fraud_rejected_total{reason="not_a_json_object"}']) == 1
-    assert float(metrics['fraud_rejected_total{reason="missing"}']) == 1
-    assert float(metrics["fraud_batch_duration_seconds_count"]) >= 1
+    metrics = scraped(port)
+    assert metrics['fraud_rows_total{kind="transaction"}'] >= 100
+    assert metrics["fraud_alerts_total"] == 3
+    assert metrics['fraud_decisions_total{decision="decline"}'] == 3
+    assert metrics['fraud_rejected_total{reason="tombstone"}'] == 1
+    assert metrics['fraud_rejected_total{reason="not_a_json_object"}'] == 1
+    assert metrics['fraud_rejected_total{reason="missing"}'] == 1
+    assert metrics["fraud_batch_duration_seconds_count"] >= 1
+    # A hundred cards and one terminal: the steps are told apart.
+    assert metrics['fraud_state_rows{group="card"}'] >= 100 > metrics['fraud_state_rows{group="terminal"}'] > 0
+    assert metrics['fraud_state_bytes{group="card",where="disk"}'] > 0
     assert {"fraud_lag_rows", "fraud_lag_seconds", "fraud_seconds_since_progress"} <= metrics.keys()
     for path in ("healthz", "readyz"):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}") as answer:

@@ -16,6 +16,7 @@ from spark_jobs.features import FEATURE_COLUMNS
 from spark_jobs.settings import Rule
 from spark_jobs.transforms.decide import ruleset_version
 from spark_jobs.transforms.egress import egress
+from spark_jobs.transforms.observe import counted
 from tests.records import AT, transaction
 from tests.spark.test_decide import detected
 
@@ -146,3 +147,11 @@ def test_a_dead_letter_always_fits_into_kafka(decided: DataFrame) -> None:
     assert (key.truncated, len(key.key)) == (True, 65_536)
     assert (headers.truncated, headers.headers) == (True, None)
     assert (all_fits.truncated, len(all_fits.value)) == (None, 400_000)
+
+
+def test_a_timestamp_in_the_future_does_not_hide_how_far_behind_a_stream_is(decided: DataFrame) -> None:
+    future = F.lit("2999-01-01").cast("timestamp")
+    ahead = decided.withColumn("ingest_time", F.when(F.col("kind") == "label", future).otherwise(F.col("ingest_time")))
+    newest = F.max("newest").alias("newest")
+    assert ahead.select(*counted(ahead)).agg(newest).first() == decided.select(*counted(decided)).agg(newest).first()
+    assert ahead.select(*counted(ahead)).where("kind = 'label' AND newest IS NOT NULL").isEmpty()

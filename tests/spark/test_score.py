@@ -14,8 +14,9 @@ from pyspark.sql import DataFrame
 
 from configuration import FraudDetectionError, KafkaConnection, TopicNames
 from contract import Alert, Scored, Topics, decode, encode
-from harness.detector import Detector
+from harness.detector import Detector, scraped
 from harness.kafka import read_all, send
+from local.process import free_port
 from local.s3 import BUCKET, S3Server
 from spark_jobs.input_settings import InputSettings
 from spark_jobs.pipeline import detect
@@ -162,9 +163,11 @@ def payments(
 def test_models_are_swapped_while_the_stream_runs(
     detector: Detector, store: ModelStore, payments: Payments, tmp_path: Path
 ) -> None:
-    detector.start("realTime", trigger={"mode": "realTime", "duration": "5m"})
+    port = free_port()
+    detector.start("realTime", trigger={"mode": "realTime", "duration": "5m"}, metrics={"port": port})
     pid = detector.pid
     assert payments.until_scored_by(None).fraud_score is None
+    assert scraped(port)["fraud_model_missing"] == 1
     first = promoted(store, 0.1)
     assert payments.until_scored_by(first.version).decision == "review"
     second = promoted(store, 0.001, 1)
@@ -179,10 +182,13 @@ def test_models_are_swapped_while_the_stream_runs(
     spark_log = tmp_path / "logs" / "spark.log"
     while broken.version not in spark_log.read_text():
         payments.until_scored_by(second.version)
-    assert payments.until_scored_by(second.version)
+    while scraped(port)["fraud_model_refused"] == 0:
+        payments.until_scored_by(second.version)
+    assert scraped(port)["fraud_model_missing"] == 0
 
     store.point("champion", first.version, "back again")
-    payments.until_scored_by(first.version)
+    while scraped(port)["fraud_model_refused"] == 1:
+        payments.until_scored_by(first.version)
     assert (detector.pid, detector.alive) == (pid, True)
     by_id = {one.transaction.transaction_id: one for one in payments.scored()}
     assert len(by_id) == payments.sent == len(payments.scored())

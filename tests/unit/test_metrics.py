@@ -6,7 +6,7 @@ from types import SimpleNamespace as Namespace
 import pytest
 from prometheus_client import CollectorRegistry
 
-from spark_jobs.metrics import StreamMetrics
+from spark_jobs.metrics import ON_DISK, StreamMetrics
 from spark_jobs.transforms import mapping
 from spark_jobs.transforms.decode import REASON_CODES
 from spark_jobs.transforms.observe import DECISIONS, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS
@@ -20,7 +20,7 @@ def test_the_page_lists_every_metric_as_it_is() -> None:
     known = {
         (f"`{one.name}{'_total' if one.type == 'counter' else ''}`", one.type, one.documentation) for one in registry.collect()
     }
-    of_the_detector, _, _ = PAGE.read_text().partition("## The watcher")
+    of_the_detector, _, _ = PAGE.read_text().partition("## Health")
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in of_the_detector.splitlines() if line.startswith("| `")]
     assert {(name, kind, meaning) for name, kind, _, meaning in rows} == known
 
@@ -30,7 +30,13 @@ def test_what_waits_is_as_the_source_tells_and_a_batch_that_a_restart_repeats_is
     told: dict[str, str] | None, behind: int
 ) -> None:
     registry = CollectorRegistry()
-    progress = Namespace(batchDuration=10, durationMs={"queryPlanning": 7}, sources=[Namespace(metrics=told)], observedMetrics={})
+    progress = Namespace(
+        batchDuration=10,
+        durationMs={"queryPlanning": 7},
+        sources=[Namespace(metrics=told)],
+        observedMetrics={},
+        stateOperators=[],
+    )
     StreamMetrics(registry).onQueryProgress(Namespace(progress=progress))
     assert registry.get_sample_value("fraud_lag_rows") == behind
     assert registry.get_sample_value("fraud_batch_duration_seconds_count") == 1
@@ -40,12 +46,14 @@ def test_what_waits_is_as_the_source_tells_and_a_batch_that_a_restart_repeats_is
 def test_what_a_batch_observed_is_added_up() -> None:
     registry = CollectorRegistry()
     metrics = StreamMetrics(registry)
-    counts = {"newest": None, "mixed_currencies": 2, "unknown": 5, "unscored": 6} | {f"largest_{group}": 7 for group in PAYMENTS}
+    counts = {"newest": None, "mixed_currencies": 2, "unknown": 5, "unscored": 6, "challenged": 8, "challenger_difference": 0.5}
+    counts |= {f"largest_{group}": 7 for group in PAYMENTS}
     counts |= {f"kind_{kind}": 1 for kind in KIND_NAMES} | {f"decision_{one}": 3 for one in DECISIONS}
     counts |= {f"reason_{code}": 0 for code in REASON_CODES} | {f"note_{name}": 1 for name in OPTIONAL}
     seen = Namespace(asDict=lambda: dict(counts))
+    steps = [Namespace(numRowsTotal=rows, memoryUsedBytes=10 * rows, customMetrics={ON_DISK: 20 * rows}) for rows in (3, 4)]
     observed = {OBSERVATION: seen, mapping.OBSERVATION: {"passed_over": 4}}
-    progress = Namespace(batchDuration=10, durationMs={}, sources=[], observedMetrics=observed)
+    progress = Namespace(batchDuration=10, durationMs={}, sources=[], observedMetrics=observed, stateOperators=steps)
     for _ in range(2):
         metrics.onQueryProgress(Namespace(progress=progress))
     assert registry.get_sample_value("fraud_mixed_currency_payments_total") == 4
@@ -54,6 +62,11 @@ def test_what_a_batch_observed_is_added_up() -> None:
     assert registry.get_sample_value("fraud_passed_over_records_total") == 8
     assert registry.get_sample_value("fraud_unreadable_fields_total", {"field": "vpn"}) == 2
     assert registry.get_sample_value("fraud_alerts_total") == 12
+    assert registry.get_sample_value("fraud_challenger_payments_total") == 16
+    assert registry.get_sample_value("fraud_challenger_difference_total") == 1
+    assert registry.get_sample_value("fraud_state_rows", {"group": "terminal"}) == 4
+    assert registry.get_sample_value("fraud_state_bytes", {"group": "card", "where": "memory"}) == 30
+    assert registry.get_sample_value("fraud_state_bytes", {"group": "card", "where": "disk"}) == 60
     assert registry.get_sample_value("fraud_rows_total", {"kind": "label"}) == 2
 
 
