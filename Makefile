@@ -141,7 +141,7 @@ test: setup chart-tools ## All that needs no cluster: lint, then every test; sev
 	@bash tests/tier.sh
 
 .PHONY: test-all
-test-all: test parity chaos handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; an hour and a half
+test-all: test test-oncall parity chaos handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; an hour and three quarters
 
 .PHONY: lint
 lint: setup ## Format, lint, types, arrows
@@ -195,6 +195,10 @@ parity: setup ## Every feature of every row of the Handbook's world, stream agai
 .PHONY: test-local
 test-local: setup ## Broker, command line and demo, as a person uses them
 	@$(BIN)/pytest tests/local $(ARGS)
+
+.PHONY: test-oncall
+test-oncall: setup chart-tools ## The alert rules in a real Prometheus, beside a detector that something happens to; a quarter of an hour
+	@$(BIN)/pytest tests/oncall $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: setup chart-tools ## Images, install, alert, upgrade, crashes, uninstall on the cluster in KUBECONFIG; half an hour

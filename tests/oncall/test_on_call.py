@@ -1,0 +1,201 @@
+"""Whoever is on call is told of what happens within three minutes, and of nothing worse.
+
+A real Prometheus has the chart's rules as they are, beside a real detector in real-time mode, a real watcher and a real broker.
+Only how often Prometheus looks differs from production (`harness.prometheus`). `make test-oncall` runs it, in a quarter of an hour.
+"""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import psutil
+import pytest
+import yaml
+from confluent_kafka import Producer
+
+from configuration import KafkaConnection, TopicNames
+from contract import encode
+from harness.detector import Detector
+from harness.prometheus import Prometheus, prometheus
+from local.process import free_port
+from tests.chart.alerting import JOBS
+from tests.chart.manifests import find, objects
+from tests.models import MADE_AT, linear
+from tests.records import transaction
+from training.bundle import MODEL, Description, Thresholds, describe
+from training.store import ModelStore
+
+WITHIN_S, BEYOND_S = 180.0, 15.0
+"""An alert fires within so many seconds; for so many after it no worse one may come."""
+RATE = 20
+CHART = (
+    *("--set", "monitoring.prometheusRule.enabled=true", "--set", "watcher.enabled=true"),
+    *("--set", "detector.config.trigger.mode=realTime", "--set", "detector.executor.slots=10"),
+)
+
+
+class Stage:
+    """All that runs, and what a test does to it."""
+
+    def __init__(self, detector: Detector, port: int, store: ModelStore, sees: Prometheus) -> None:
+        self.detector, self.port, self.store, self.sees = detector, port, store, sees
+        self.junk = False
+        self._over = threading.Event()
+        self._sender = threading.Thread(target=self._send, daemon=True)
+
+    def begin(self) -> None:
+        """Returns once payments flow, a model scores them, and Prometheus sees that all is well."""
+        self._sender.start()
+        self.detector.start("realTime", metrics={"port": self.port}, trigger={"mode": "realTime", "duration": "5m"})
+        wanted = (
+            "fraud_batch_duration_seconds_count > 0",
+            'fraud_model{role="champion"} == 1',
+            "fraud_watch_out_records_total > 100",
+        )
+        until(lambda: all(self.sees.value(one) for one in wanted))
+        assert self.sees.firing() == {}
+
+    def freeze(self) -> None:
+        """Java stands still; the program in Python still answers."""
+        self._java().send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._java().send_signal(signal.SIGCONT)
+
+    def reject(self) -> None:
+        """One record in five is no payment from now on."""
+        self.junk = True
+
+    def lose_the_model(self) -> None:
+        """The champion's name goes, and somebody restarts the detector."""
+        assert self.detector.stop() == 0
+        (Path(self.store.place) / "champion.json").unlink()
+        self.detector.start("realTime", metrics={"port": self.port}, trigger={"mode": "realTime", "duration": "5m"})
+
+    def end(self) -> None:
+        self._over.set()
+        self._sender.join()
+
+    def _java(self) -> psutil.Process:
+        (java,) = (one for one in psutil.Process(self.detector.pid).children(recursive=True) if one.name() == "java")
+        return java
+
+    def _send(self) -> None:
+        producer = Producer({**self.detector.kafka.librdkafka(), "linger.ms": 5})
+        usual = transaction()
+        for number in count():
+            card = f"card-{number % 50}"
+            paid = replace(usual, transaction_id=f"t{number}", card_id=card, event_time=datetime.now(UTC) - timedelta(seconds=1))
+            producer.produce(self.detector.topics.transactions, encode(paid), card)
+            if self.junk and number % 4 == 0:
+                producer.produce(self.detector.topics.transactions, b"{}", card)
+            if self._over.wait(1 / RATE):
+                break
+        producer.flush(10)
+
+
+@pytest.fixture
+def stage(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iterator[Stage]:
+    detector = Detector(kafka, topics, tmp_path)
+    ports = {"fraud": free_port(), "fraud_watch": free_port()}
+    store = ModelStore(str(tmp_path / "models"))
+    files = {MODEL: linear(2, 0.001)}
+    known = Description(features=("amount", "is_night"), usual=(10.0, 0.0), thresholds=Thresholds(review=0.9))
+    champion = describe("onnx", known, files, MADE_AT)
+    store.add(champion, files)
+    store.point("champion", champion.version, "a test")
+    detector.settings |= {"models": {"store": store.place}, "rules": {}, "console": {"enabled": False}}
+    groups = find(objects(*CHART), "PrometheusRule", "fraud-detector")["spec"]["groups"]
+    jobs = {JOBS[name]: port for name, port in ports.items()}
+    with watcher(kafka, topics, ports["fraud_watch"], tmp_path), prometheus(tmp_path / "prometheus", groups, jobs) as sees:
+        one = Stage(detector, ports["fraud"], store, sees)
+        try:
+            one.begin()
+            yield one
+        finally:
+            one.end()
+            detector.kill()
+
+
+@contextmanager
+def watcher(kafka: KafkaConnection, topics: TopicNames, port: int, folder: Path) -> Iterator[None]:
+    """Runs a watcher meanwhile."""
+    file = folder / "watcher.yaml"
+    settings = {"kafka": {"bootstrap_servers": kafka.bootstrap_servers}, "topics": asdict(topics), "metrics": {"port": port}}
+    file.write_text(yaml.safe_dump(settings))
+    process = subprocess.Popen([sys.executable, "-m", "watcher", "--config", str(file)])
+    try:
+        yield
+    finally:
+        process.terminate()
+        assert process.wait() == 0
+
+
+def until(is_so: Callable[[], bool], seconds: float = 120.0) -> float:
+    """Returns after how many seconds it is so."""
+    began = time.monotonic()
+    while not is_so():
+        assert time.monotonic() - began < seconds, "it is not so"
+        threading.Event().wait(0.5)
+    return time.monotonic() - began
+
+
+def told(stage: Stage, alert: str, severity: str) -> None:
+    """Waits for the alert; no other that is critical comes before it, nor soon after."""
+    critical: set[str] = set()
+
+    def fires() -> bool:
+        firing = stage.sees.firing()
+        critical.update(name for name, how in firing.items() if how == "critical")
+        return firing.get(alert) == severity
+
+    print(f"{alert} after {until(fires, WITHIN_S):.0f} s")
+    over = time.monotonic() + BEYOND_S
+    until(lambda: fires() and time.monotonic() > over)
+    assert critical <= {alert}
+
+
+def test_a_detector_that_is_killed(stage: Stage) -> None:
+    stage.detector.kill()
+    told(stage, "FraudDetectorDown", "critical")
+
+
+def test_a_detector_that_stands_still(stage: Stage) -> None:
+    stage.freeze()
+    try:
+        told(stage, "FraudDetectorStalled", "critical")
+        # So does the kubelet know, which would end it.
+        until(lambda: health(stage.port) == 503, WITHIN_S)
+    finally:
+        stage.thaw()
+    until(lambda: stage.sees.firing() == {})
+    assert health(stage.port) == 200
+
+
+def test_a_sender_whose_payments_cannot_be_read(stage: Stage) -> None:
+    stage.reject()
+    told(stage, "FraudDetectorRejects", "warning")
+
+
+def test_a_model_that_is_lost(stage: Stage) -> None:
+    stage.lose_the_model()
+    told(stage, "FraudModelLost", "critical")
+
+
+def health(port: int) -> int:
+    """Returns the status of /healthz."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
