@@ -18,6 +18,7 @@ from local import ilum
 from local.demo import Demo
 from local.errors import NotRunning
 from local.listings import describe, list_features
+from local.rejected.app import app as rejected
 from local.s3 import BUCKET
 from local.state import broker, home, models_folder, s3
 from producer.topics import create_topics
@@ -26,6 +27,7 @@ from training import models
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Real-time card-fraud detection on this machine.")
 app.add_typer(ilum.app, name="ilum")
+app.add_typer(rejected, name="rejected")
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 out = Console()
 

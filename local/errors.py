@@ -41,3 +41,15 @@ class JobEnded(FraudDetectionError):
 
 class NothingToCheck(FraudDetectionError):
     """There are no records of which `fraud check` could tell anything."""
+
+
+class NoRecords(FraudDetectionError):
+    """Kafka does not hand out records of a topic."""
+
+
+class NoLetter(FraudDetectionError):
+    """There is no dead letter of that record."""
+
+
+class NotReplayed(FraudDetectionError):
+    """Kafka has not taken a replay."""

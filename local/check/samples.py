@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import fastavro
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Message, TopicPartition
 
 from configuration import KafkaConnection, require_topics
 from local.errors import NothingToCheck
+from local.reading import bounds, consumer_of, until_the_ends
 
-TIMEOUT_S = 10.0
 GROUP = "fraud-check"
-"""Named, as Kafka wants a name; no offset is committed under it."""
 
 
 class Sample(NamedTuple):
@@ -37,35 +36,26 @@ def of_topics(connection: KafkaConnection, topics: Sequence[str], count: int) ->
     Raises:
         BrokerUnreachable: no broker answers within ten seconds.
         MissingTopic: one of the topics does not exist.
+        NoRecords: Kafka does not hand them out.
     """
     partitions = require_topics(connection, tuple(topics))
-    consumer = Consumer({**connection.librdkafka(), "group.id": GROUP, "enable.auto.commit": False, "enable.partition.eof": True})
+    consumer = consumer_of(connection, GROUP)
     try:
         places = []
         share = -(-count // max(1, sum(partitions[topic] for topic in topics)))
         for topic in topics:
             for number in range(partitions[topic]):
-                first, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=TIMEOUT_S)
+                first, end = bounds(consumer, topic, number)
                 if end > first:
                     places.append(TopicPartition(topic, number, max(first, end - share)))
         consumer.assign(places)
-        return [_sample(one) for one in islice(_until_the_ends(consumer, len(places)), count)]
+        return [sample_of(one) for one in islice(until_the_ends(consumer, len(places)), count)]
     finally:
         consumer.close()
 
 
-def _until_the_ends(consumer: Consumer, left: int) -> Iterator[Message]:
-    while left and (message := consumer.poll(TIMEOUT_S)):
-        error = message.error()
-        if error is None:
-            yield message
-        elif error.code() == KafkaError._PARTITION_EOF:
-            left -= 1
-        else:
-            raise NothingToCheck(f"Kafka does not give the records: {error.str()}", "Ask again, or look at the broker's log.")
-
-
-def _sample(message: Message) -> Sample:
+def sample_of(message: Message) -> Sample:
+    """Returns a record as it was read; a timestamp that is none is that of 1970."""
     _, milliseconds = message.timestamp()
     headers = [(name, _bytes(value)) for name, value in message.headers() or []]
     return Sample(
