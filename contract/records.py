@@ -132,10 +132,10 @@ class Scored:
     decision: Annotated[Decision, "approve, review or decline"]
     rules: Annotated[tuple[str, ...], "Names of the rules that fired"]
     ruleset_version: Annotated[str, "Hash of the rules in force"]
-    fraud_score: Annotated[float | None, "Score of the model in [0, 1]; absent where no model is loaded"] = None
-    model_version: Annotated[str | None, "The model that gave the score; absent where no model is loaded"] = None
-    challenger_score: Annotated[float | None, "Score of the challenger, which decides nothing; absent where there is none"] = None
-    challenger_version: Annotated[str | None, "The challenger that gave it; absent where there is none"] = None
+    fraud_score: Annotated[float | None, "Score of the model in [0, 1]; absent where there is none, or it gives none"] = None
+    model_version: Annotated[str | None, "The model that was asked; absent where there is none"] = None
+    challenger_score: Annotated[float | None, "Score of the challenger, which decides nothing; absent as `fraud_score` is"] = None
+    challenger_version: Annotated[str | None, "The challenger that was asked; absent where there is none"] = None
     notes: Annotated[tuple[str, ...] | None, "Optional fields that were there and could not be read; absent where all could"] = None
     shadow_rules: Annotated[
         tuple[str, ...] | None, "Names of the rules that fired and decide nothing yet; absent where none did"
@@ -173,8 +173,8 @@ class Alert:
     currency: Annotated[str, "ISO 4217 code"]
     merchant: Annotated[str, "Owner of the terminal (merchant_id)"]
     ruleset_version: Annotated[str, "Hash of the rules in force"]
-    fraud_score: Annotated[float | None, "Score of the model in [0, 1]; absent where no model is loaded"] = None
-    model_version: Annotated[str | None, "The model that gave the score; absent where no model is loaded"] = None
+    fraud_score: Annotated[float | None, "Score of the model in [0, 1]; absent where there is none, or it gives none"] = None
+    model_version: Annotated[str | None, "The model that was asked; absent where there is none"] = None
     contributions: Annotated[
         tuple[Contribution, ...] | None, "The three features that moved the score most; absent where no model is loaded"
     ] = None

@@ -18,7 +18,7 @@ from pyspark.sql.streaming.listener import (
 from spark_jobs.errors import PortInUse
 from spark_jobs.transforms import mapping
 from spark_jobs.transforms.decode import REASON_CODES
-from spark_jobs.transforms.observe import DECISIONS, FAILED_RULE, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS
+from spark_jobs.transforms.observe import DECISIONS, FAILED_RULE, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS, UNSCORED
 
 
 class StreamMetrics(StreamingQueryListener):
@@ -35,6 +35,12 @@ class StreamMetrics(StreamingQueryListener):
         )
         self._failed_rules = Counter(
             "fraud_rule_failures", "Transactions on which a rule failed, which is no, by rule", ["rule"], registry=registry
+        )
+        self._unscored = Counter(
+            "fraud_unscored",
+            "Payments to which the model of a role gave no score; without the champion's rules decided alone",
+            ["role"],
+            registry=registry,
         )
         self._unknown = Counter("fraud_unknown_fields", "Fields that the contract does not know", registry=registry)
         self._passed_over = Counter(
@@ -123,6 +129,8 @@ class StreamMetrics(StreamingQueryListener):
         if newest is not None:
             age = (datetime.now(UTC) - newest.astimezone(UTC)).total_seconds()
             self._lag_seconds.set(max(age, 0.0) if behind else 0.0)
+        for role in UNSCORED:
+            self._unscored.labels(role).inc(counts[f"unscored_{role}"])
         for kind in KIND_NAMES:
             self._rows.labels(kind).inc(counts[f"kind_{kind}"])
         for decision in DECISIONS:

@@ -20,14 +20,20 @@ PAYMENTS = {
     "terminal": "greatest(features.terminal_count_1d, features.terminal_count_30d_delay_7d)",
 }
 """By group, the payments in the widest of a key's windows: what its state grows with."""
+UNSCORED = {
+    "champion": "score.model_version IS NOT NULL AND score.fraud_score IS NULL",
+    "challenger": "score.challenger_version IS NOT NULL AND score.challenger_score IS NULL",
+}
+"""By role, whether its model gave a payment no score."""
 
 
 def counted() -> list[Column]:
     """Returns what `observe` reads of a decided event."""
     codes = F.transform("reasons", lambda reason: F.substring_index(reason, ":", 1)).alias("reason_codes")
     payments = (F.expr(expression).alias(f"payments_{group}") for group, expression in PAYMENTS.items())
+    unscored = (F.expr(condition).alias(f"unscored_{role}") for role, condition in UNSCORED.items())
     names = ("ingest_time", "kind", "decision", "notes", "unknown", "mixed_currencies", "failed_rules")
-    return [*map(F.col, names), codes, *payments]
+    return [*map(F.col, names), codes, *payments, *unscored]
 
 
 def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
@@ -38,6 +44,7 @@ def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
         F.max("ingest_time").alias("newest"),
         F.count_if("mixed_currencies").alias("mixed_currencies"),
         *(F.max(f"payments_{group}").alias(f"largest_{group}") for group in PAYMENTS),
+        *(F.count_if(f"unscored_{role}").alias(f"unscored_{role}") for role in UNSCORED),
         *(F.count_if(F.col("kind") == kind).alias(f"kind_{kind}") for kind in KIND_NAMES),
         *(F.count_if(is_transaction & (F.col("decision") == one)).alias(f"decision_{one}") for one in DECISIONS),
         *(F.count_if(F.array_contains("reason_codes", code)).alias(f"reason_{code}") for code in REASON_CODES),

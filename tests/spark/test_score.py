@@ -23,7 +23,7 @@ from spark_jobs.settings import S3, Rule
 from spark_jobs.sources import inputs_of
 from spark_jobs.transforms.score import ModelSource
 from tests.frames import EVERY_TIME
-from tests.models import MADE_AT, change, linear
+from tests.models import MADE_AT, change, linear, margins
 from tests.records import AT, transaction
 from training.bundle import MANIFEST, MODEL, Description, Manifest, Role, Thresholds, describe
 from training.store import ModelStore
@@ -104,6 +104,19 @@ def test_without_a_champion_rules_decide_alone(raw: Raw, store: ModelStore) -> N
     assert {(one.fraud_score, one.model_version) for one in (*scored.values(), *alerts.values())} == {(None, None)}
     assert alerts.keys() == {"12.50"}
     assert alerts["12.50"].contributions is None
+
+
+def test_what_is_no_score_is_absent_and_rules_decide(raw: Raw, store: ModelStore) -> None:
+    files = {MODEL: margins()}
+    known = Description(features=("amount",), usual=(0.5,), thresholds=Thresholds(review=0.6, decline=0.9))
+    manifest = describe("onnx", known, files, MADE_AT)
+    store.add(manifest, files)
+    store.point("champion", manifest.version, "a test")
+    scored, alerts = judged(raw, store, {"large": Rule(when="amount > 10", reason="It is large")}, "0.70", "1.01", "12.50")
+    assert {amount: one.fraud_score for amount, one in scored.items()} == {"0.70": pytest.approx(0.7), "1.01": None, "12.50": None}
+    assert {one.model_version for one in scored.values()} == {manifest.version}
+    assert {amount: one.decision for amount, one in scored.items()} == {"0.70": "review", "1.01": "approve", "12.50": "review"}
+    assert (alerts["12.50"].reasons, alerts["12.50"].fraud_score) == (("It is large",), None)
 
 
 def test_a_challenger_scores_and_decides_nothing(raw: Raw, store: ModelStore) -> None:

@@ -32,7 +32,7 @@ public final class Score implements Serializable {
   /**
    * Returns a struct column: {@code fraud_score} from 0 to 1, {@code model_version}, {@code model_decision} (approve, review or decline),
    * {@code challenger_score}, {@code challenger_version}. It is null where there are no features or no champion; scores, and the decision,
-   * are null where the model gives no number. Spark is told that the same row may be given another score: the champion may have changed.
+   * are null where the model gives none. Spark is told that the same row may be given another score: the champion may have changed.
    *
    * @param features a struct of doubles, null or NaN where one is absent
    * @param featuresSchema its schema, as Spark's JSON
