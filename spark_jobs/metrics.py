@@ -77,6 +77,12 @@ class StreamMetrics(StreamingQueryListener):
             "fraud_lost_records", "Records that Kafka had deleted before they were read, by topic", ["topic"], registry=registry
         )
         self._model = Gauge("fraud_model", "1 for each model in force, by role", ["role", "version"], registry=registry)
+        self._executors = Gauge(
+            "fraud_executor_model",
+            "1 for each executor and the champion by which it scored in the last batch",
+            ["executor", "version"],
+            registry=registry,
+        )
         since = Gauge("fraud_seconds_since_progress", "Time since Spark last reported progress", registry=registry)
         since.set_function(lambda: time.monotonic() - self._last)
 
@@ -99,6 +105,7 @@ class StreamMetrics(StreamingQueryListener):
     def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802, ARG002
         """Nothing to read is progress too."""
         self._last = time.monotonic()
+        self._executors.clear()
         self._lag_rows.set(0)
         self._lag_seconds.set(0)
 
@@ -129,6 +136,9 @@ class StreamMetrics(StreamingQueryListener):
         if newest is not None:
             age = (datetime.now(UTC) - newest.astimezone(UTC)).total_seconds()
             self._lag_seconds.set(max(age, 0.0) if behind else 0.0)
+        self._executors.clear()
+        for scored_by in counts["scored_by"]:
+            self._executors.labels(*scored_by.split(" ", 1)).set(1)
         for role in UNSCORED:
             self._unscored.labels(role).inc(counts[f"unscored_{role}"])
         for kind in KIND_NAMES:

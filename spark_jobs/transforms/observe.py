@@ -33,7 +33,7 @@ def counted() -> list[Column]:
     payments = (F.expr(expression).alias(f"payments_{group}") for group, expression in PAYMENTS.items())
     unscored = (F.expr(condition).alias(f"unscored_{role}") for role, condition in UNSCORED.items())
     names = ("ingest_time", "kind", "decision", "notes", "unknown", "mixed_currencies", "failed_rules")
-    return [*map(F.col, names), codes, *payments, *unscored]
+    return [*map(F.col, names), codes, *payments, *unscored, F.col("score.scored_by")]
 
 
 def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
@@ -44,6 +44,7 @@ def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
         F.max("ingest_time").alias("newest"),
         F.count_if("mixed_currencies").alias("mixed_currencies"),
         *(F.max(f"payments_{group}").alias(f"largest_{group}") for group in PAYMENTS),
+        F.collect_set("scored_by").alias("scored_by"),
         *(F.count_if(f"unscored_{role}").alias(f"unscored_{role}") for role in UNSCORED),
         *(F.count_if(F.col("kind") == kind).alias(f"kind_{kind}") for kind in KIND_NAMES),
         *(F.count_if(is_transaction & (F.col("decision") == one)).alias(f"decision_{one}") for one in DECISIONS),
