@@ -118,7 +118,8 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
 
 def _records(raw: DataFrame, settings: DetectorSettings, models: ModelSource | None, sizes: Mapping[str, int]) -> DataFrame:
     inputs = sources.inputs_of(settings.input, settings.topics)
-    return detect(raw, settings.topics, inputs, settings.rules, models, settings.limits, settings.publish_from, sizes)
+    judged_by = (settings.rules, models, settings.limits, settings.publish_from, sizes, settings.max_declines_per_minute)
+    return detect(raw, settings.topics, inputs, *judged_by)
 
 
 def _triggers(asked: Trigger, *, catch_up: bool) -> list[Trigger]:

@@ -36,6 +36,11 @@ class StreamMetrics(StreamingQueryListener):
         self._failed_rules = Counter(
             "fraud_rule_failures", "Transactions on which a rule failed, which is no, by rule", ["rule"], registry=registry
         )
+        self._held_back = Counter(
+            "fraud_decline_ceiling",
+            "Payments that would have been declined, and were reviewed, as their minute had its declines",
+            registry=registry,
+        )
         self._unscored = Counter(
             "fraud_unscored",
             "Payments to which the model of a role gave no score; without the champion's rules decided alone",
@@ -136,6 +141,7 @@ class StreamMetrics(StreamingQueryListener):
         if newest is not None:
             age = (datetime.now(UTC) - newest.astimezone(UTC)).total_seconds()
             self._lag_seconds.set(max(age, 0.0) if behind else 0.0)
+        self._held_back.inc(counts["held_back"])
         self._executors.clear()
         for scored_by in counts["scored_by"]:
             self._executors.labels(*scored_by.split(" ", 1)).set(1)

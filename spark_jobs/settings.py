@@ -221,6 +221,12 @@ class DetectorSettings(Settings):
     rules: dict[RuleName, Rule] = Field(
         {}, description="Rules by name; each has when, action and reason", json_schema_extra={"additionalProperties": False}
     )
+    max_declines_per_minute: int | None = Field(
+        None,
+        ge=0,
+        description="Of the payments of one minute, by Kafka's timestamps, at most so many are declined; rules and model can only "
+        "ask for a review of the others, and the alert says so. Each of the state_partitions has an equal part. null: no ceiling",
+    )
     models: Models = Field(Models(), description="The trained model that scores")
     console: Console = Field(Console(), description="Alerts on standard output")
     s3: S3 = Field(S3(), description="How s3a:// paths are reached")

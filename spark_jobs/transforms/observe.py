@@ -32,7 +32,7 @@ def counted() -> list[Column]:
     codes = F.transform("reasons", lambda reason: F.substring_index(reason, ":", 1)).alias("reason_codes")
     payments = (F.expr(expression).alias(f"payments_{group}") for group, expression in PAYMENTS.items())
     unscored = (F.expr(condition).alias(f"unscored_{role}") for role, condition in UNSCORED.items())
-    names = ("ingest_time", "kind", "decision", "notes", "unknown", "mixed_currencies", "failed_rules")
+    names = ("ingest_time", "kind", "decision", "notes", "unknown", "mixed_currencies", "failed_rules", "held_back")
     return [*map(F.col, names), codes, *payments, *unscored, F.col("score.scored_by")]
 
 
@@ -44,6 +44,7 @@ def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
         F.max("ingest_time").alias("newest"),
         F.count_if("mixed_currencies").alias("mixed_currencies"),
         *(F.max(f"payments_{group}").alias(f"largest_{group}") for group in PAYMENTS),
+        F.count_if("held_back").alias("held_back"),
         F.collect_set("scored_by").alias("scored_by"),
         *(F.count_if(f"unscored_{role}").alias(f"unscored_{role}") for role in UNSCORED),
         *(F.count_if(F.col("kind") == kind).alias(f"kind_{kind}") for kind in KIND_NAMES),

@@ -42,7 +42,7 @@ def counted(metrics: StreamMetrics, **changes: Any) -> None:
     counts = {"newest": None, "mixed_currencies": 2, "unknown": 5} | {f"largest_{group}": 7 for group in PAYMENTS}
     counts |= {f"kind_{kind}": 1 for kind in KIND_NAMES} | {f"decision_{one}": 3 for one in DECISIONS}
     counts |= {f"reason_{code}": 0 for code in REASON_CODES} | {f"note_{name}": 1 for name in OPTIONAL}
-    counts |= {f"unscored_{role}": 6 for role in UNSCORED} | {"scored_by": []} | changes
+    counts |= {f"unscored_{role}": 6 for role in UNSCORED} | {"held_back": 4, "scored_by": []} | changes
     observed = {OBSERVATION: Namespace(asDict=lambda: counts), mapping.OBSERVATION: {"passed_over": 4}}
     metrics.onQueryProgress(Namespace(progress=Namespace(batchDuration=10, durationMs={}, sources=[], observedMetrics=observed)))
 
@@ -57,6 +57,7 @@ def test_what_a_batch_observed_is_added_up() -> None:
     assert registry.get_sample_value("fraud_passed_over_records_total") == 8
     assert registry.get_sample_value("fraud_unreadable_fields_total", {"field": "vpn"}) == 2
     assert registry.get_sample_value("fraud_alerts_total") == 12
+    assert registry.get_sample_value("fraud_decline_ceiling_total") == 8
     assert registry.get_sample_value("fraud_unscored_total", {"role": "champion"}) == 12
     assert registry.get_sample_value("fraud_rows_total", {"kind": "label"}) == 2
 
