@@ -1,4 +1,4 @@
-"""The seven records, one documented line a field.
+"""The eight records, one documented line a field.
 
 Every other form of them is derived from these classes by `contract.fields`: JSON (`contract.encoding`, `contract.decoding`), JSON
 Schema (`contract.json_schema`), the schema of Spark (`spark_jobs.schema`) and that of Parquet (`producer.layout`).
@@ -38,6 +38,7 @@ ResponseCode = Literal[
     "issuer_unavailable",
 ]
 TransactionType = Literal["purchase", "withdrawal", "verification", "refund", "reversal"]
+RuleAction = Literal["review", "decline", "approve"]
 LabelSource = Literal["chargeback", "issuer", "analyst", "customer", "synthetic"]
 
 ID = Identifier()
@@ -210,4 +211,22 @@ class Rejected:
     ] = None
 
 
-RECORDS = (Transaction, Label, Customer, Merchant, Scored, Alert, Rejected)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleText:
+    """One rule, as the settings have it."""
+
+    name: Annotated[str, "Its name, as `rules` of scored records and alerts has it"]
+    when: Annotated[str, "The question, a Spark SQL boolean expression"]
+    action: Annotated[RuleAction, "What a yes means"]
+    reason: Annotated[str, "Why, in words for the analyst"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset:
+    """The rules of one version, whole. Compacted topic, Kafka key: ruleset_version."""
+
+    ruleset_version: Annotated[str, "Hash of the rules, as scored records and alerts have it"]
+    rules: Annotated[tuple[RuleText, ...], "All rules, by their names' order"]
+
+
+RECORDS = (Transaction, Label, Customer, Merchant, Scored, Alert, Rejected, Ruleset)

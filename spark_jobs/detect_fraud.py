@@ -19,7 +19,9 @@ from spark_jobs.running import Run
 from spark_jobs.served_models import ServedModels
 from spark_jobs.settings import AvailableNowTrigger, DetectorSettings, RealTimeTrigger, Trigger
 from spark_jobs.sinks import kafka as kafka_sink
+from spark_jobs.sinks import rulesets
 from spark_jobs.sinks.console import ConsoleReader
+from spark_jobs.transforms.rehearsal import rehearse
 from spark_jobs.transforms.score import ModelSource
 from spark_jobs.warming import warm_planner
 
@@ -89,6 +91,7 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     sources.require_inputs(spark, sources.inputs_of(settings.input, settings.topics))
     checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
     spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
+    rehearse(spark, settings.rules)
     models = _models(settings)
     served = ServedModels(spark, models, metrics, required=settings.models.required) if models else None
     run = Run(NAME, settings.checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
@@ -100,6 +103,7 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     metrics.lost(found.lost)
     sizes = kafka_sink.message_sizes(settings.kafka, settings.topics.outputs())
     start = sources.offsets_at(settings.kafka, settings.input_topics, settings.profile_topics, settings.start)
+    rulesets.publish(settings.kafka, settings.topics.rulesets, settings.rules)
     with _console(settings):
         for trigger in _triggers(settings.trigger, catch_up=found.is_gap_ahead):
             is_real_time = isinstance(trigger, RealTimeTrigger)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
-from contract import Tolerance
+from contract import RuleAction, Tolerance
 from spark_jobs.input_settings import Input, InputSettings, topics_of
 from spark_jobs.parts import Part
 
@@ -56,7 +56,7 @@ class Rule(Part):
     """One rule: a question about one transaction, and what a yes means."""
 
     when: str = Field(description="Spark SQL boolean expression over the transaction's fields, the features and fraud_score")
-    action: Literal["review", "decline", "approve"] = Field(
+    action: RuleAction = Field(
         "review",
         description="What is decided when the rule fires; where several fire, decline beats approve, and approve beats review and "
         "the model",

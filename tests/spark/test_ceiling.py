@@ -8,7 +8,7 @@ from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
 from configuration import KafkaConnection, TopicNames
-from contract import Alert, Scored, decode, encode
+from contract import Alert, Ruleset, Scored, decode, encode
 from harness.detector import Detector
 from harness.kafka import read_all
 from tests.records import AT, transaction
@@ -55,6 +55,9 @@ def test_above_the_ceiling_of_a_minute_rules_only_ask_for_a_review_and_a_repeat_
 
     (detector.folder / "checkpoint" / "commits" / "1").unlink()  # as if the second batch had been cut off
     (detector.folder / "checkpoint" / "commits" / ".1.crc").unlink(missing_ok=True)
+    (ruleset,) = {one.key: decode(Ruleset, one.value) for one in read_all(kafka.bootstrap_servers, topics.rulesets)}.values()
+    (rule,) = ruleset.rules
+    assert (ruleset.ruleset_version, rule.when) == (alerts[0].ruleset_version, "is_fraud"), "a version cannot be looked up"
     again = decide(("j", 1, True), ("k", 2, True))
     assert {name for name, values in again.items() if len(values) == 2} == set("efghi"), "the second batch came again"
     assert all(len(set(values)) == 1 for values in again.values()), "a repeat is not byte-identical"
