@@ -88,6 +88,10 @@ class StreamMetrics(StreamingQueryListener):
             ["executor", "version"],
             registry=registry,
         )
+        self._slots_needed = Gauge(
+            "fraud_slots_needed", "Task slots that the topics of now need in real-time mode, else 0", registry=registry
+        )
+        self._slots_had = Gauge("fraud_slots_had", "Task slots that Spark has, in real-time mode, else 0", registry=registry)
         since = Gauge("fraud_seconds_since_progress", "Time since Spark last reported progress", registry=registry)
         since.set_function(lambda: time.monotonic() - self._last)
 
@@ -102,6 +106,11 @@ class StreamMetrics(StreamingQueryListener):
         """Counts records that were deleted before they were read, by topic."""
         for topic, number in records.items():
             self._lost.labels(topic).inc(number)
+
+    def slots(self, needed: int, had: int) -> None:
+        """Says how many task slots the next batch in real-time mode needs, and how many there are."""
+        self._slots_needed.set(needed)
+        self._slots_had.set(had)
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802, ARG002 Spark's name
         """Begins to count the time since the last progress."""
