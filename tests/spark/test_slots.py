@@ -18,7 +18,7 @@ from spark_jobs import slots
 from spark_jobs.errors import TooFewSlots
 from spark_jobs.metrics import StreamMetrics
 from spark_jobs.settings import DetectorSettings
-from tests.records import transaction
+from tests.records import AT, transaction
 
 
 def grow(kafka: KafkaConnection, topic: str, partitions: int) -> None:
@@ -30,7 +30,7 @@ def grow(kafka: KafkaConnection, topic: str, partitions: int) -> None:
 def pay(kafka: KafkaConnection, topics: TopicNames, name: str, partition: int) -> None:
     producer = Producer(kafka.librdkafka())
     value = encode(replace(transaction(transaction_id=name), card_id=name))
-    producer.produce(topics.transactions, value, key=name.encode(), partition=partition)
+    producer.produce(topics.transactions, value, key=name.encode(), partition=partition, timestamp=round(AT.timestamp() * 1000))
     assert producer.flush(30) == 0
 
 
@@ -40,7 +40,8 @@ def test_it_goes_on_while_slots_suffice_and_ends_with_a_paragraph_that_helps(
 ) -> None:
     topics = new_topics(1)
     detector.topics = topics
-    detector.settings |= {"topics": asdict(topics), "state_partitions": 1, "rules": {}}
+    everything = {"everything": {"when": "true", "action": "decline", "reason": "For the ceiling, which this mode has too"}}
+    detector.settings |= {"topics": asdict(topics), "state_partitions": 1, "rules": everything, "max_declines_per_minute": 1}
     spark = {"master": "local[7]", "conf": QUICK_START}  # four topics and two steps take six
     pay(kafka, topics, "a", 0)
     detector.start("realTime", trigger={"mode": "realTime", "duration": "5s"}, spark=spark)
@@ -61,10 +62,9 @@ def test_it_goes_on_while_slots_suffice_and_ends_with_a_paragraph_that_helps(
     assert {"topic": topics.transactions, "before": 2, "now": 3}.items() <= next(
         one.items() for one in logs if "has grown" in one["event"]
     )
-    scored = [
-        decode(Scored, one.value or b"").transaction.transaction_id for one in read_all(kafka.bootstrap_servers, topics.scored)
-    ]
-    assert set(scored) == {"a", "b", "c"}
+    scored = [decode(Scored, one.value or b"") for one in read_all(kafka.bootstrap_servers, topics.scored)]
+    first = {one.transaction.transaction_id: one.decision for one in reversed(scored)}
+    assert first == {"a": "decline", "b": "review", "c": "review"}
 
 
 def test_it_is_told_before_the_batch_that_could_not_begin(
