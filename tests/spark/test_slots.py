@@ -17,7 +17,7 @@ from harness.kafka import read_all
 from spark_jobs import slots
 from spark_jobs.errors import TooFewSlots
 from spark_jobs.metrics import StreamMetrics
-from spark_jobs.settings import DetectorSettings
+from spark_jobs.settings import DetectorSettings, RealTimeTrigger
 from tests.records import AT, transaction
 
 
@@ -71,9 +71,7 @@ def test_it_is_told_before_the_batch_that_could_not_begin(
     spark: SparkSession, kafka: KafkaConnection, new_topics: Callable[..., TopicNames], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topics = new_topics(1)
-    arguments = {"kafka.bootstrap_servers": kafka.bootstrap_servers, "trigger.mode": "realTime"}
-    arguments |= {f"topics.{key}": name for key, name in asdict(topics).items()}
-    settings = DetectorSettings.load([f"--{key}={value}" for key, value in arguments.items()], "tests")
+    settings = DetectorSettings(kafka=kafka, topics=topics, trigger=RealTimeTrigger())
     registry = CollectorRegistry()
     watch = slots.Slots(spark, settings, StreamMetrics(registry))
     had = spark.sparkContext.defaultParallelism
