@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import detector, history, hot_key, mapping, page, producer, scaling, watching
+from benchmarks import detector, history, hot_key, mapping, page, producer, rules, scaling, watching
 from benchmarks.page import Section, table
 from benchmarks.peers import comparison
 from configuration import KafkaConnection
@@ -25,7 +25,7 @@ def main(
 ) -> None:
     """Measure, and write docs/benchmarks.md.
 
-    Sections: producer, kernel, history, restart, mapping, peers, catching-up, latency, hot-key, scaling,
+    Sections: producer, kernel, history, restart, mapping, rules, peers, catching-up, latency, hot-key, scaling,
     watcher.
     Nothing else should run meanwhile.
     """
@@ -88,6 +88,10 @@ From a process's start to the first results with the state of {KEYS[-1]:,} cards
 
 def _mapping(_kafka: KafkaConnection, folder: Path) -> str:
     return mapping.section(folder)
+
+
+def _rules(_kafka: KafkaConnection, folder: Path) -> str:
+    return rules.section(folder)
 
 
 def _peers(kafka: KafkaConnection, folder: Path) -> str:
@@ -166,6 +170,7 @@ SECTIONS = {
     "history": Section("History", _history),
     "restart": Section("Restart", _restart),
     "mapping": Section("Other people's records", _mapping),
+    "rules": Section("Rules", _rules),
     "peers": Section("Peers", _peers),
     "catching-up": Section("Detector, catching up", _catching_up),
     "latency": Section("From payment to alert", _latency),

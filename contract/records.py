@@ -1,4 +1,4 @@
-"""The seven records, one documented line a field.
+"""The eight records, one documented line a field.
 
 Every other form of them is derived from these classes by `contract.fields`: JSON (`contract.encoding`, `contract.decoding`), JSON
 Schema (`contract.json_schema`), the schema of Spark (`spark_jobs.schema`) and that of Parquet (`producer.layout`).
@@ -38,6 +38,7 @@ ResponseCode = Literal[
     "issuer_unavailable",
 ]
 TransactionType = Literal["purchase", "withdrawal", "verification", "refund", "reversal"]
+RuleAction = Literal["review", "decline", "approve"]
 LabelSource = Literal["chargeback", "issuer", "analyst", "customer", "synthetic"]
 
 ID = Identifier()
@@ -132,10 +133,10 @@ class Scored:
     decision: Annotated[Decision, "approve, review or decline"]
     rules: Annotated[tuple[str, ...], "Names of the rules that fired"]
     ruleset_version: Annotated[str, "Hash of the rules in force"]
-    fraud_score: Annotated[float | None, "Score of the model in [0, 1]; absent where no model is loaded"] = None
-    model_version: Annotated[str | None, "The model that gave the score; absent where no model is loaded"] = None
-    challenger_score: Annotated[float | None, "Score of the challenger, which decides nothing; absent where there is none"] = None
-    challenger_version: Annotated[str | None, "The challenger that gave it; absent where there is none"] = None
+    fraud_score: Annotated[float | None, "Score of the model in [0, 1]; absent where there is none, or it gives none"] = None
+    model_version: Annotated[str | None, "The model that was asked; absent where there is none"] = None
+    challenger_score: Annotated[float | None, "Score of the challenger, which decides nothing; absent as `fraud_score` is"] = None
+    challenger_version: Annotated[str | None, "The challenger that was asked; absent where there is none"] = None
     notes: Annotated[tuple[str, ...] | None, "Optional fields that were there and could not be read; absent where all could"] = None
     shadow_rules: Annotated[
         tuple[str, ...] | None, "Names of the rules that fired and decide nothing yet; absent where none did"
@@ -173,8 +174,8 @@ class Alert:
     currency: Annotated[str, "ISO 4217 code"]
     merchant: Annotated[str, "Owner of the terminal (merchant_id)"]
     ruleset_version: Annotated[str, "Hash of the rules in force"]
-    fraud_score: Annotated[float | None, "Score of the model in [0, 1]; absent where no model is loaded"] = None
-    model_version: Annotated[str | None, "The model that gave the score; absent where no model is loaded"] = None
+    fraud_score: Annotated[float | None, "Score of the model in [0, 1]; absent where there is none, or it gives none"] = None
+    model_version: Annotated[str | None, "The model that was asked; absent where there is none"] = None
     contributions: Annotated[
         tuple[Contribution, ...] | None, "The three features that moved the score most; absent where no model is loaded"
     ] = None
@@ -210,4 +211,22 @@ class Rejected:
     ] = None
 
 
-RECORDS = (Transaction, Label, Customer, Merchant, Scored, Alert, Rejected)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleText:
+    """One rule, as the settings have it."""
+
+    name: Annotated[str, "Its name, as `rules` of scored records and alerts has it"]
+    when: Annotated[str, "The question, a Spark SQL boolean expression"]
+    action: Annotated[RuleAction, "What a yes means"]
+    reason: Annotated[str, "Why, in words for the analyst"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset:
+    """The rules of one version, whole. Compacted topic, Kafka key: ruleset_version."""
+
+    ruleset_version: Annotated[str, "Hash of the rules, as scored records and alerts have it"]
+    rules: Annotated[tuple[RuleText, ...], "All rules, by their names' order"]
+
+
+RECORDS = (Transaction, Label, Customer, Merchant, Scored, Alert, Rejected, Ruleset)

@@ -17,7 +17,7 @@ class TopicSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topics:
-    """Names of the seven topics."""
+    """Names of the eight topics."""
 
     transactions: str = "transactions"
     labels: str = "transactions.labels"
@@ -26,6 +26,7 @@ class Topics:
     scored: str = "transactions.scored"
     rejected: str = "transactions.rejected"
     alerts: str = "fraud.alerts"
+    rulesets: str = "fraud.rulesets"
 
     def prefixed(self, prefix: str) -> Self:
         """Returns the same topics with `prefix` before each name: several systems on one cluster."""
@@ -36,26 +37,27 @@ class Topics:
         return (self.transactions, self.labels, self.customers, self.merchants)
 
     def outputs(self) -> tuple[str, ...]:
-        """Names of the topics that the detector writes."""
+        """Names of the topics that the stream writes; the detector's start writes `rulesets`."""
         return (self.scored, self.rejected, self.alerts)
 
     def specs(self, partitions: int) -> tuple[TopicSpec, ...]:
-        """How each topic is created: `partitions` for those that carry traffic by card, one for the profiles.
+        """How each topic is created: `partitions` for those that carry traffic by card, one for profiles and rulesets.
 
-        Profiles are compacted: the newest version of a key is kept for ever. What the detector writes carries the broker's append
-        time, so that the time from a transaction to its alert can be read off the records.
+        Profiles and rulesets are compacted: the newest record of a key is kept for ever. What the stream writes carries the
+        broker's append time, so that the time from a transaction to its alert can be read off the records.
         """
         traffic = {"retention.ms": str(7 * DAY_MS)}
         appended = {**traffic, "message.timestamp.type": "LogAppendTime"}
-        profiles = {"cleanup.policy": "compact"}
+        compacted = {"cleanup.policy": "compact"}
         settings = {
             self.transactions: (partitions, traffic),
             self.labels: (partitions, traffic),
-            self.customers: (1, profiles),
-            self.merchants: (1, profiles),
+            self.customers: (1, compacted),
+            self.merchants: (1, compacted),
             self.scored: (partitions, appended),
             self.rejected: (1, {**appended, "retention.ms": str(30 * DAY_MS)}),
             self.alerts: (partitions, appended),
+            self.rulesets: (1, compacted),
         }
         return tuple(TopicSpec(name=name, partitions=count, settings=kept) for name, (count, kept) in settings.items())
 

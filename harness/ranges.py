@@ -3,11 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from spark_jobs.feature_reference import described
-from spark_jobs.features import FEATURE_COLUMNS, GROUPS, ROW_FEATURES
-
-RANGES = {one.name: one.range for one in ROW_FEATURES} | {one.name: one.range for group in GROUPS for one in group.outputs}
-MAY_BE_ABSENT = {one.name for one in described() if one.absent}
+from spark_jobs.feature_reference import MAY_BE_ABSENT, RANGES
+from spark_jobs.features import FEATURE_COLUMNS
 
 
 def assert_in_range(features: pd.DataFrame) -> None:

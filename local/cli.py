@@ -19,6 +19,7 @@ from local.demo import Demo
 from local.errors import NotRunning
 from local.listings import describe, list_features
 from local.rejected.app import app as rejected
+from local.rules import app as rules
 from local.s3 import BUCKET
 from local.state import broker, home, models_folder, s3
 from producer.topics import create_topics
@@ -28,6 +29,7 @@ from training import models
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Real-time card-fraud detection on this machine.")
 app.add_typer(ilum.app, name="ilum")
 app.add_typer(rejected, name="rejected")
+app.add_typer(rules, name="rules")
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 out = Console()
 
@@ -35,7 +37,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Partitions = Annotated[
     int,
     typer.Option(
-        min=1, help="Partitions of each topic that is created; customers, merchants and rejected records always have one."
+        min=1, help="Partitions of each topic that is created; those of profiles, rejected records and rulesets always have one."
     ),
 ]
 
@@ -98,7 +100,7 @@ def topics(
     partitions: Partitions = 2,
     as_json: Json = False,
 ) -> None:
-    """List the seven topics: partitions and records."""
+    """List the eight topics: partitions and records."""
     connection = KafkaConnection(bootstrap_servers=_address())
     names = TopicNames()
     if create:

@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,9 +10,9 @@ import structlog
 from prometheus_client import CollectorRegistry
 from pyspark.sql import DataFrame, SparkSession
 
-from configuration import FraudDetectionError, report, stop_signals
+from configuration import FraudDetectionError, report, require_topics, stop_signals
 from spark_jobs import checkpoint, failures, places, running, session, sources
-from spark_jobs.errors import TooFewSlots, UnusableCheckpoint
+from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.health import serve
 from spark_jobs.metrics import StreamMetrics
 from spark_jobs.pipeline import detect
@@ -20,7 +20,10 @@ from spark_jobs.running import Run
 from spark_jobs.served_models import ServedModels
 from spark_jobs.settings import AvailableNowTrigger, DetectorSettings, RealTimeTrigger, Trigger
 from spark_jobs.sinks import kafka as kafka_sink
+from spark_jobs.sinks import rulesets
 from spark_jobs.sinks.console import ConsoleReader
+from spark_jobs.slots import Slots
+from spark_jobs.transforms.rehearsal import rehearse
 from spark_jobs.transforms.score import ModelSource
 from spark_jobs.warming import warm_planner
 
@@ -71,8 +74,6 @@ def run(settings: DetectorSettings) -> None:
     try:
         session.require_storage(spark, settings.s3a_paths)
         with stop_signals() as stop_asked:  # after Spark's start, which sets a SIGINT handler of PySpark's own
-            if is_real_time:
-                _check_slots(spark, slots)
             stream(spark, settings, stop_asked, metrics)
         log.info("detector stopped")
     finally:
@@ -87,26 +88,29 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
+    looks: list[Callable[[], None]] = [metrics.health.looked]  # `wait` has just asked Java whether the query runs
+    if isinstance(settings.trigger, RealTimeTrigger):
+        slots = Slots(spark, settings, metrics)
+        slots.require()
+        looks.append(slots.look)
     sources.require_inputs(spark, sources.inputs_of(settings.input, settings.topics))
     checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
     spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
+    rehearse(spark, settings.rules)
     models = _models(settings)
     served = ServedModels(spark, models, metrics, required=settings.models.required) if models else None
+    if served:
+        looks.append(served.look)
     run = Run(NAME, settings.checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
-    found = places.settle(
-        places.Checkpoint(spark, settings.checkpoint), settings.kafka, settings.input_topics, settings.on_lost_records
-    )
+    kept = places.Checkpoint(spark, settings.checkpoint)
+    _say_what_grew(settings, kept.places or {})
+    found = places.settle(kept, settings.kafka, settings.input_topics, settings.on_lost_records)
     for topic, number in found.lost.items():
         log.warning("records are lost: Kafka had deleted them", topic=topic, records=number)
     metrics.lost(found.lost)
     sizes = kafka_sink.message_sizes(settings.kafka, settings.topics.outputs())
     start = sources.offsets_at(settings.kafka, settings.input_topics, settings.profile_topics, settings.start)
-
-    def look() -> None:
-        metrics.health.looked()  # `wait` has just asked Java whether the query runs
-        if served:
-            served.look()
-
+    rulesets.publish(settings.kafka, settings.topics.rulesets, settings.rules)
     with _console(settings):
         for trigger in _triggers(settings.trigger, catch_up=found.is_gap_ahead):
             is_real_time = isinstance(trigger, RealTimeTrigger)
@@ -119,14 +123,15 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
             message = "detector started" if trigger is settings.trigger else "catching up in micro-batches"
             metrics.health.started(trigger, settings.max_offsets)
             log.info(message, mode=trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)
-            running.wait(query, trigger, run, look)
+            running.wait(query, trigger, run, looks)
             if stop_asked.is_set():
                 break
 
 
 def _records(raw: DataFrame, settings: DetectorSettings, models: ModelSource | None, sizes: Mapping[str, int]) -> DataFrame:
     inputs = sources.inputs_of(settings.input, settings.topics)
-    return detect(raw, settings.topics, inputs, settings.rules, models, settings.limits, settings.publish_from, sizes)
+    judged_by = (settings.rules, models, settings.limits, settings.publish_from, sizes, settings.max_declines_per_minute)
+    return detect(raw, settings.topics, inputs, *judged_by)
 
 
 def _triggers(asked: Trigger, *, catch_up: bool) -> list[Trigger]:
@@ -137,6 +142,13 @@ def _triggers(asked: Trigger, *, catch_up: bool) -> list[Trigger]:
     if isinstance(asked, RealTimeTrigger) and (asked.catch_up or catch_up):
         return [AvailableNowTrigger(), asked]
     return [asked]
+
+
+def _say_what_grew(settings: DetectorSettings, read: places.ByTopic) -> None:
+    for topic, now in require_topics(settings.kafka, settings.input_topics).items():
+        before = len(read.get(topic, ())) or now
+        if now > before:
+            log.info("a topic has grown; its new partitions are read from their beginning", topic=topic, before=before, now=now)
 
 
 def _models(settings: DetectorSettings) -> ModelSource | None:
@@ -162,16 +174,6 @@ def _check_checkpoint(checkpoint: str) -> None:
     if "://" in checkpoint or path.is_dir() or not path.exists():
         return
     raise UnusableCheckpoint(f"The checkpoint {checkpoint} is a file, not a folder", "Name a folder under `checkpoint`.")
-
-
-def _check_slots(spark: SparkSession, needed: int) -> None:
-    slots = spark.sparkContext.defaultParallelism
-    if slots < needed:
-        raise TooFewSlots(
-            "Real-time mode runs all tasks at once, one for each partition of the input topics and `state_partitions` for each of "
-            f"two stateful steps, {needed} together; Spark has {slots} task slots",
-            "Give it more cores (spark.master, executors), fewer state_partitions, or use trigger.mode microBatch.",
-        )
 
 
 if __name__ == "__main__":

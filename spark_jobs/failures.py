@@ -10,7 +10,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
 from configuration import FraudDetectionError
-from spark_jobs.errors import QueryFailed, RecordsExpired, SparkFailed, UnreadableRecord, UnusableCheckpoint
+from spark_jobs.errors import QueryFailed, RecordsExpired, SparkFailed, TooFewSlots, UnreadableRecord, UnusableCheckpoint
 
 SparkFailure = (PySparkException, Py4JJavaError)
 """What Spark raises: its own errors, and Java's where it has no name for them."""
@@ -21,6 +21,8 @@ EXPIRED = re.compile(
 """Of records that Kafka has deleted: of a micro-batch's plan, of a consumer in real-time mode, and Spark's other words for it."""
 UNREADABLE = re.compile(r"Record batch for partition (?P<topic>\S+)-(?P<partition>\d+) at offset (?P<offset>\d+) is invalid")
 """What Kafka's consumer says of a batch of records whose bytes are not what the sender's were."""
+NO_SLOTS = re.compile(r"CONCURRENT_SCHEDULER_INSUFFICIENT_SLOT\D+(?P<needed>\d+)\D+(?P<slots>\d+)")
+"""Of a real-time batch that cannot begin: how many tasks it has, and how many could run."""
 
 
 def explain(error: Exception, checkpoint: str, log_dir: Path | None) -> FraudDetectionError:
@@ -41,9 +43,21 @@ def explain(error: Exception, checkpoint: str, log_dir: Path | None) -> FraudDet
             "Where another replica has it whole, let that one lead. Else step over it, which loses this batch of records alone: "
             f"`fraud skip {{topic}} {{partition}} {{offset}}` with the detector's settings. {trace}".format(**place),
         )
+    if found := NO_SLOTS.search(_message(error)):
+        return too_few_slots(int(found["needed"]), int(found["slots"]))
     if checkpoint.rpartition("://")[2] in _message(error):
         return unusable_checkpoint(error, checkpoint, log_dir)
     return QueryFailed(f"Spark ended: {cause(error)}", f"Nothing is lost: the next start goes on from the checkpoint. {trace}")
+
+
+def too_few_slots(needed: int, slots: int) -> TooFewSlots:
+    """Returns the error to report where real-time mode cannot begin a batch. The history stays: state_partitions cannot change."""
+    return TooFewSlots(
+        "Real-time mode runs all tasks at once, one for each partition of the input topics and `state_partitions` for each of two "
+        f"stateful steps, {needed} together; Spark has {slots} task slots",
+        "Give it more (executors, or spark.master, which takes as many as are needed if it is not set), or use trigger.mode "
+        "microBatch; the next start goes on from the checkpoint.",
+    )
 
 
 def unusable_checkpoint(error: Exception, checkpoint: str, log_dir: Path | None) -> UnusableCheckpoint:

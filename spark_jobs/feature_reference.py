@@ -230,5 +230,11 @@ def _absent(key: str, one: Aggregation) -> str:
     return "" if always and one.of is Transaction and not one.where and not one.delay else f"the {key} has none"
 
 
+RANGES = {one.name: one.range for one in ROW_FEATURES} | {one.name: one.range for group in GROUPS for one in group.outputs}
+"""What each value can be."""
+MAY_BE_ABSENT = frozenset(one.name for one in described() if one.absent)
+"""The others always have a value."""
+
+
 if __name__ == "__main__":
     Path(sys.argv[1]).write_text(render() + "\n")

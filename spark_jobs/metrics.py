@@ -17,7 +17,7 @@ from pyspark.sql.streaming.listener import (
 from spark_jobs.health import Health
 from spark_jobs.transforms import mapping
 from spark_jobs.transforms.decode import REASON_CODES
-from spark_jobs.transforms.observe import DECISIONS, FAILED_RULE, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS
+from spark_jobs.transforms.observe import DECISIONS, FAILED_RULE, KIND_NAMES, OBSERVATION, OPTIONAL, PAYMENTS, UNSCORED
 
 STEPS = ("card", "terminal")
 """The groups whose history a stateful step keeps, as Spark lists the steps: from the end of the plan on."""
@@ -39,8 +39,16 @@ class StreamMetrics(StreamingQueryListener):
         self._failed_rules = Counter(
             "fraud_rule_failures", "Transactions on which a rule failed, which is no, by rule", ["rule"], registry=registry
         )
+        self._held_back = Counter(
+            "fraud_decline_ceiling",
+            "Payments that would have been declined, and were reviewed, as their minute had its declines",
+            registry=registry,
+        )
         self._unscored = Counter(
-            "fraud_unscored_payments", "Payments that a model was asked about and gave no score for", registry=registry
+            "fraud_unscored",
+            "Payments to which the model of a role gave no score; without the champion's rules decided alone",
+            ["role"],
+            registry=registry,
         )
         self._unknown = Counter("fraud_unknown_fields", "Fields that the contract does not know", registry=registry)
         self._passed_over = Counter(
@@ -105,6 +113,16 @@ class StreamMetrics(StreamingQueryListener):
         )
         began = Gauge("fraud_start_time_seconds", "When the detector started, in seconds since 1970", registry=registry)
         began.set_to_current_time()
+        self._executors = Gauge(
+            "fraud_executor_model",
+            "1 for each executor and the champion by which it scored in the last batch",
+            ["executor", "version"],
+            registry=registry,
+        )
+        self._slots_needed = Gauge(
+            "fraud_slots_needed", "Task slots that the topics of now need in real-time mode, else 0", registry=registry
+        )
+        self._slots_had = Gauge("fraud_slots_had", "Task slots that Spark has, in real-time mode, else 0", registry=registry)
         since = Gauge("fraud_seconds_since_progress", "Time since Spark last reported progress", registry=registry)
         since.set_function(lambda: time.monotonic() - self._last)
         self.health = Health(lambda: time.monotonic() - self._last)
@@ -126,6 +144,11 @@ class StreamMetrics(StreamingQueryListener):
         """Says whether the last look at the model store did not take what the store names."""
         self._refused.set(is_refused)
 
+    def slots(self, needed: int, had: int) -> None:
+        """Says how many task slots the next batch in real-time mode needs, and how many there are."""
+        self._slots_needed.set(needed)
+        self._slots_had.set(had)
+
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802, ARG002 Spark's name
         """Begins to count the time since the last progress."""
         self._last = time.monotonic()
@@ -133,6 +156,7 @@ class StreamMetrics(StreamingQueryListener):
     def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802, ARG002
         """Nothing to read is progress too."""
         self._last = time.monotonic()
+        self._executors.clear()
         self._lag_rows.set(0)
         self._lag_seconds.set(0)
 
@@ -167,6 +191,12 @@ class StreamMetrics(StreamingQueryListener):
         if newest is not None:
             age = (datetime.now(UTC) - newest.astimezone(UTC)).total_seconds()
             self._lag_seconds.set(max(age, 0.0) if behind else 0.0)
+        self._held_back.inc(counts["held_back"])
+        self._executors.clear()
+        for scored_by in counts["scored_by"]:
+            self._executors.labels(*scored_by.split(" ", 1)).set(1)
+        for role in UNSCORED:
+            self._unscored.labels(role).inc(counts[f"unscored_{role}"])
         for kind in KIND_NAMES:
             self._rows.labels(kind).inc(counts[f"kind_{kind}"])
         for decision in DECISIONS:
@@ -176,7 +206,6 @@ class StreamMetrics(StreamingQueryListener):
             self._rejected.labels(code).inc(counts[f"reason_{code}"])
         for name in OPTIONAL:
             self._unreadable.labels(name).inc(counts[f"note_{name}"])
-        self._unscored.inc(counts["unscored"])
         self._challenged.inc(counts["challenged"])
         self._difference.inc(counts["challenger_difference"])
         self._unknown.inc(counts["unknown"])

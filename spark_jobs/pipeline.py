@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 
 from contract import Topics
 from spark_jobs.features import CARD, TERMINAL
+from spark_jobs.transforms.ceiling import hold_back
 from spark_jobs.transforms.decide import Rule, decide
 from spark_jobs.transforms.decode import Limits, decode
 from spark_jobs.transforms.derive import derive
@@ -35,14 +36,15 @@ def detect(
     limits: Limits,
     publish_from: datetime | None = None,
     sizes: Mapping[str, int] | None = None,
+    max_declines: int | None = None,
 ) -> DataFrame:
     """Returns the records that leave for those of `raw`, the columns that Kafka's sink takes; `mapping` says what `raw` has.
 
     Of records that came to Kafka before `publish_from` none leaves: they are history for the others. None is larger than `sizes`
-    says, bytes by topic.
+    says, bytes by topic. `max_declines` is the ceiling of declines a minute.
     """
     events = decode(mapping(raw, inputs, limits.max_bytes), limits)
-    return egress(judge(features(events), rules, models), topics, sorted(rules), publish_from, sizes)
+    return egress(judge(features(events), rules, models, max_declines), topics, sorted(rules), publish_from, sizes)
 
 
 def features(events: DataFrame) -> DataFrame:
@@ -50,6 +52,6 @@ def features(events: DataFrame) -> DataFrame:
     return derive(history(history(events, TERMINAL), CARD))
 
 
-def judge(featured: DataFrame, rules: Mapping[str, Rule], models: ModelSource | None) -> DataFrame:
+def judge(featured: DataFrame, rules: Mapping[str, Rule], models: ModelSource | None, max_declines: int | None = None) -> DataFrame:
     """Returns the events with features, scored, decided and, where they are alerts, explained."""
-    return explain(decide(score(featured, models), rules), models)
+    return explain(hold_back(decide(score(featured, models), rules), max_declines), models)

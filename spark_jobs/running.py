@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -51,16 +51,17 @@ def start(writer: DataStreamWriter, trigger: Trigger, run: Run) -> StreamingQuer
         raise failures.unusable_checkpoint(error, run.checkpoint, run.log_dir) from error
 
 
-def wait(query: StreamingQuery, trigger: Trigger, run: Run, look: Callable[[], None] = lambda: None) -> None:
+def wait(query: StreamingQuery, trigger: Trigger, run: Run, looks: Sequence[Callable[[], None]] = ()) -> None:
     """Returns once the query has ended or a stop was asked for; the batch at work is let finish within `stop_timeout`.
 
-    `look` is called a few times a second.
+    Each of `looks` is called a few times a second.
 
     Raises:
         FraudDetectionError: the query has ended on an error.
     """
     while query.isActive and not run.stop_asked.wait(POLL_S):
-        look()
+        for look in looks:
+            look()
     if query.isActive:
         _let_finish(query, trigger, run)
     if query.isActive:

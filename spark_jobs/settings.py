@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
-from contract import Tolerance
+from contract import RuleAction, Tolerance
 from spark_jobs.input_settings import Input, InputSettings, topics_of
 from spark_jobs.parts import Part
 
@@ -56,7 +56,7 @@ class Rule(Part):
     """One rule: a question about one transaction, and what a yes means."""
 
     when: str = Field(description="Spark SQL boolean expression over the transaction's fields, the features and fraud_score")
-    action: Literal["review", "decline", "approve"] = Field(
+    action: RuleAction = Field(
         "review",
         description="What is decided when the rule fires; where several fire, decline beats approve, and approve beats review and "
         "the model",
@@ -220,6 +220,12 @@ class DetectorSettings(Settings):
     limits: Limits = Field(Limits(), description="Limits beyond which an input record is rejected")
     rules: dict[RuleName, Rule] = Field(
         {}, description="Rules by name; each has when, action and reason", json_schema_extra={"additionalProperties": False}
+    )
+    max_declines_per_minute: int | None = Field(
+        None,
+        ge=0,
+        description="Of the payments of one minute, by Kafka's timestamps, at most so many are declined; rules and model can only "
+        "ask for a review of the others, and the alert says so. Each of the state_partitions has an equal part. null: no ceiling",
     )
     models: Models = Field(Models(), description="The trained model that scores")
     console: Console = Field(Console(), description="Alerts on standard output")

@@ -49,7 +49,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 @pytest.fixture
 def new_topics(kafka: KafkaConnection) -> Callable[..., TopicNames]:
-    """Returns a function that creates the seven topics under names that no other test has."""
+    """Returns a function that creates the eight topics under names that no other test has."""
 
     def create(partitions: int = 2) -> TopicNames:
         topics = TopicNames().prefixed(f"t{next(_numbers)}.")

@@ -34,13 +34,30 @@ def added(store: ModelStore, number: int = 0, average_precision: float | None = 
 
 
 def linear(features: int, weight: float = 0.1, number: int = TensorProto.FLOAT) -> bytes:
-    """Returns an ONNX model: the sigmoid of the sum of its features, each times the weight."""
+    """Returns an ONNX model: the sigmoid of the sum of its features, each times the weight; what is absent counts as 0."""
+    nodes = [
+        helper.make_node("IsNaN", ["x"], ["absent"]),
+        helper.make_node("Where", ["absent", "zero", "x"], ["present"]),
+        helper.make_node("MatMul", ["present", "w"], ["sum"]),
+        helper.make_node("Sigmoid", ["sum"], ["score"]),
+    ]
     graph = helper.make_graph(
-        [helper.make_node("MatMul", ["x", "w"], ["sum"]), helper.make_node("Sigmoid", ["sum"], ["score"])],
+        nodes,
         "linear",
         [helper.make_tensor_value_info("x", number, [None, features])],
         [helper.make_tensor_value_info("score", number, [None, 1])],
-        [helper.make_tensor("w", number, [features, 1], [weight] * features)],
+        [helper.make_tensor("w", number, [features, 1], [weight] * features), helper.make_tensor("zero", number, [], [0])],
+    )
+    return bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString())
+
+
+def margins() -> bytes:
+    """Returns an ONNX model whose score is its one feature, whatever it is."""
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["score"])],
+        "margins",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 1])],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])],
     )
     return bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString())
 

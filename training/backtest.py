@@ -21,6 +21,7 @@ from configuration import FraudDetectionError, InvalidSettings, Settings, report
 from spark_jobs import failures, label_rule, session, sources
 from spark_jobs.pipeline import features, judge
 from spark_jobs.settings import S3, Place, Rule, RuleName, Spark, on_s3
+from spark_jobs.transforms.rehearsal import rehearse
 from spark_jobs.transforms.score import ModelSource
 from training import progress
 from training.metrics import CARDS_A_DAY, card_precision
@@ -129,6 +130,7 @@ def decided_history(
 
     That is what the label says that counts by `spark_jobs.label_rule`.
     """
+    rehearse(spark, rules)
     history = sources.read_history(spark, data)
     decided = judge(features(history), rules, models).where("kind = 'transaction'")
     if since is not None:

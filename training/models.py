@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import structlog
 import typer
 from rich.console import Console
@@ -15,6 +14,7 @@ from configuration import FraudDetectionError, report
 from spark_jobs.settings import DetectorSettings
 from training.bundle import MODEL, Description, Manifest, Role, Thresholds, TrainedOn, describe, in_words
 from training.store import ModelStore
+from training.trial import NotAModel, require_scores
 
 app = typer.Typer(no_args_is_help=True, help="Trained models: which there are, and which one scores.")
 out = Console(highlight=False, soft_wrap=True, markup=False)
@@ -36,16 +36,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Version = Annotated[str, typer.Argument(help="A version, as `fraud models list` names it.")]
 Reason = Annotated[str | None, typer.Option(help="Why, for those who come later; it is kept in champion.json or challenger.json.")]
 
-NUMBERS = {"tensor(float)": np.float32, "tensor(double)": np.float64}
-FORM = "It takes one input [N, features], float or double; the last column of its last output, [N], [N, 1] or [N, 2], is the score."
-
 
 class NoStore(FraudDetectionError):
     """Nobody says where the models are."""
-
-
-class NotAModel(FraudDetectionError):
-    """The file is no ONNX model of the inputs that its manifest names, or there is no such manifest."""
 
 
 @app.command("list")
@@ -95,6 +88,7 @@ def promote(
     if force and not reason:
         raise typer.BadParameter("--force needs --reason")
     models = _store(store)
+    _require_scores(models, version)
     compared = "Forced" if force else models.require_not_worse(version)
     pointer = models.point("champion", version, reason or compared)
     out.print(f"{version} is champion since {pointer.promoted_at:%Y-%m-%d %H:%M:%S}Z: {pointer.reason}\n{TAKEN_UP}")
@@ -121,6 +115,7 @@ def challenge(
         raise typer.BadParameter("name a version, or --end")
     models = _store(store)
     if version is not None:
+        _require_scores(models, version)
         models.point("challenger", version, reason or "")
         out.print(f"{version} challenges the champion. {TAKEN_UP}")
     elif left := models.clear("challenger"):
@@ -161,13 +156,16 @@ def add(
     store: Place = None,
     as_json: Json = False,
 ) -> None:
-    """Add a model of your own. docs/how-to/promote-a-model.md has an example of its manifest."""
+    """Add a model of your own; one that gives no score for a payment that can be is refused.
+
+    docs/how-to/promote-a-model.md has an example of its manifest.
+    """
     model = _read(file)
     try:
         known = Description.from_json(_read(manifest))
     except ValueError as error:
         raise NotAModel(f"{manifest} is wrong: {error}", "docs/how-to/promote-a-model.md has an example.") from None
-    _require_fit(file, model, len(known.features))
+    require_scores(str(file), model, known)
     models = _store(store)
     added = describe("onnx", known, {MODEL: model}, datetime.now(UTC))
     models.add(added, {MODEL: model})
@@ -187,6 +185,13 @@ def _store(place: str | None) -> ModelStore:
     if settings.models.store is None:
         raise NoStore("No model store is named", "Give --store, or the detector's settings: FRAUD_CONFIG=detector.yaml.")
     return ModelStore(settings.models.store, settings.s3)
+
+
+def _require_scores(models: ModelStore, version: str) -> None:
+    """Tries a foreign model again: an older program may have added it. What `fraud train` makes is compared with its library."""
+    manifest = models.manifest(version)
+    if manifest.family == "onnx":
+        require_scores(version, models.files(version)[MODEL], manifest)
 
 
 def _roles(models: ModelStore) -> dict[str, Role]:
@@ -236,22 +241,6 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise NotAModel(f"{file} cannot be read: {error.strerror}", "Check its name.") from None
-
-
-def _require_fit(file: Path, model: bytes, features: int) -> None:
-    """Runs the model on two rows, by the engine that the detector has."""
-    import onnxruntime  # slow to import, and no other command needs it
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        (one,) = session.get_inputs()
-        found = np.asarray(session.run(None, {one.name: np.zeros((2, features), NUMBERS[one.type])})[-1])
-    except Exception as error:  # the engine's own have no class in common
-        raise NotAModel(f"{file} is no model of {features} features: {' '.join(str(error).split())[:300]}", FORM) from None
-    if found.dtype not in NUMBERS.values() or found.shape not in ((2,), (2, 1), (2, 2)):
-        raise NotAModel(f"{file} does not end in one score a row", FORM)
 
 
 def main() -> None:

@@ -12,20 +12,7 @@ from typing import Any, Protocol
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.errors import InvalidRule
-from spark_jobs.features import FEATURE_COLUMNS
-from spark_jobs.schema import TRANSACTION_COLUMNS
-from spark_jobs.transforms.expressions import (
-    SHORTER,
-    DoesNotParse,
-    EndsTheStream,
-    FillsMemory,
-    LooksFurther,
-    NotRepeatable,
-    Refused,
-    examine,
-)
-from spark_jobs.transforms.rehearsal import rehearse
+from contract import RuleAction
 
 
 class Rule(Protocol):
@@ -36,7 +23,7 @@ class Rule(Protocol):
         """The question, a Spark SQL boolean expression; null counts as no."""
 
     @property
-    def action(self) -> str:
+    def action(self) -> RuleAction:
         """What a yes means: review, decline or approve."""
 
     @property
@@ -47,35 +34,18 @@ class Rule(Protocol):
 ACTIONS = ("decline", "approve", "review")
 """What a rule may say, the strongest first."""
 
-RULE_COLUMNS = (*TRANSACTION_COLUMNS, *FEATURE_COLUMNS, "fraud_score")
-"""What a rule may ask about. `fraud_score` is null where there is no model."""
-
-KNOWN_COLUMNS = f"Known columns are: {', '.join(RULE_COLUMNS)}."
-ADVICE: Mapping[type[Refused], str] = {
-    DoesNotParse: "Write one Spark SQL boolean expression.",
-    LooksFurther: "Use the features for what came before.",
-    NotRepeatable: "Ask about event_time and other fields.",
-    EndsTheStream: "A rule answers yes or no.",
-    FillsMemory: SHORTER,
-}
-
 
 def decide(events: DataFrame, rules: Mapping[str, Rule]) -> DataFrame:
     """Returns the events with `decision`, `rules`, `failed_rules`, `reasons_to_alert` and `ruleset_version`.
 
+    The rules are taken as they are; `rehearse` refuses what is none.
+
     `rules` are the names of those that fired, sorted; `failed_rules` of those that could not be answered, which is no, null where
     there are none. A rule that declines beats one that approves, which beats a review and whatever the model says; without rules
     that fired, the model's thresholds decide. The five columns mean nothing where `kind` is not transaction.
-
-    Raises:
-        InvalidRule: a rule does not parse, names an unknown column, is not a yes-or-no question, or could answer differently when
-            asked again, or fails on a payment without any value, or on a usual one.
     """
     flat = events.select("*", "transaction.*", "features.*", "score.fraud_score")
     names = sorted(rules)
-    for name in names:
-        _check(name, rules[name].when, flat)
-    rehearse(events.sparkSession, {name: rules[name].when for name in names})
     columns = {name: f"_rule_{number}" for number, name in enumerate(names)}
     answered = flat.select(*events.columns, *(_answer(flat, rules[name].when).alias(columns[name]) for name in names))
     fired = {name: F.col(columns[name]) for name in names}
@@ -122,12 +92,3 @@ def _answer(flat: DataFrame, when: str) -> Column:
     jvm: Any = flat.sparkSession.sparkContext._jvm
     asked = Column(jvm.frauddetection.catalyst.Calls.attempt(F.coalesce(F.expr(when), F.lit(False))._jc))
     return F.when(F.col("kind") == "transaction", asked).otherwise(F.lit(False))
-
-
-def _check(name: str, when: str, flat: DataFrame) -> None:
-    try:
-        kind = examine(when, flat.select(*RULE_COLUMNS), "one transaction").kind.simpleString()
-    except Refused as refused:
-        raise InvalidRule(f"Rule `{name}` {refused.what}", ADVICE.get(type(refused), KNOWN_COLUMNS)) from None
-    if kind != "boolean":
-        raise InvalidRule(f"Rule `{name}` answers with a {kind}, not with yes or no", "Compare it with something.")

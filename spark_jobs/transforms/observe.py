@@ -21,6 +21,11 @@ PAYMENTS = {
     "terminal": "greatest(features.terminal_count_1d, features.terminal_count_30d_delay_7d)",
 }
 """By group, the payments in the widest of a key's windows: what its state grows with."""
+UNSCORED = {
+    "champion": "score.model_version IS NOT NULL AND score.fraud_score IS NULL",
+    "challenger": "score.challenger_version IS NOT NULL AND score.challenger_score IS NULL",
+}
+"""By role, whether its model gave a payment no score."""
 
 
 def counted(events: DataFrame) -> list[Column]:
@@ -30,10 +35,10 @@ def counted(events: DataFrame) -> list[Column]:
     newest = F.when(F.col("ingest_time") <= clock, F.col("ingest_time")).alias("newest")
     codes = F.transform("reasons", lambda reason: F.substring_index(reason, ":", 1)).alias("reason_codes")
     payments = (F.expr(expression).alias(f"payments_{group}") for group, expression in PAYMENTS.items())
-    unscored = F.expr("score.model_version IS NOT NULL AND score.fraud_score IS NULL").alias("unscored")
+    unscored = (F.expr(condition).alias(f"unscored_{role}") for role, condition in UNSCORED.items())
     difference = F.abs(F.col("score.challenger_score") - F.col("score.fraud_score")).alias("challenger_difference")
-    names = ("kind", "decision", "notes", "unknown", "mixed_currencies", "failed_rules")
-    return [newest, *map(F.col, names), codes, unscored, difference, *payments]
+    names = ("kind", "decision", "notes", "unknown", "mixed_currencies", "failed_rules", "held_back")
+    return [newest, *map(F.col, names), codes, difference, *payments, *unscored, F.col("score.scored_by")]
 
 
 def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
@@ -44,12 +49,14 @@ def observe(events: DataFrame, rules: Iterable[str]) -> DataFrame:
         F.max("newest").alias("newest"),
         F.count_if("mixed_currencies").alias("mixed_currencies"),
         *(F.max(f"payments_{group}").alias(f"largest_{group}") for group in PAYMENTS),
+        F.count_if("held_back").alias("held_back"),
+        F.collect_set("scored_by").alias("scored_by"),
+        *(F.count_if(f"unscored_{role}").alias(f"unscored_{role}") for role in UNSCORED),
         *(F.count_if(F.col("kind") == kind).alias(f"kind_{kind}") for kind in KIND_NAMES),
         *(F.count_if(is_transaction & (F.col("decision") == one)).alias(f"decision_{one}") for one in DECISIONS),
         *(F.count_if(F.array_contains("reason_codes", code)).alias(f"reason_{code}") for code in REASON_CODES),
         *(F.count_if(F.array_contains("notes", name)).alias(f"note_{name}") for name in OPTIONAL),
         *(F.count_if(F.array_contains("failed_rules", name)).alias(f"{FAILED_RULE}{name}") for name in rules),
-        F.count_if("unscored").alias("unscored"),
         F.count("challenger_difference").alias("challenged"),
         F.coalesce(F.sum("challenger_difference"), F.lit(0.0)).alias("challenger_difference"),
         F.coalesce(F.sum("unknown"), F.lit(0)).alias("unknown"),

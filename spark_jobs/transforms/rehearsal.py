@@ -1,4 +1,4 @@
-"""Rules are rehearsed before the stream starts: what fails on any payment, or on one with little in it, is told at once."""
+"""Rules are rehearsed before the stream starts: what could not be kept, or fails on any payment, is told at once."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,28 @@ from contract.fields import OneOf, fields_of
 from spark_jobs.errors import InvalidRule
 from spark_jobs.features import FEATURE_COLUMNS
 from spark_jobs.schema import schema
+from spark_jobs.transforms.decide import Rule
+from spark_jobs.transforms.expressions import (
+    SHORTER,
+    DoesNotParse,
+    EndsTheStream,
+    FillsMemory,
+    LooksFurther,
+    NotRepeatable,
+    Refused,
+    examine,
+)
 
+FIELDS = (*schema(Transaction).fields, *(T.StructField(name, T.DoubleType()) for name in (*FEATURE_COLUMNS, "fraud_score")))
+"""What a rule may ask about. `fraud_score` is null where there is no model."""
+KNOWN_COLUMNS = f"Known columns are: {', '.join(field.name for field in FIELDS)}."
+ADVICE: Mapping[type[Refused], str] = {
+    DoesNotParse: "Write one Spark SQL boolean expression.",
+    LooksFurther: "Use the features for what came before.",
+    NotRepeatable: "Ask about event_time and other fields.",
+    EndsTheStream: "A rule answers yes or no.",
+    FillsMemory: SHORTER,
+}
 PAYMENTS = ("a payment of which nothing is known", "a usual payment")
 _USUAL = {
     "string": "'x'",
@@ -24,31 +45,43 @@ _USUAL = {
 }
 
 
-def rehearse(session: SparkSession, questions: Mapping[str, str]) -> None:
-    """Asks each question, Spark SQL by the rule's name, about a payment without any value, and about one with all.
+def rehearse(session: SparkSession, rules: Mapping[str, Rule]) -> None:
+    """Looks at each rule, and asks it about a payment without any value, and about one with all.
 
     No job is started: Spark's optimizer answers.
 
     Raises:
-        InvalidRule: one fails, with what Spark says.
+        InvalidRule: one does not parse, names an unknown column, is not a yes-or-no question, could answer differently when asked
+            again, or fails on one of the payments.
     """
-    if not questions:
+    if not rules:
         return
     payments = _payments(session)
+    for name, rule in rules.items():
+        _check(name, rule.when, payments)
     attempt = session.sparkContext._jvm.frauddetection.catalyst.Calls.attempt  # type: ignore[union-attr]
-    answers = (Column(attempt(F.coalesce(F.expr(when), F.lit(False))._jc)).alias(name) for name, when in questions.items())
+    asked = {name: F.coalesce(F.expr(rule.when), F.lit(False)) for name, rule in rules.items()}
+    answers = (Column(attempt(question._jc)).alias(name) for name, question in asked.items())
     for payment, row in zip(PAYMENTS, payments.select(*answers).collect(), strict=True):
-        for name, when in questions.items():
+        for name, rule in rules.items():
             if row[name] is None:
-                why = _why(payments, when)
+                why = _why(payments, rule.when)
                 raise InvalidRule(f"Rule `{name}` fails on {payment}: {why}", "Guard it, as with coalesce, try_element_at or CASE.")
 
 
+def _check(name: str, when: str, payments: DataFrame) -> None:
+    try:
+        kind = examine(when, payments, "one transaction").kind.simpleString()
+    except Refused as refused:
+        raise InvalidRule(f"Rule `{name}` {refused.what}", ADVICE.get(type(refused), KNOWN_COLUMNS)) from None
+    if kind != "boolean":
+        raise InvalidRule(f"Rule `{name}` answers with a {kind}, not with yes or no", "Compare it with something.")
+
+
 def _payments(session: SparkSession) -> DataFrame:
-    fields = [*schema(Transaction).fields, *(T.StructField(name, T.DoubleType()) for name in (*FEATURE_COLUMNS, "fraud_score"))]
-    nothing = ", ".join(f"CAST(NULL AS {field.dataType.simpleString()})" for field in fields)
-    usual = ", ".join(map(_usual, fields))
-    names = ", ".join(field.name for field in fields)
+    nothing = ", ".join(f"CAST(NULL AS {field.dataType.simpleString()})" for field in FIELDS)
+    usual = ", ".join(map(_usual, FIELDS))
+    names = ", ".join(field.name for field in FIELDS)
     return session.sql(f"SELECT * FROM VALUES ({nothing}), ({usual}) AS payments({names})")  # noqa: S608 of our own names
 
 

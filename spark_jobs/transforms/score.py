@@ -13,9 +13,10 @@ from pyspark.sql import types as T
 from spark_jobs.features import FEATURE_COLUMNS, FEATURE_SET, IS_PAYMENT, MODEL_INPUTS
 
 _NO_SCORE = (
-    "struct<fraud_score:double,model_version:string,model_decision:string,challenger_score:double,challenger_version:string>"
+    "struct<fraud_score:double,model_version:string,model_decision:string,challenger_score:double,challenger_version:string,"
+    "scored_by:string>"
 )
-"""Type of an event's `score`; the decision is approve, review or decline, by the model's own thresholds."""
+"""Type of an event's `score`; the decision is approve, review or decline, by the model's own thresholds; `scored_by` is counted."""
 
 _NO_CONTRIBUTIONS = "array<struct<feature:string,value:double,usual:double,contribution:double>>"
 

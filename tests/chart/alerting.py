@@ -31,7 +31,7 @@ CHAMPION, MISSING, REFUSED = (
     ("fraud_model_missing", ""),
     ("fraud_model_refused", ""),
 )
-FAILED, UNSCORED = ("fraud_rule_failures_total", 'rule="large"'), ("fraud_unscored_payments_total", "")
+FAILED, UNSCORED = ("fraud_rule_failures_total", 'rule="large"'), ("fraud_unscored_total", 'role="champion"')
 LOST = ("fraud_lost_records_total", 'topic="transactions"')
 WATCHED_IN, WATCHED_REJECTED = (
     ("fraud_watch_in_records_total", 'topic="transactions"'),

@@ -206,7 +206,7 @@ def test_a_user_may_do_what_its_component_does() -> None:
         acls = find(found, "KafkaUser", user)["spec"]["authorization"]["acls"]
         return {acl["resource"]["name"] for acl in acls if operation in acl["operations"] and acl["resource"]["type"] == kind}
 
-    assert may("fraud-detector", "Write") == set(topics.outputs())
+    assert may("fraud-detector", "Write") == {*topics.outputs(), topics.rulesets}
     assert may("fraud-detector", "Read") == set(topics.inputs())
     assert may("fraud-detector", "Read", "group") == {"spark-kafka-source"}
     assert may("fraud-producer", "Write") == set(topics.inputs())
@@ -218,7 +218,7 @@ def test_a_user_may_do_what_its_component_does() -> None:
     # The console reads the alerts back, in a group of its own.
     found = objects("--values", "values-kafka-alerts.yaml", values="detector: {config: {console: {enabled: true, group: mine}}}")
     assert may("fraud-detector", "Read") == {*topics.inputs(), topics.alerts}
-    assert may("fraud-detector", "Write") == set(topics.outputs())
+    assert may("fraud-detector", "Write") == {*topics.outputs(), topics.rulesets}
     assert may("fraud-detector", "Read", "group") == {"spark-kafka-source", "mine"}
 
 

@@ -71,6 +71,7 @@ def test_a_day_in_its_life(fraud: Fraud, home: Path) -> None:
         "transactions.scored": (2, 0),
         "transactions.rejected": (1, 0),
         "fraud.alerts": (2, 0),
+        "fraud.rulesets": (1, 0),
     }
     detected = fraud(
         *("detect", "--trigger.mode", "availableNow", "--checkpoint", "s3a://fraud/checkpoint"),

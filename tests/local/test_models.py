@@ -18,9 +18,9 @@ from local.s3 import BUCKET, S3Server
 from spark_jobs.features import FEATURE_SET
 from spark_jobs.settings import S3
 from tests.killed import killed_while_adding
-from tests.models import FEATURES, added, linear
+from tests.models import FEATURES, MADE_AT, added, description, linear
 from tests.s3 import client
-from training.bundle import MODEL
+from training.bundle import MODEL, describe
 from training.store import ModelStore
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "promote-a-model.md"
@@ -145,7 +145,25 @@ def ending_in(node: NodeProto, number: int) -> bytes:
 FOUR_COLUMNS = ending_in(helper.make_node("Concat", ["x", "x"], ["y"], axis=1), TensorProto.FLOAT)
 CLASSES = ending_in(helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT64), TensorProto.INT64)
 
+ALWAYS_NONE = ending_in(helper.make_node("Div", ["x", "x"], ["y"]), TensorProto.FLOAT)
+MARGINS = ending_in(helper.make_node("Neg", ["x"], ["y"]), TensorProto.FLOAT)
+"""Puts out the last feature, negative."""
+ABSENT_IS_ABSENT = ending_in(helper.make_node("Sigmoid", ["x"], ["y"]), TensorProto.FLOAT)
+
 WRONG = {
+    "NaN without a feature": (ABSENT_IS_ABSENT, {"features": ["amount", "speed_kmh"]}, "no number for a payment without speed_kmh"),
+    "NaN of 0": (ALWAYS_NONE, {}, "gives no number for a payment of which everything is known"),
+    "margins": (MARGINS, {}, "gives -1 for a payment whose is_night is 1, and a fraud_score is from 0 to 1"),
+    "an amount for a score": (
+        MARGINS,
+        {"features": ["is_night", "amount"], "usual": [0, 0]},
+        "gives -1e+09 for a payment whose amount is 1e+09",
+    ),
+    "NaN where a calibration is": (
+        ABSENT_IS_ABSENT,
+        {"features": ["amount", "speed_kmh"], "calibration": {"raw": [0], "score": [0]}},
+        "no number for a payment without speed_kmh",
+    ),
     "another width": (linear(3), {}, "is no model of 2 features"),
     "no ONNX": (b"\x80\x04pickle", {}, "is no model of 2 features"),
     "whole numbers": (linear(2, number=TensorProto.INT32), {}, "is no model of 2 features"),
@@ -162,6 +180,20 @@ def test_a_model_that_could_not_score_is_not_added(home: Path, what: str) -> Non
     model, changes, expected = WRONG[what]
     assert expected in refused(*write_model(home, model, **changes))
     assert answer("list") == []
+
+
+def test_a_calibration_makes_scores_of_margins(home: Path) -> None:
+    calibration = {"raw": [-1, 0], "score": [0, 1]}
+    assert answer(*write_model(home, MARGINS, calibration=calibration))["version"].startswith("onnx-")
+
+
+@pytest.mark.parametrize("action", ["promote", "challenge"])
+def test_a_model_that_an_older_program_took_is_tried_before_it_scores(store: ModelStore, action: str) -> None:
+    files = {MODEL: MARGINS}
+    old = describe("onnx", description(), files, MADE_AT)
+    store.add(old, files)
+    assert f"{old.version} gives -1 for a payment whose is_night is 1" in refused(action, old.version)
+    assert roles() == {old.version: None}
 
 
 @pytest.mark.parametrize("number", [TensorProto.FLOAT, TensorProto.DOUBLE])

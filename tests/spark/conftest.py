@@ -57,14 +57,20 @@ def detector(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iter
 
 
 @pytest.fixture(scope="session")
-def run_here(spark: SparkSession) -> Callable[..., None]:
+def run_here(spark: SparkSession) -> Callable[..., CollectorRegistry]:
     """Returns a function that lets a detector read all that waits, in the tests' own Spark; raises what a process would report.
+
+    It returns the metrics, which Spark fills in a moment later.
 
     Starting a process takes many times as long: that is for tests of how a detector starts, stops or dies.
     """
 
-    def run(detector: Detector, **changes: Any) -> None:
+    def run(detector: Detector, **changes: Any) -> CollectorRegistry:
         settings = DetectorSettings.load(["--config", str(detector.write("availableNow", **changes))], "tests")
-        stream(spark.newSession(), settings, threading.Event(), StreamMetrics(CollectorRegistry()))
+        registry, own = CollectorRegistry(), spark.newSession()
+        metrics = StreamMetrics(registry)
+        own.streams.addListener(metrics)
+        stream(own, settings, threading.Event(), metrics)
+        return registry
 
     return run

@@ -13,8 +13,8 @@ from contract import Topics, encode
 from spark_jobs.errors import InvalidRule
 from spark_jobs.pipeline import features, judge
 from spark_jobs.settings import Rule
-from spark_jobs.transforms.decide import decide, ruleset_version
-from spark_jobs.transforms.score import score
+from spark_jobs.transforms.decide import ruleset_version
+from spark_jobs.transforms.rehearsal import rehearse
 from tests.frames import decoded
 from tests.records import AT, transaction
 
@@ -24,11 +24,6 @@ Raw = Callable[..., DataFrame]
 
 def detected(frame: DataFrame, rules: dict[str, Rule]) -> DataFrame:
     return judge(features(decoded(frame)), rules, None)
-
-
-@pytest.fixture(scope="module")
-def featured(raw: Raw) -> DataFrame:
-    return score(features(decoded(raw((TOPICS.transactions, b"")))), None)
 
 
 def test_decline_beats_review_beats_approve_and_all_that_fired_are_named(spark: SparkSession, raw: Raw) -> None:
@@ -88,9 +83,9 @@ def test_decline_beats_review_beats_approve_and_all_that_fired_are_named(spark: 
         ("length(repeat(card_id, 1000000000)) > 3", "could fill the memory: repeat"),
     ],
 )
-def test_a_rule_that_cannot_be_kept_is_refused_by_name(featured: DataFrame, when: str, says: str) -> None:
+def test_a_rule_that_cannot_be_kept_is_refused_by_name(spark: SparkSession, when: str, says: str) -> None:
     with pytest.raises(InvalidRule) as caught:
-        decide(featured, {"mine": Rule(when=when, reason="x")})
+        rehearse(spark, {"mine": Rule(when=when, reason="x")})
     assert "Rule `mine`" in str(caught.value)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from pyspark.sql import DataFrame
 
 from configuration import FraudDetectionError, KafkaConnection, TopicNames
@@ -24,7 +26,7 @@ from spark_jobs.settings import S3, Rule
 from spark_jobs.sources import inputs_of
 from spark_jobs.transforms.score import ModelSource
 from tests.frames import EVERY_TIME
-from tests.models import MADE_AT, change, linear
+from tests.models import MADE_AT, change, linear, margins
 from tests.records import AT, transaction
 from training.bundle import MANIFEST, MODEL, Description, Manifest, Role, Thresholds, describe
 from training.store import ModelStore
@@ -212,3 +214,27 @@ def test_without_a_champion_that_can_be_trusted_rules_decide_and_a_start_that_re
         run_here(detector, models=detector.settings["models"] | {"required": True})
     assert f"The model store {store.place} is refused" in str(refused.value)
     assert manifest.version in str(refused.value)
+
+
+def test_what_is_no_score_is_absent_and_counted_and_rules_decide(
+    detector: Detector, run_here: Callable[..., CollectorRegistry], store: ModelStore, payments: Payments, kafka: KafkaConnection
+) -> None:
+    files = {MODEL: margins()}
+    known = Description(features=("amount",), usual=(0.5,), thresholds=Thresholds(review=0.6, decline=0.9))
+    manifest = describe("onnx", known, files, MADE_AT)
+    store.add(manifest, files)
+    store.point("champion", manifest.version, "a test")
+    paid = [transaction(transaction_id=amount, amount=Decimal(amount), card_id=amount) for amount in ("0.70", "1.01", "12.50")]
+    send(kafka.bootstrap_servers, detector.topics.transactions, ((one.card_id.encode(), encode(one)) for one in paid))
+    metrics = run_here(detector, rules={"large": {"when": "amount > 10", "reason": "It is large"}})
+    scored = {one.transaction.transaction_id: one for one in payments.scored()}
+    assert {amount: one.fraud_score for amount, one in scored.items()} == {"0.70": pytest.approx(0.7), "1.01": None, "12.50": None}
+    assert {one.model_version for one in scored.values()} == {manifest.version}
+    assert {amount: one.decision for amount, one in scored.items()} == {"0.70": "review", "1.01": "approve", "12.50": "review"}
+    alerts = {one.transaction_id: (one.reasons, one.fraud_score) for one in payments.alerts()}
+    assert alerts["12.50"] == (("It is large",), None)
+    deadline = time.monotonic() + 30
+    while metrics.get_sample_value("fraud_unscored_total", {"role": "champion"}) != 2:
+        assert time.monotonic() < deadline, "two payments without a score are not counted"
+        time.sleep(0.05)
+    assert metrics.get_sample_value("fraud_executor_model", {"executor": "driver", "version": manifest.version}) == 1

@@ -117,7 +117,7 @@
   {{- if $watched }}
   expr: sum(rate(fraud_watch_unscored_total{ {{- $live -}} }[5m])) > 0.01 * sum(rate(fraud_watch_decisions_total{ {{- $live -}} }[5m]))
   {{- else }}
-  expr: sum(rate(fraud_unscored_payments_total{ {{- $own -}} }[{{ $steps }}])) > 0.01 * sum(rate(fraud_decisions_total{ {{- $own -}} }[{{ $steps }}]))
+  expr: sum(rate(fraud_unscored_total{ {{- $own -}}, role="champion"}[{{ $steps }}])) > 0.01 * sum(rate(fraud_decisions_total{ {{- $own -}} }[{{ $steps }}]))
   {{- end }}
   for: 1m
   severity: critical

@@ -2,6 +2,8 @@ package frauddetection.catalyst;
 
 import java.util.List;
 import org.apache.spark.sql.Column;
+import org.apache.spark.sql.catalyst.expressions.Cast;
+import org.apache.spark.sql.catalyst.expressions.EvalMode;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.catalyst.expressions.TryEval;
@@ -9,6 +11,7 @@ import org.apache.spark.sql.catalyst.expressions.objects.Invoke;
 import org.apache.spark.sql.classic.ExpressionUtils;
 import org.apache.spark.sql.types.AbstractDataType;
 import org.apache.spark.sql.types.DataType;
+import scala.Option;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 
@@ -39,6 +42,11 @@ public final class Calls {
   /** Returns a column of what {@code value} gives, null where it throws. */
   public static Column attempt(Column value) {
     return ExpressionUtils.column(new TryEval(ExpressionUtils.expression(value)));
+  }
+
+  /** Returns the value as the language of settings casts it: null where it cannot be. */
+  public static Expression cast(Expression value, DataType type) {
+    return new Cast(value, type, Option.empty(), EvalMode.LEGACY());
   }
 
   private static Expression invoke(

@@ -120,8 +120,8 @@ public final class Functions implements Serializable {
       return argument;
     }
     // Of a timestamp the seconds since 1970: as text it would depend on the session's zone.
-    Expression value = type.equals(DataTypes.TimestampType) ? Wanted.cast(argument, DataTypes.LongType) : argument;
-    return Wanted.cast(value, DataTypes.StringType);
+    Expression value = type.equals(DataTypes.TimestampType) ? Calls.cast(argument, DataTypes.LongType) : argument;
+    return Calls.cast(value, DataTypes.StringType);
   }
 
   private static Expression orEmpty(Expression text) {

@@ -1,20 +1,18 @@
 package frauddetection.mapping;
 
+import frauddetection.catalyst.Calls;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.catalyst.analysis.UnresolvedAttribute;
 import org.apache.spark.sql.catalyst.expressions.Alias;
 import org.apache.spark.sql.catalyst.expressions.AttributeReference;
 import org.apache.spark.sql.catalyst.expressions.Cast;
-import org.apache.spark.sql.catalyst.expressions.EvalMode;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.GetArrayItem;
 import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.catalyst.expressions.variant.VariantGet;
 import org.apache.spark.sql.classic.ExpressionUtils;
-import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import scala.Function1;
-import scala.Option;
 import scala.runtime.AbstractPartialFunction;
 
 /**
@@ -54,12 +52,7 @@ public final class Wanted {
   }
 
   private static Expression expressionOf(Expression expression) {
-    return expression.dataType().equals(DataTypes.VariantType) ? cast(expression, DataTypes.StringType) : expression;
-  }
-
-  /** As the language of settings casts: to null where it cannot. */
-  static Expression cast(Expression value, DataType type) {
-    return new Cast(value, type, Option.empty(), EvalMode.LEGACY());
+    return expression.dataType().equals(DataTypes.VariantType) ? Calls.cast(expression, DataTypes.StringType) : expression;
   }
 
   Paths paths() {

@@ -9,6 +9,8 @@ import java.util.List;
 public final class Bundle {
   static final String MANIFEST = "manifest.json";
   private static final int EXPLAINED = 3;
+  /** By how much a score may leave [0, 1], as sums of floats do; training/trial.py has the same. */
+  private static final double ROUNDING = 1e-6;
 
   private final Manifest manifest;
   private final String manifestSha256;
@@ -76,13 +78,16 @@ public final class Bundle {
   }
 
   /**
-   * Returns the fraud score, from 0 to 1; NaN where the model gives no number.
+   * Returns the fraud score, from 0 to 1; NaN where the model gives none: no number, or, without calibration, one that is outside.
    *
    * @param features all of the detector's, in order; NaN where one is absent
    */
   public double score(double[] features) {
     double raw = model.score(inputsOf(features));
-    return manifest.calibration() == null ? Math.max(0, Math.min(1, raw)) : manifest.calibration().apply(raw);
+    if (manifest.calibration() != null) {
+      return manifest.calibration().apply(raw);
+    }
+    return raw >= -ROUNDING && raw <= 1 + ROUNDING ? Math.max(0, Math.min(1, raw)) : Double.NaN;
   }
 
   /** Returns approve, review or decline; null where the score is no number. */
@@ -122,7 +127,7 @@ public final class Bundle {
     for (int row = 1; row < raw.length; row++) {
       int i = unusual.get(row - 1);
       double contribution = raw[0] - raw[row];
-      if (Math.abs(contribution) > 0) {
+      if (Math.abs(contribution) > 0 && Double.isFinite(contribution)) {
         all.add(new Contribution(manifest.features().get(i), own[i], usual[i], contribution));
       }
     }

@@ -3,6 +3,7 @@ package frauddetection.scoring;
 import frauddetection.catalyst.Calls;
 import java.io.Serializable;
 import java.util.List;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
@@ -20,10 +21,16 @@ public final class Score implements Serializable {
           .add("model_version", DataTypes.StringType)
           .add("model_decision", DataTypes.StringType)
           .add("challenger_score", DataTypes.DoubleType)
-          .add("challenger_version", DataTypes.StringType);
+          .add("challenger_version", DataTypes.StringType)
+          .add("scored_by", DataTypes.StringType);
+
+  private static final String DRIVER = "driver";
 
   private final Subscription subscription;
   private transient volatile ModelStore models;
+  private transient volatile ScoredBy scoredBy;
+
+  private record ScoredBy(Bundle champion, UTF8String text) {}
 
   Score(Subscription subscription) {
     this.subscription = subscription;
@@ -31,8 +38,8 @@ public final class Score implements Serializable {
 
   /**
    * Returns a struct column: {@code fraud_score} from 0 to 1, {@code model_version}, {@code model_decision} (approve, review or decline),
-   * {@code challenger_score}, {@code challenger_version}. It is null where there are no features or no champion; scores, and the decision,
-   * are null where the model gives no number. Spark is told that the same row may be given another score: the champion may have changed.
+   * {@code challenger_score}, {@code challenger_version}, {@code scored_by} (the executor, a space, the version). It is null where there are no features or no champion; scores, and the decision,
+   * are null where the model gives none. Spark is told that the same row may be given another score: the champion may have changed.
    *
    * @param features a struct of doubles, null or NaN where one is absent
    * @param featuresSchema its schema, as Spark's JSON
@@ -72,7 +79,19 @@ public final class Score implements Serializable {
       columns[3] = number(challenger.score(features));
       columns[4] = UTF8String.fromString(challenger.version());
     }
+    columns[5] = scoredBy(champion);
     return new GenericInternalRow(columns);
+  }
+
+  private UTF8String scoredBy(Bundle champion) {
+    ScoredBy last = scoredBy;
+    if (last == null || last.champion != champion) {
+      SparkEnv spark = SparkEnv.get();
+      String executor = spark == null ? DRIVER : spark.executorId();
+      last = new ScoredBy(champion, UTF8String.fromString(executor + " " + champion.version()));
+      scoredBy = last;
+    }
+    return last.text;
   }
 
   private static Double number(double score) {

@@ -62,6 +62,17 @@ class BundleTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"-14, NaN", "-0.001, NaN", "-1e-7, 0", "0, 0", "1, 1", "1.0000001, 1", "1.001, NaN", "14, NaN", "Infinity, NaN", "-Infinity, NaN"})
+  void whatIsOutsideOfZeroToOneIsNoScore(double raw, double score) throws IOException {
+    Bundle bundle = store.load(store.add(Onnx.identity(), one -> {
+      one.putArray("features").add("count");
+      one.putArray("usual").add(1.0);
+    }));
+    assertEquals(score, bundle.score(new double[] {0, raw, 0}));
+    assertTrue(bundle.explain(new double[] {0, raw, 0}).stream().allMatch(one -> Double.isFinite(one.contribution())));
+  }
+
+  @ParameterizedTest
   @CsvSource({"-1, 0.2", "0, 0.2", "1, 0.2", "2, 0.35", "3, 0.5", "3.5, 0.7", "4, 0.9", "9, 0.9"})
   void betweenThePointsOfItsCalibrationAreStraightLines(double raw, double score) throws IOException {
     Bundle bundle = store.load(store.add(Onnx.identity(), one -> {
