@@ -28,6 +28,7 @@ from contract import encode
 from harness.detector import Detector
 from harness.prometheus import Prometheus, prometheus
 from local.process import free_port
+from spark_jobs.settings import S3
 from tests.chart.alerting import JOBS
 from tests.chart.manifests import find, objects
 from tests.models import MADE_AT, linear
@@ -108,7 +109,7 @@ class Stage:
 def stage(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iterator[Stage]:
     detector = Detector(kafka, topics, tmp_path)
     ports = {"fraud": free_port(), "fraud_watch": free_port()}
-    store = ModelStore(str(tmp_path / "models"))
+    store = ModelStore(str(tmp_path / "models"), S3())
     files = {MODEL: linear(2, 0.001)}
     known = Description(features=("amount", "is_night"), usual=(10.0, 0.0), thresholds=Thresholds(review=0.9))
     champion = describe("onnx", known, files, MADE_AT)
