@@ -21,8 +21,8 @@ from tests.chart.manifests import find, objects
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
 HOUR_S = 3600
 PERIODS = {
-    1: ("--set", "detector.config.trigger.interval=1s"),
-    60: ("--set", "detector.config.trigger.interval=60s"),
+    1: ("--set", "detector.config.trigger.mode=microBatch", "--set", "detector.config.trigger.interval=1s"),
+    60: ("--set", "detector.config.trigger.mode=microBatch", "--set", "detector.config.trigger.interval=60s"),
     303: ("--set", "detector.config.trigger.mode=realTime", "--set", "detector.executor.slots=10"),
 }
 WORLDS = [a.World(period, is_watched) for period in PERIODS for is_watched in (True, False)]
