@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from configuration import FraudDetectionError, report, stop_signals
 from spark_jobs import checkpoint, failures, places, running, session, sources
 from spark_jobs.errors import TooFewSlots, UnusableCheckpoint
+from spark_jobs.lease import Lease
 from spark_jobs.metrics import StreamMetrics, serve
 from spark_jobs.pipeline import detect
 from spark_jobs.running import Run
@@ -86,8 +87,18 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
+    with running.own_checkpoint(spark, settings.checkpoint, NAME, settings.log_dir) as lease:
+        _stream(spark, settings, stop_asked, metrics, lease)
+
+
+def _stream(
+    spark: SparkSession, settings: DetectorSettings, stop_asked: threading.Event, metrics: StreamMetrics, lease: Lease
+) -> None:
     sources.require_inputs(spark, sources.inputs_of(settings.input, settings.topics))
-    checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
+    try:
+        checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
+    except failures.SparkFailure as error:
+        raise failures.unusable_checkpoint(error, settings.checkpoint, settings.log_dir) from error
     spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
     models = _models(settings)
     served = ServedModels(spark, models, metrics, required=settings.models.required) if models else None
@@ -100,6 +111,12 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     metrics.lost(found.lost)
     sizes = kafka_sink.message_sizes(settings.kafka, settings.topics.outputs())
     start = sources.offsets_at(settings.kafka, settings.input_topics, settings.profile_topics, settings.start)
+
+    def look() -> None:
+        lease.look()
+        if served:
+            served.look()
+
     with _console(settings):
         for trigger in _triggers(settings.trigger, catch_up=found.is_gap_ahead):
             is_real_time = isinstance(trigger, RealTimeTrigger)
@@ -111,7 +128,7 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
                 warm_planner(_records(spark.createDataFrame([], raw.schema), settings, models, sizes), stop_asked)
             message = "detector started" if trigger is settings.trigger else "catching up in micro-batches"
             log.info(message, mode=trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)
-            running.wait(query, trigger, run, served.look if served else lambda: None)
+            running.wait(query, trigger, run, look)
             if stop_asked.is_set():
                 break
 
@@ -162,7 +179,7 @@ def _check_slots(spark: SparkSession, needed: int) -> None:
         raise TooFewSlots(
             "Real-time mode runs all tasks at once, one for each partition of the input topics and `state_partitions` for each of "
             f"two stateful steps, {needed} together; Spark has {slots} task slots",
-            "Give it more cores (spark.master, executors), fewer state_partitions, or use trigger.mode microBatch.",
+            "Give it more cores (spark.master, executors), or use trigger.mode microBatch.",
         )
 
 
