@@ -24,7 +24,7 @@ NAME = "examine_checkpoint"
 
 GO_BACK = (
     "Stop the program, keep a copy of the checkpoint, and remove offsets/N and commits/N for every N above {batch}. The next start "
-    "goes on behind batch {batch}, with the history of then: it reads what came since from Kafka again, and publishes it again under "
+    "goes on behind batch {batch}, with the history of then: it reads what came since from Kafka again, and publishes it under "
     "the same ids. Nothing is lost that Kafka still holds"
 )
 NOTHING_LEFT = (
