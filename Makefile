@@ -141,7 +141,7 @@ test: setup chart-tools ## All that needs no cluster: lint, then every test; sev
 	@bash tests/tier.sh
 
 .PHONY: test-all
-test-all: test test-oncall parity chaos handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; an hour and three quarters
+test-all: test test-oncall parity chaos faults handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; two hours and a quarter
 
 .PHONY: lint
 lint: setup ## Format, lint, types, arrows
@@ -191,6 +191,10 @@ chaos: setup ## Twice ten minutes with a fault every 20 seconds, in both modes; 
 .PHONY: parity
 parity: setup ## Every feature of every row of the Handbook's world, stream against batch
 	@$(BIN)/pytest tests/parity $(ARGS)
+
+.PHONY: faults
+faults: setup ## Kafka away for five minutes, and every file of a checkpoint broken, in both modes; twenty minutes
+	@$(BIN)/pytest tests/faults $(ARGS)
 
 .PHONY: test-local
 test-local: setup ## Broker, command line and demo, as a person uses them

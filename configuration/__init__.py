@@ -1,16 +1,17 @@
 """What every program here shares: settings, the Kafka cluster, Java, errors told in one paragraph, a clean stop."""
 
 from configuration.card_key import NoCardKey, card_token, read_card_key
-from configuration.cluster import BrokerUnreachable, MissingTopic, reach, require_topics
+from configuration.cluster import AccessRefused, BrokerUnreachable, MissingTopic, reach, require_topics
 from configuration.durations import Duration
 from configuration.errors import FraudDetectionError, report
 from configuration.java import NoJava, find_java
 from configuration.kafka import KafkaConnection
-from configuration.settings import InvalidSettings, Settings
+from configuration.settings import InvalidSettings, Settings, require_known_variables
 from configuration.signals import stop_signals
 from configuration.topics import TopicNames
 
 __all__ = [
+    "AccessRefused",
     "BrokerUnreachable",
     "Duration",
     "FraudDetectionError",
@@ -26,6 +27,7 @@ __all__ = [
     "reach",
     "read_card_key",
     "report",
+    "require_known_variables",
     "require_topics",
     "stop_signals",
 ]

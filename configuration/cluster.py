@@ -1,8 +1,9 @@
 """Looking at a Kafka cluster before work begins, so that a wrong address or a missing topic is one paragraph and not a trace."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from configuration.errors import FraudDetectionError
@@ -15,6 +16,10 @@ class BrokerUnreachable(FraudDetectionError):
     """No broker answers at the given address."""
 
 
+class AccessRefused(FraudDetectionError):
+    """The brokers do not accept who we are, or we do not accept who they are."""
+
+
 class MissingTopic(FraudDetectionError):
     """A topic that the program reads or writes does not exist."""
 
@@ -23,26 +28,48 @@ def reach(connection: KafkaConnection) -> tuple[AdminClient, ClusterMetadata]:
     """Returns a client and what it sees: brokers, topics, partitions.
 
     Raises:
-        BrokerUnreachable: no broker answers within ten seconds.
+        BrokerUnreachable: no broker answers within ten seconds, or a file under `kafka` cannot be read.
+        AccessRefused: one answers, but user and password, or a certificate, are not accepted.
     """
-    causes: list[str] = []
+    told: list[Any] = []  # of KafkaError; the stubs say that it may be text
     try:
-        admin = AdminClient({**connection.librdkafka(), "error_cb": lambda error: causes.append(error.str()), "log_level": 0})
-        return admin, admin.list_topics(timeout=TIMEOUT_S)
+        admin = AdminClient({**connection.librdkafka(), "error_cb": told.append, "log_level": 0})
+        try:
+            return admin, admin.list_topics(timeout=TIMEOUT_S)
+        except KafkaException as error:
+            admin.poll(0)  # why, it says on being asked
+            raise _unreached(connection, [*told, error.args[0]]) from None
     except OSError as error:
         raise BrokerUnreachable(f"{error.filename} cannot be read: {error.strerror}", "Check the files under `kafka`.") from None
-    except KafkaException as error:
-        raise BrokerUnreachable(
-            f"No Kafka broker answers at {connection.bootstrap_servers} ({causes[0] if causes else error})",
-            "Check kafka.bootstrap_servers and that the broker runs (`fraud status`); with TLS check the files under `kafka`.",
-        ) from None
+    except KafkaException as error:  # of the settings: a certificate is none, a key does not fit
+        raise _unreached(connection, [error.args[0]]) from None
+
+
+def _unreached(connection: KafkaConnection, told: Sequence[Any]) -> FraudDetectionError:
+    """Returns the error to report, by the first that librdkafka has told of the most telling kind."""
+    by_code = {error.code(): error.str() for error in reversed(told)}
+    where = connection.bootstrap_servers
+    if refused := by_code.get(KafkaError._AUTHENTICATION):
+        return AccessRefused(
+            f"Kafka at {where} does not accept this user and password ({refused})",
+            "Check kafka.sasl_username, kafka.sasl_mechanism and the file kafka.sasl_password_file.",
+        )
+    if refused := by_code.get(KafkaError._SSL):
+        return AccessRefused(
+            f"Kafka at {where} and this program do not trust each other's certificates ({refused})",
+            "Check kafka.ca_file, kafka.certificate_file, kafka.key_file and whether they have run out.",
+        )
+    return BrokerUnreachable(
+        f"No Kafka broker answers at {where} ({told[0].str()})",
+        "Check kafka.bootstrap_servers and that the broker runs (`fraud status`); with TLS check the files under `kafka`.",
+    )
 
 
 def require_topics(connection: KafkaConnection, names: Sequence[str]) -> dict[str, int]:
     """Returns the number of partitions of each topic.
 
     Raises:
-        BrokerUnreachable: no broker answers within ten seconds.
+        BrokerUnreachable, AccessRefused: as `reach`.
         MissingTopic: with the names of all that are missing.
     """
     _, cluster = reach(connection)

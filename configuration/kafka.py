@@ -1,5 +1,6 @@
 """How to reach Kafka: one class for the Python clients (librdkafka) and for Spark (the Java client)."""
 
+import errno
 from pathlib import Path
 from typing import Literal, Self
 
@@ -40,13 +41,15 @@ class KafkaConnection(BaseModel):
             raise ValueError("certificate_file and key_file belong together: set both or neither")
         if self.security_protocol == "SASL_SSL" and not (self.sasl_username and self.sasl_password_file):
             raise ValueError("SASL_SSL needs sasl_username and sasl_password_file")
+        if self.sasl_username and not self.sasl_username.isprintable():
+            raise ValueError("sasl_username has a character that cannot be printed")
         return self
 
     def librdkafka(self) -> dict[str, str]:
         """Returns the settings of a confluent-kafka client. The password is read here.
 
         Raises:
-            OSError: the password file cannot be read.
+            OSError: the password file cannot be read, or holds no password.
         """
         found = {"bootstrap.servers": self.bootstrap_servers, "security.protocol": self.security_protocol}
         for name, path in (
@@ -59,7 +62,7 @@ class KafkaConnection(BaseModel):
         if self.security_protocol == "SASL_SSL" and self.sasl_username and self.sasl_password_file:
             found["sasl.mechanism"] = self.sasl_mechanism
             found["sasl.username"] = self.sasl_username
-            found["sasl.password"] = self.sasl_password_file.read_text().rstrip("\r\n")
+            found["sasl.password"] = _password(self.sasl_password_file)
         return found
 
     def java(self) -> dict[str, str]:
@@ -92,6 +95,21 @@ class KafkaConnection(BaseModel):
             password = _file(self.sasl_password_file, "password")
             found["sasl.jaas.config"] = f'{module} required username="{user}" password="{password}";'
         return found
+
+
+def _password(file: Path) -> str:
+    """Returns what both clients take for the password: all but the line's end behind it (kernel: PasswordFiles.java).
+
+    Raises:
+        OSError: the file cannot be read, or what it holds is no password that both could read alike.
+    """
+    try:
+        found = file.read_bytes().decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise OSError(errno.EILSEQ, "it is not UTF-8", str(file)) from None
+    if not found or "\0" in found:
+        raise OSError(errno.EINVAL, "it has a zero byte" if found else "it is empty", str(file))
+    return found
 
 
 def _file(path: Path, provider: str = "dir") -> str:

@@ -1,7 +1,7 @@
 """Settings of a program: command line over environment over YAML file over defaults; unknown keys are refused."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from configuration import yaml_files
+from configuration.environment import ELSEWHERE, KNOWN, NESTED, PREFIX, unknown_variables
 from configuration.errors import FraudDetectionError
 
 CONFIG_OPTION = "--config"
@@ -34,8 +35,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
-        env_prefix="FRAUD_",
-        env_nested_delimiter="__",
+        env_prefix=PREFIX,
+        env_nested_delimiter=NESTED,
         env_parse_none_str="null",
         cli_kebab_case=True,
         cli_implicit_flags=True,
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
         Raises:
             InvalidSettings: with every mistake found, and the nearest known name where one is unknown.
         """
+        require_known_variables(cls)
         arguments, file = _split_config(arguments)
         # A class of its own for this call: the file and the program's name belong to the call, not to the class.
         config = SettingsConfigDict(yaml_file=file, cli_prog_name=f"{program} [{CONFIG_OPTION} FILE]")
@@ -95,6 +97,35 @@ class _File(YamlConfigSettingsSource):
     def _read_file(self, file_path: Any) -> dict[str, Any]:
         found: dict[str, Any] = yaml_files.load(file_path.read_text(encoding="utf-8")) or {}
         return found
+
+
+def require_known_variables(kind: type[Settings] | None = None) -> None:
+    """Looks whether each variable FRAUD_* is a setting of some program; those of `kind` are the nearest.
+
+    Raises:
+        InvalidSettings: with the names of all that are not, and the name that is nearest to each.
+    """
+    own = list(kind.model_fields) if kind else []
+    unknown = unknown_variables(os.environ, own)
+    if not unknown:
+        return
+    schema = kind.model_json_schema() if kind else {}
+    known = [*_paths(schema, ()), *KNOWN, *map(str.lower, ELSEWHERE)]
+    told = []
+    for name in unknown:
+        near = get_close_matches(name.lower().removeprefix(PREFIX.lower()), known, n=1)
+        told.append(f"`{name}`" + (f" (the nearest name is `{PREFIX}{near[0].upper()}`)" if near else ""))
+    raise InvalidSettings(
+        f"The environment has {', '.join(told)}, which no program of this project knows",
+        "Mend the name, or remove it. What is in a group has two underscores: FRAUD_TRIGGER__MODE.",
+    )
+
+
+def _paths(schema: dict[str, Any], place: tuple[str, ...]) -> Iterator[str]:
+    """Yields the names of all settings as the environment has them, groups included."""
+    for name in _names(schema, place):
+        yield NESTED.join((*place, name))
+        yield from _paths(schema, (*place, name))
 
 
 def _split_config(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
@@ -155,7 +186,9 @@ def _names(schema: dict[str, Any], place: tuple[int | str, ...]) -> list[str]:
         else:
             of_any_name = [*here.get("patternProperties", {}).values(), here.get("additionalProperties")]
             here = here.get("properties", {}).get(step) or next((one for one in of_any_name if one), {})
-    return list(_resolve(here, schema).get("properties", {}))
+    here = _resolve(here, schema)
+    choices = [_resolve({"$ref": one}, schema) for one in here.get("discriminator", {}).get("mapping", {}).values()]
+    return list(dict.fromkeys(name for one in (here, *choices) for name in one.get("properties", {})))
 
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

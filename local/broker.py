@@ -40,8 +40,9 @@ group.initial.rebalance.delay.ms=0
 class Broker:
     """One broker, kept in a folder: `data/`, `kafka.log`, `pid` and `port`. Any process may start, find and stop it."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, settings: str = "") -> None:
+        """`settings` are further lines of its server.properties, which win."""
+        self.home, self._settings = home, settings
         self._properties = home / "server.properties"
         self._process = Process("Kafka", home, str(self._properties))
         self.log = self._process.log
@@ -72,7 +73,8 @@ class Broker:
         self.home.mkdir(parents=True, exist_ok=True)
         port = self._process.take_port(port)
         data = (self.home / "data").absolute()
-        self._properties.write_text(PROPERTIES.format(host=HOST, port=port, controller_port=free_port(), data=data))
+        properties = PROPERTIES.format(host=HOST, port=port, controller_port=free_port(), data=data)
+        self._properties.write_text(properties + self._settings)
         command = [java, *JVM, "-cp", f"{JARS}/*"]
         if not (data / "meta.properties").exists():
             self._format(command)

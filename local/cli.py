@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from configuration import FraudDetectionError, KafkaConnection, TopicNames, report
+from configuration import FraudDetectionError, KafkaConnection, TopicNames, report, require_known_variables
 from local import doctor as doctor_room
 from local import ilum
 from local.demo import Demo
@@ -244,8 +244,16 @@ def features(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
-    """Check this machine: Python, Java, jars, broker, disk, memory. Each problem comes with what to do."""
+def doctor(
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Look at this checkpoint instead: a folder or s3a:// URL, of a detector or an archiver.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check this machine, or a checkpoint. Each problem comes with what to do; the exit code is 1 if there is one."""
+    if checkpoint is not None:
+        _know_s3()
+        _become("spark_jobs.examine_checkpoint", f"--checkpoint={checkpoint}", f"--output={'json' if as_json else 'lines'}")
     checks = doctor_room.examine()
     if as_json:
         out.print_json(data=[check._asdict() for check in checks])
@@ -314,6 +322,7 @@ def main() -> None:
     """Entry point of `fraud`; an error is one paragraph and exit code 1."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
+        require_known_variables()
         app()
     except FraudDetectionError as error:
         sys.exit(report(error))

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from configuration import Duration, FraudDetectionError, KafkaConnection, Settings, TopicNames, report, require_topics, stop_signals
 from spark_jobs import failures, running, session, sources
+from spark_jobs.lease import Lease
 from spark_jobs.running import Run
 from spark_jobs.settings import S3, AvailableNowTrigger, MicroBatchTrigger, Place, Spark, on_s3
 from spark_jobs.sinks.parquet import ParquetSink, require_own
@@ -88,6 +89,11 @@ def stream(spark: SparkSession, settings: ArchiveSettings, stop_asked: threading
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
+    with running.own_checkpoint(spark, settings.checkpoint, NAME, settings.log_dir) as lease:
+        _stream(spark, settings, stop_asked, lease)
+
+
+def _stream(spark: SparkSession, settings: ArchiveSettings, stop_asked: threading.Event, lease: Lease) -> None:
     require_own(spark, settings.path, settings.checkpoint)
     sink = ParquetSink(settings.path)
 
@@ -102,7 +108,7 @@ def stream(spark: SparkSession, settings: ArchiveSettings, stop_asked: threading
     job = Run(NAME, settings.checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
     query = running.start(records.writeStream.foreachBatch(write), settings.trigger, job)
     log.info("archiver started", mode=settings.trigger.mode, path=settings.path, checkpoint=settings.checkpoint)
-    running.wait(query, settings.trigger, job)
+    running.wait(query, settings.trigger, job, [lease.look])
 
 
 def _inputs(topics: TopicNames) -> tuple[str, str]:

@@ -12,8 +12,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from configuration import FraudDetectionError, report, require_topics, stop_signals
 from spark_jobs import checkpoint, failures, places, running, session, sources
+from spark_jobs.checkpoint_files import files_of
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.health import serve
+from spark_jobs.lease import Lease
 from spark_jobs.metrics import StreamMetrics
 from spark_jobs.pipeline import detect
 from spark_jobs.running import Run
@@ -88,13 +90,24 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
-    looks: list[Callable[[], None]] = [metrics.health.looked]  # `wait` has just asked Java whether the query runs
+    with running.own_checkpoint(spark, settings.checkpoint, NAME, settings.log_dir) as lease:
+        _stream(spark, settings, stop_asked, metrics, lease)
+
+
+def _stream(
+    spark: SparkSession, settings: DetectorSettings, stop_asked: threading.Event, metrics: StreamMetrics, lease: Lease
+) -> None:
+    # `wait` has just asked Java whether the query runs.
+    looks: list[Callable[[], None]] = [metrics.health.looked, lease.look]
     if isinstance(settings.trigger, RealTimeTrigger):
         slots = Slots(spark, settings, metrics)
         slots.require()
         looks.append(slots.look)
     sources.require_inputs(spark, sources.inputs_of(settings.input, settings.topics))
-    checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
+    try:
+        checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
+    except failures.SparkFailure as error:
+        raise failures.unusable_checkpoint(error, settings.checkpoint, settings.log_dir) from error
     spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
     rehearse(spark, settings.rules)
     models = _models(settings)
@@ -102,7 +115,7 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     if served:
         looks.append(served.look)
     run = Run(NAME, settings.checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
-    kept = places.Checkpoint(spark, settings.checkpoint)
+    kept = places.Checkpoint(files_of(spark, settings.checkpoint), settings.checkpoint)
     _say_what_grew(settings, kept.places or {})
     found = places.settle(kept, settings.kafka, settings.input_topics, settings.on_lost_records)
     for topic, number in found.lost.items():

@@ -31,6 +31,10 @@ class UnusableCheckpoint(FraudDetectionError):
     """The checkpoint cannot be read or written, or belongs to something else."""
 
 
+class CheckpointInUse(FraudDetectionError):
+    """Another program works on the checkpoint."""
+
+
 class NoHistory(FraudDetectionError):
     """The checkpoint's state has nothing of a key, or nothing at all."""
 
@@ -65,6 +69,14 @@ class SparkFailed(FraudDetectionError):
 
 class UnusableStorage(FraudDetectionError):
     """An S3 bucket cannot be reached, or does not let us in."""
+
+
+class FullVolume(FraudDetectionError):
+    """A volume has no room left."""
+
+
+class OutOfMemory(FraudDetectionError):
+    """Java has too little memory."""
 
 
 class TooFewSlots(FraudDetectionError):

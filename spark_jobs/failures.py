@@ -10,10 +10,14 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
 from configuration import FraudDetectionError
+from spark_jobs import causes
 from spark_jobs.errors import QueryFailed, RecordsExpired, SparkFailed, TooFewSlots, UnreadableRecord, UnusableCheckpoint
 
 SparkFailure = (PySparkException, Py4JJavaError)
 """What Spark raises: its own errors, and Java's where it has no name for them."""
+
+PYTHON_TRACE = re.compile(r"Traceback \(most recent call last\):\n((?:[ \t]+(?!at ).*\n)*\S.*)")
+"""A trace of Python's in what Java says; its last line is the error."""
 
 EXPIRED = re.compile(
     r"data may have been lost because they are not available in Kafka|OffsetOutOfRangeException|KafkaIllegalStateException"
@@ -45,9 +49,14 @@ def explain(error: Exception, checkpoint: str, log_dir: Path | None) -> FraudDet
         )
     if found := NO_SLOTS.search(_message(error)):
         return too_few_slots(int(found["needed"]), int(found["slots"]))
+    if known := causes.find(_lines(error), checkpoint):
+        return type(known)(known.what, f"{known.advice} {trace}")
     if checkpoint.rpartition("://")[2] in _message(error):
         return unusable_checkpoint(error, checkpoint, log_dir)
-    return QueryFailed(f"Spark ended: {cause(error)}", f"Nothing is lost: the next start goes on from the checkpoint. {trace}")
+    return QueryFailed(
+        f"Spark ended: {cause(error)}",
+        f"The next start goes on behind the last batch that was done, and the checkpoint has all up to there. {trace}",
+    )
 
 
 def too_few_slots(needed: int, slots: int) -> TooFewSlots:
@@ -60,11 +69,14 @@ def too_few_slots(needed: int, slots: int) -> TooFewSlots:
     )
 
 
-def unusable_checkpoint(error: Exception, checkpoint: str, log_dir: Path | None) -> UnusableCheckpoint:
-    """Returns the error to report where Spark could not begin to use the checkpoint."""
+def unusable_checkpoint(error: Exception, checkpoint: str, log_dir: Path | None) -> FraudDetectionError:
+    """Returns the error to report where the checkpoint could not be begun with."""
+    trace = trace_advice(log_dir)
+    if known := causes.find(_lines(error), checkpoint):
+        return type(known)(known.what, f"{known.advice} {trace}")
     return UnusableCheckpoint(
         f"The checkpoint {checkpoint} cannot be used: {cause(error)}",
-        f"Restore it, or name a new folder: the detector then reads all topics from the beginning again. {trace_advice(log_dir)}",
+        f"Check the path under `checkpoint`. {causes.EXAMINE.format(checkpoint=checkpoint)} {trace}",
     )
 
 
@@ -110,8 +122,19 @@ def _message(error: Exception) -> str:
 
 def cause(error: Exception) -> str:
     """Returns the innermost cause of what Spark raised, in one line."""
+    return _lines(error)[-1][:500]
+
+
+def _lines(error: Exception) -> list[str]:
+    """Returns what the error says and each of its causes, a line each, the innermost last."""
     text, _, rest = str(error).partition("=== Streaming Query ===")  # the plan behind it has lines of any form
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    causes = [line.removeprefix("Caused by: ") for line in [*lines, *rest.splitlines()] if line.startswith("Caused by: ")]
-    java = [line.removeprefix(": ") for line in lines if line.startswith(": ")]  # py4j puts what Java says on its second line
-    return (causes or java or lines or [type(error).__name__])[-1 if causes else 0][:500]
+    found = [line.removeprefix("Caused by: ") for line in [*_stripped(text), *_stripped(rest)] if line.startswith("Caused by: ")]
+    java = [line.removeprefix(": ") for line in _stripped(text) if line.startswith(": ")]  # as py4j has it on its second line
+    python = [one.strip().splitlines()[-1].strip() for one in PYTHON_TRACE.findall(text)]
+    said = java or _stripped(text) or [type(error).__name__]
+    told = [line for line in (said[0], *python[-1:], *found) if not line.endswith("(most recent call last):")]
+    return told or [type(error).__name__]
+
+
+def _stripped(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]

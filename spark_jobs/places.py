@@ -6,19 +6,18 @@ an error at each start, or silence. So FILE beside Spark's own files keeps the t
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from confluent_kafka import IsolationLevel, TopicCollection, TopicPartition
 from confluent_kafka.admin import OffsetSpec
-from pyspark.sql import SparkSession
 
 from configuration import KafkaConnection, reach
+from spark_jobs.checkpoint_files import Files
 from spark_jobs.errors import RecordsExpired, UnusableCheckpoint, UnusableTopic
 
 FILE = "kafka.json"
 TIMEOUT_S = 10.0
-NEWLINE = "\n"
+NEWLINE = b"\n"
 
 ByTopic = dict[str, dict[str, int]]
 """Places, as Spark writes them: by topic and number of the partition, the offset of the next record."""
@@ -38,19 +37,16 @@ class Settled(NamedTuple):
 
 
 class Checkpoint:
-    """The files of a checkpoint, in a folder or on S3, as far as they are about places."""
+    """The files of a checkpoint, as far as they are about places."""
 
-    def __init__(self, session: SparkSession, url: str) -> None:
-        jvm: Any = session.sparkContext._jvm
-        conf = session._jsparkSession.sessionState().newHadoopConf()
-        self._jvm, self._root = jvm, jvm.org.apache.hadoop.fs.Path(url)
-        self._files = self._root.getFileSystem(conf)
-        ids, gaps = json.loads(self._read(FILE) or '{"topics": {}, "skipped": {}}').values()
+    def __init__(self, files: Files, url: str) -> None:
+        self._files = files
+        ids, gaps = json.loads(files.read(FILE) or '{"topics": {}, "skipped": {}}').values()
         self.ids: dict[str, str] = ids
         self.gaps: Gaps = gaps
         self._committed = max(self._batches("commits"), default=-1)
         self._place_file = "sources/0/0" if self._committed < 0 else f"offsets/{self._committed}"
-        text = self._read(self._place_file)
+        text = files.read(self._place_file)
         try:
             self.places: ByTopic | None = None if text is None else json.loads(text.rpartition(NEWLINE)[2])
             """Where the next batch begins; None before the first start."""
@@ -64,48 +60,20 @@ class Checkpoint:
         """Makes the next batch begin elsewhere. One that was planned and not finished is planned anew: it has given no state."""
         for batch in self._batches("offsets"):
             if batch > self._committed:
-                self._files.delete(self._path(f"offsets/{batch}"), False)
-        before = (self._read(self._place_file) or "").rpartition(NEWLINE)[0]
-        self._write(self._place_file, f"{before}{NEWLINE}{json.dumps(places)}")
+                self._files.remove(f"offsets/{batch}")
+        before = (self._files.read(self._place_file) or b"").rpartition(NEWLINE)[0]
+        self._files.write(self._place_file, before + NEWLINE + json.dumps(places).encode())
         self.places = places
 
     def remember(self, ids: Mapping[str, str], gaps: Gaps) -> None:
         """Keeps the topics' ids and what is stepped over."""
         if (ids, gaps) != (self.ids, self.gaps):
-            self._write(FILE, json.dumps({"topics": ids, "skipped": gaps}))
+            self._files.write(FILE, json.dumps({"topics": ids, "skipped": gaps}).encode())
             self.ids, self.gaps = dict(ids), gaps
 
     def _batches(self, folder: str) -> list[int]:
-        path = self._path(folder)
-        names = [one.getPath().getName() for one in self._files.listStatus(path)] if self._files.exists(path) else []
+        names = (name.rpartition("/")[2] for name in self._files.sizes(folder))
         return [int(name) for name in names if name.isdigit()]
-
-    def _path(self, name: str) -> Any:
-        return self._jvm.org.apache.hadoop.fs.Path(self._root, name)
-
-    def _read(self, name: str) -> str | None:
-        if not self._files.exists(self._path(name)):
-            return None
-        stream = self._files.open(self._path(name))
-        try:
-            return str(self._jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8"))
-        finally:
-            stream.close()
-
-    def _write(self, name: str, text: str) -> None:
-        """Writes a file anew, whole or not at all. Hadoop does that on S3; in a folder it would delete the old one first."""
-        path = self._path(name)
-        if self._files.getScheme() == "file":
-            file = Path(path.toUri().getPath())
-            file.parent.mkdir(parents=True, exist_ok=True)
-            new = file.with_name(f".{file.name}.new")
-            new.write_text(text)
-            file.with_name(f".{file.name}.crc").unlink(missing_ok=True)  # Hadoop's checksum of the old one
-            new.replace(file)
-            return
-        stream = self._files.create(path, True)
-        stream.write(text.encode())
-        stream.close()
 
 
 def settle(checkpoint: Checkpoint, connection: KafkaConnection, topics: Sequence[str], on_lost: OnLost) -> Settled:

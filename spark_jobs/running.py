@@ -2,17 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 from py4j.protocol import Py4JJavaError
+from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
-from spark_jobs import failures
+from configuration import FraudDetectionError
+from spark_jobs import batch_logs, checkpoint_files, failures, lease
+from spark_jobs.checkpoint_files import FilesFailure
+from spark_jobs.lease import Lease
 from spark_jobs.settings import MicroBatchTrigger, RealTimeTrigger, Trigger
 
 END_POLL_S = 0.02
@@ -21,6 +26,24 @@ POLL_S = 0.2
 """How often a running query is asked whether it still runs."""
 
 log = structlog.get_logger()
+
+
+@contextmanager
+def own_checkpoint(session: SparkSession, checkpoint: str, program: str, log_dir: Path | None) -> Iterator[Lease]:
+    """Gives the lease of a checkpoint, whose newest batch is made fit to be run again where it was cut off amid a write.
+
+    Raises:
+        CheckpointInUse: another program works on it.
+        FraudDetectionError: it cannot be read or written.
+    """
+    with ExitStack() as stack:
+        try:
+            files = checkpoint_files.files_of(session, checkpoint)
+            held = stack.enter_context(lease.held(files, checkpoint, program))
+            batch_logs.repair(files, checkpoint)
+        except FilesFailure as error:
+            raise failures.unusable_checkpoint(error, checkpoint, log_dir) from error
+        yield held
 
 
 class Run(NamedTuple):
@@ -54,14 +77,18 @@ def start(writer: DataStreamWriter, trigger: Trigger, run: Run) -> StreamingQuer
 def wait(query: StreamingQuery, trigger: Trigger, run: Run, looks: Sequence[Callable[[], None]] = ()) -> None:
     """Returns once the query has ended or a stop was asked for; the batch at work is let finish within `stop_timeout`.
 
-    Each of `looks` is called a few times a second.
+    Each of `looks` is called a few times a second; what one raises ends the query.
 
     Raises:
         FraudDetectionError: the query has ended on an error.
     """
-    while query.isActive and not run.stop_asked.wait(POLL_S):
-        for look in looks:
-            look()
+    try:
+        while query.isActive and not run.stop_asked.wait(POLL_S):
+            for look in looks:
+                look()
+    except FraudDetectionError:
+        query.stop()
+        raise
     if query.isActive:
         _let_finish(query, trigger, run)
     if query.isActive:

@@ -23,7 +23,6 @@ CONF = {
     "spark.sql.adaptive.enabled": "false",
     # Of a batch; a stream takes settings.state_partitions.
     "spark.sql.shuffle.partitions": "2",
-    "spark.sql.streaming.metricsEnabled": "true",
     "spark.sql.streaming.numRecentProgressUpdates": "20",
     "spark.sql.streaming.stateStore.providerClass": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
     "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",

@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
 from contract import RuleAction, Tolerance
 from spark_jobs.input_settings import Input, InputSettings, topics_of
 from spark_jobs.parts import Part
+from spark_jobs.spark_settings import refusals
 
 PassOrRefuse = Literal["pass", "refuse"]
 
@@ -164,7 +165,22 @@ class Spark(Part):
     master: str | None = Field(
         None, description="Where Spark runs; null: where spark-submit says, and without it local[N] with enough slots"
     )
-    conf: dict[str, str] = Field({}, description="Further Spark settings; they override this program's own")
+    conf: dict[str, str] = Field(
+        {}, description="Further Spark settings; they override this program's own, but for those that a promise rests on"
+    )
+
+    @field_validator("conf")
+    @classmethod
+    def _free(cls, conf: dict[str, str]) -> dict[str, str]:
+        if told := refusals(conf):
+            raise ValueError("; ".join(told))
+        return conf
+
+    @model_validator(mode="after")
+    def _one_master(self) -> Self:
+        if self.master and "spark.master" in self.conf:
+            raise ValueError("`spark.master` stands in conf too; one of them is enough")
+        return self
 
 
 def _start(value: Any) -> Any:
@@ -243,6 +259,12 @@ class DetectorSettings(Settings):
     @model_validator(mode="after")
     def _inputs_fit(self) -> Self:
         self.input.by_kind(self.topics)
+        return self
+
+    @model_validator(mode="after")
+    def _partitions_are_one_setting(self) -> Self:
+        if "spark.sql.shuffle.partitions" in self.spark.conf:
+            raise ValueError("`spark.sql.shuffle.partitions` in spark.conf does nothing: state_partitions says it")
         return self
 
     @property

@@ -17,10 +17,12 @@ from pydantic import Field
 
 from configuration import FraudDetectionError, KafkaConnection, report
 from contract import SCHEMA_VERSION, Rejected, encode
-from spark_jobs import session
+from spark_jobs import running, session
+from spark_jobs.checkpoint_files import files_of
 from spark_jobs.errors import UnreadableRecord
 from spark_jobs.explain_history import MEMORY
 from spark_jobs.places import Checkpoint, Gaps, topic_ids
+from spark_jobs.running import own_checkpoint
 from spark_jobs.settings import DetectorSettings, Spark, on_s3
 from spark_jobs.sinks.kafka import message_sizes
 from spark_jobs.transforms.egress import repeated
@@ -71,14 +73,15 @@ def run(settings: SkipSettings) -> None:
     """Steps over the record, with a Spark of its own: what knows how to reach a checkpoint.
 
     Raises:
-        FraudDetectionError: as `skip`, or another of `spark_jobs.errors`.
+        FraudDetectionError: as `skip`, or another of `spark_jobs.errors`; CheckpointInUse where the detector runs.
     """
     own = Spark(master="local[1]", conf={**settings.spark.conf, "spark.driver.memory": MEMORY})
     with TemporaryDirectory() as folder:  # for Spark's log: this is no part of the detector's
         spark = session.build(NAME, own, settings.s3, 1, Path(folder))
         try:
             session.require_storage(spark, on_s3(settings.checkpoint))
-            skip(Checkpoint(spark, settings.checkpoint), settings)
+            with running.own_checkpoint(spark, settings.checkpoint, NAME, None):
+                skip(Checkpoint(spark, settings.checkpoint), settings)
         finally:
             spark.stop()
 

@@ -1,7 +1,11 @@
-"""Reading what the archiver has written, with pyarrow and without Spark: as anybody else would."""
+"""Reading what the archiver has written, with pyarrow and without Spark, as anybody else would; and a server that answers 503."""
 
+import re
+import threading
 from collections.abc import Iterator
 from configparser import ConfigParser
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +50,53 @@ class Archive:
         for found in self._files.get_file_info(fs.FileSelector(folder, recursive=True, allow_not_found=True)):
             if found.type == fs.FileType.File and not found.base_name.endswith(".crc"):
                 yield found.path.removeprefix(f"{folder}/")
+
+
+class Proxy:
+    """An S3 server as clients see it: it answers 503 while `away` is set, and from the first path on that `ends_at` matches."""
+
+    def __init__(self, server: S3Server) -> None:
+        proxy, target = self, server.endpoint.removeprefix("http://")
+        self.away, self.ends_at = False, ""
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_one(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                proxy.away = proxy.away or bool(proxy.ends_at and re.search(proxy.ends_at, self.path))
+                if proxy.away:
+                    self._answer(
+                        503, {}, b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+                    )
+                    return
+                behind = HTTPConnection(target)
+                behind.request(self.command, self.path, body, dict(self.headers))  # Host too: it is signed
+                answer = behind.getresponse()
+                self._answer(answer.status, dict(answer.getheaders()), answer.read())
+                behind.close()
+
+            do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = handle_one  # noqa: N815
+
+            def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+                self.send_response_only(status)
+                for name, value in headers.items():
+                    if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                        self.send_header(name, value)
+                self.send_header(
+                    "Content-Length", headers.get("Content-Length", str(len(body))) if self.command == "HEAD" else str(len(body))
+                )
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()

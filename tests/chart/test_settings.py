@@ -62,7 +62,7 @@ def test_values_reach_the_detector(home: Path) -> None:
     topics: {names: {alerts: mine}}
     detector:
       config: {max_offsets: 12345678, stop_timeout: 90s, limits: {max_bytes: 2000}, rules: {r: {when: "1 = 1", reason: why}}}
-      sparkConf: {spark.sql.shuffle.partitions: "8"}
+      sparkConf: {spark.sql.streaming.minBatchesToRetain: "8"}
     """
     found = objects(values=values)
     settings = detector(found, home)
@@ -72,7 +72,8 @@ def test_values_reach_the_detector(home: Path) -> None:
     assert settings.rules.keys() == {"r", "helm_test"}
     # Both: at the submission, and over the detector's own when it makes its session.
     conf = find(found, "SparkApplication", "fraud-detector")["spec"]["sparkConf"]
-    assert settings.spark.conf["spark.sql.shuffle.partitions"] == conf["spark.sql.shuffle.partitions"] == "8"
+    name = "spark.sql.streaming.minBatchesToRetain"
+    assert settings.spark.conf[name] == conf[name] == "8"
 
 
 def test_real_time_mode_is_read(home: Path) -> None:

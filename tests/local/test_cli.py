@@ -115,6 +115,27 @@ def test_up_without_java(fraud: Fraud) -> None:
     assert "No Java is found" in refused(fraud("up", PATH="/nowhere", JAVA_HOME=""))
 
 
+def test_a_mistyped_variable_is_refused(fraud: Fraud) -> None:
+    message = refused(fraud("status", FRAUD_CHECKPOINTS="hunter2"))
+    assert "`FRAUD_CHECKPOINTS` (the nearest name is `FRAUD_CHECKPOINT`)" in message
+    assert "hunter2" not in message
+
+
+def test_the_doctor_looks_at_a_checkpoint(fraud: Fraud, home: Path) -> None:
+    done = fraud("doctor", "--checkpoint", "nowhere", "--json")
+    assert done.returncode == 1
+    assert [one["found"] for one in json.loads(done.stdout)] == ["no batch has begun here"]
+    for folder in ("offsets", "commits"):
+        (home / "c" / folder).mkdir(parents=True)
+    (home / "c" / "offsets" / "0").write_text("v1\n{}\n{}")
+    (home / "c" / "commits" / "0").write_text("")
+    (home / "c" / "metadata").write_text("")
+    done = fraud("doctor", "--checkpoint", "c")
+    assert done.returncode == 0
+    assert "ok      metadata: is missing or cannot be read; the next start writes it anew" in done.stdout
+    assert "ok      commits/0: is empty; the next start removes it and runs the newest batch again" in done.stdout
+
+
 def test_the_doctor_names_what_is_missing(fraud: Fraud) -> None:
     done = fraud("doctor", PATH="/nowhere", JAVA_HOME="")
     assert done.returncode == 1

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from configuration import FraudDetectionError, KafkaConnection, TopicNames
 from contract import Alert, decode
 from harness.detector import Detector
 from harness.kafka import read_all, send
 from local.broker import Broker
+from spark_jobs.checkpoint_files import Folder
 from spark_jobs.places import Checkpoint
 from spark_jobs.skip_record import Range, SkipSettings, skip
 from tests.records import transaction
@@ -104,7 +104,6 @@ def test_a_damaged_batch_is_stepped_over(
     source: Source,
     detector: Detector,
     broker: Broker,
-    spark: SparkSession,
     run_here: Callable[..., None],
     stopped: Callable[..., str],
 ) -> None:
@@ -115,7 +114,7 @@ def test_a_damaged_batch_is_stepped_over(
     assert f"`fraud skip {source.topic} 0 5`" in stopped()
     place = ["--topic", source.topic, "--partition", "0", "--offset", "5", "--reason", "a bad disk"]
     settings = SkipSettings.load(["--config", str(detector.write("availableNow")), *place], "tests")
-    assert skip(Checkpoint(spark, settings.checkpoint), settings) == Range(5, 6)
+    assert skip(Checkpoint(Folder(Path(settings.checkpoint)), settings.checkpoint), settings) == Range(5, 6)
     run_here(detector)
     source.pay(1)
     run_here(detector)
@@ -123,7 +122,7 @@ def test_a_damaged_batch_is_stepped_over(
     (letter,) = source.letters()
     assert (letter.offset, letter.reasons) == (5, ("skipped:a bad disk",))
     with pytest.raises(FraudDetectionError, match="behind that record already"):
-        skip(Checkpoint(spark, settings.checkpoint), settings)
+        skip(Checkpoint(Folder(Path(settings.checkpoint)), settings.checkpoint), settings)
 
 
 def test_what_a_topic_does_not_take_whole_is_cut(
