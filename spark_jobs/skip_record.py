@@ -22,7 +22,6 @@ from spark_jobs.checkpoint_files import files_of
 from spark_jobs.errors import UnreadableRecord
 from spark_jobs.explain_history import MEMORY
 from spark_jobs.places import Checkpoint, Gaps, topic_ids
-from spark_jobs.running import own_checkpoint
 from spark_jobs.settings import DetectorSettings, Spark, on_s3
 from spark_jobs.sinks.kafka import message_sizes
 from spark_jobs.transforms.egress import repeated
@@ -81,7 +80,7 @@ def run(settings: SkipSettings) -> None:
         try:
             session.require_storage(spark, on_s3(settings.checkpoint))
             with running.own_checkpoint(spark, settings.checkpoint, NAME, None):
-                skip(Checkpoint(spark, settings.checkpoint), settings)
+                skip(Checkpoint(files_of(spark, settings.checkpoint), settings.checkpoint), settings)
         finally:
             spark.stop()
 
