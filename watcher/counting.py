@@ -62,6 +62,8 @@ class Counting:
             tally.alerted_after.append(latency(origin.timestamp, read.message.timestamp()[1]))
 
     def _rejected(self, read: Read, tally: Tally) -> None:
+        if records.is_receipt(read.message.value(), read.message.headers()):
+            return
         letter = records.rejected(read.message.value() or b"")
         tally.rejected(letter.reasons)
         self._inputs.handled(Place(letter.topic, letter.partition), letter.offset)

@@ -70,6 +70,7 @@ class Origin(NamedTuple):
 
 
 _HEADERS = ("input-topic", "input-partition", "input-offset", "input-timestamp")
+_RECEIPT = "replayed"
 
 
 def origin(headers: Sequence[tuple[str, bytes | None]] | None) -> Origin | None:
@@ -80,3 +81,8 @@ def origin(headers: Sequence[tuple[str, bytes | None]] | None) -> Origin | None:
         return Origin(Place(topic.decode(), int(partition)), int(offset), int(timestamp))
     except (KeyError, ValueError):
         return None
+
+
+def is_receipt(value: bytes | None, headers: Sequence[tuple[str, bytes | None]] | None) -> bool:
+    """Returns whether a record among the dead letters is none, but says that one was replayed (docs/adr/0029)."""
+    return value is None and _RECEIPT in dict(headers or ())

@@ -22,7 +22,8 @@ class Sender:
     """Sends what the dry run lets pass. Make it before the letters are read.
 
     Two of them cannot work on one topic of dead letters: a later one shuts the earlier one out, before it reads which letters wait.
-    So no letter is replayed twice.
+    It can begin once the marks of the earlier one's last transaction are written, so that it reads all receipts: no letter is
+    replayed twice.
     """
 
     def __init__(self, connection: KafkaConnection, rejected: str) -> None:

@@ -122,6 +122,14 @@ def test_alerts_and_dead_letters(bench: Bench) -> None:
     assert bench.all("out_records_total") == {(TOPICS.alerts,): 2, (TOPICS.rejected,): 2}
 
 
+def test_the_receipt_of_a_replay_is_no_dead_letter(bench: Bench) -> None:
+    receipt = Message(topic=TOPICS.rejected, partition=0, offset=0, key=b"transactions/0/6", headers=[("replayed", b"1000000")])
+    bench.counting.take([Read(receipt, Place(TOPICS.rejected, 0), False)])
+    assert (bench.says("unreadable_total"), bench.all("rejected_total")) == (0, {})
+    bench.take(TOPICS.rejected, None)
+    assert bench.says("unreadable_total") == 1, "nothing says that it is one"
+
+
 @pytest.mark.parametrize("took", [-5.0, 1e12])
 def test_a_timestamp_without_sense_leaves_the_mean_readable(bench: Bench, took: float) -> None:
     bench.take(TOPICS.scored, encode(PLAIN), took=took)
