@@ -11,8 +11,8 @@ from watcher.records import Place, position
 SETTINGS = {
     "group.id": "fraud-watcher",  # asked for by the client; no place is kept there
     "enable.auto.commit": False,
+    "enable.partition.eof": True,
     "auto.offset.reset": "earliest",  # a topic that is made anew is read from its beginning
-    "fetch.wait.max.ms": 200,
     "queued.max.messages.kbytes": 16_384,  # so much memory, whatever the sizes of records
     "log_level": 0,
 }
@@ -61,11 +61,15 @@ class Outputs:
         """Returns what has come, within a fifth of a second."""
         found = []
         for message in self._consumer.consume(MOST_AT_ONCE, READ_S):
-            at = position(message)
-            if at is not None and message.error() is None:
-                place, offset = at
+            at, error = position(message), message.error()
+            if at is None or at[0] not in self._next:
+                continue
+            place, offset = at
+            if error is None:
                 self._next[place] = offset + 1
                 found.append(Read(message, place, offset < self._began[place]))
+            elif error.code() == KafkaError._PARTITION_EOF:  # the last records may be gone, or be no records
+                self._next[place] = offset
         return found
 
     def have_read(self, ends: Mapping[Place, int]) -> bool:

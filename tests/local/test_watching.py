@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
 from configuration import KafkaConnection, TopicNames, reach
@@ -91,6 +91,15 @@ def test_what_happens_is_told_at_once(
         assert says("out_records_total", topic=topics.rejected) == 3
         assert 1.5 < says("scored_latency_seconds_sum") / says("scored_latency_seconds_count") < 60
         assert says("broker_reachable") == 1
+
+
+def test_a_topic_of_which_all_is_deleted_is_read_to_its_end(kafka: KafkaConnection, topics: TopicNames) -> None:
+    send(kafka.bootstrap_servers, topics.rejected, [(b"k", b"x")] * 3)
+    admin, _ = reach(kafka)
+    for future in admin.delete_records([TopicPartition(topics.rejected, 0, 3)]).values():
+        future.result()
+    with watching(kafka, topics) as says:
+        says.until(lambda says: says("up_to_date") == 1)
 
 
 def test_results_that_the_last_watcher_did_not_see_are_asked_for(
