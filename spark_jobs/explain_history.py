@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import AwareDatetime, Field
 from pyspark.sql import SparkSession
 
 from configuration import FraudDetectionError, report
@@ -20,7 +21,7 @@ from spark_jobs.checkpoint import Pages, read_pages
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.feature_reference import of_group
 from spark_jobs.features import GROUPS
-from spark_jobs.settings import ExplainSettings, Spark, on_s3
+from spark_jobs.settings import DetectorSettings, Spark, on_s3
 
 PROGRAM = "python -m spark_jobs.explain_history"
 NAME = "explain_history"
@@ -31,6 +32,20 @@ MICROSECOND = timedelta(microseconds=1)
 
 Explanation = dict[str, Any]
 """What is known of a key, as `--output json` prints it."""
+
+
+class ExplainSettings(DetectorSettings):
+    """Shows what a checkpoint holds of one card or terminal.
+
+    It takes the detector's settings, so that the detector's own file can be given, and uses checkpoint, s3 and spark.conf.
+    """
+
+    key: str = Field(min_length=1, description="The card or terminal, as card_id or terminal_id has it in transactions")
+    group: Literal["card", "terminal"] = Field("card", description="What the key is")
+    at: AwareDatetime | None = Field(
+        None, description="Instant at which the windows end, such as 2026-11-24T10:00:00Z; null: the key's newest transaction"
+    )
+    output: Literal["table", "json"] = Field("table", description="For people, or for scripts")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -294,17 +294,3 @@ class DetectorSettings(Settings):
     def s3a_paths(self) -> tuple[str, ...]:
         """The s3a:// URLs that the detector reads or writes."""
         return on_s3(self.checkpoint, *([self.models.store] if self.models.store else []))
-
-
-class ExplainSettings(DetectorSettings):
-    """Shows what a checkpoint holds of one card or terminal.
-
-    It takes the detector's settings, so that the detector's own file can be given, and uses checkpoint, s3 and spark.conf.
-    """
-
-    key: str = Field(min_length=1, description="The card or terminal, as card_id or terminal_id has it in transactions")
-    group: Literal["card", "terminal"] = Field("card", description="What the key is")
-    at: AwareDatetime | None = Field(
-        None, description="Instant at which the windows end, such as 2026-11-24T10:00:00Z; null: the key's newest transaction"
-    )
-    output: Literal["table", "json"] = Field("table", description="For people, or for scripts")

@@ -23,10 +23,9 @@ from producer.topics import create_topics
 from spark_jobs.aggregations import GroupBy
 from spark_jobs.checkpoint import read_pages
 from spark_jobs.errors import NoHistory, UnusableCheckpoint
-from spark_jobs.explain_history import explain, table
+from spark_jobs.explain_history import ExplainSettings, explain, table
 from spark_jobs.feature_reference import of_group
 from spark_jobs.features import CARD, GROUPS
-from spark_jobs.settings import ExplainSettings
 from spark_jobs.vocabulary import Aggregation, Operation, days
 from tests.records import AT, transaction
 
