@@ -32,6 +32,12 @@ CHAMPION, MISSING, REFUSED = (
     ("fraud_model_refused", ""),
 )
 FAILED, UNSCORED = ("fraud_rule_failures_total", 'rule="large"'), ("fraud_unscored_total", 'role="champion"')
+HELD_BACK, OTHER_MODEL = ("fraud_decline_ceiling_total", ""), ("fraud_executor_model", 'executor="2",version="v0"')
+SAME_MODEL, SLOTS_NEEDED, SLOTS_HAD = (
+    ("fraud_executor_model", 'executor="1",version="v1"'),
+    ("fraud_slots_needed", ""),
+    ("fraud_slots_had", ""),
+)
 LOST = ("fraud_lost_records_total", 'topic="transactions"')
 WATCHED_IN, WATCHED_REJECTED = (
     ("fraud_watch_in_records_total", 'topic="transactions"'),
@@ -61,9 +67,9 @@ class World(NamedTuple):
         """Returns what a clean run shows."""
         steps = at_s // self.period_s
         told_s = steps * self.period_s
-        samples = dict.fromkeys((LAG, REJECTED, MISSING, REFUSED, FAILED, UNSCORED, LOST), 0.0)
+        samples = dict.fromkeys((LAG, REJECTED, MISSING, REFUSED, FAILED, UNSCORED, LOST, HELD_BACK), 0.0)
         samples |= {SINCE: at_s - told_s, STARTED: 0.0, BATCHES: steps, ROWS: self.payments(told_s), CHAMPION: 1.0}
-        samples |= self._decisions(0, told_s)
+        samples |= self._decisions(0, told_s) | {SAME_MODEL: 1.0, SLOTS_NEEDED: 10.0, SLOTS_HAD: 10.0}
         if self.is_watched:
             came = self.payments(at_s)
             samples |= dict.fromkeys((WAITED, WATCHED_REJECTED, WATCHED_UNSCORED), 0.0) | {REACHABLE: 1.0, WATCHED_IN: came}

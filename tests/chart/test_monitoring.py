@@ -33,7 +33,7 @@ def test_rules_ask_for_metrics_that_there_are() -> None:
     registry = CollectorRegistry()
     StreamMetrics(registry)
     Watcher(WatcherSettings(), WatchMetrics(registry))
-    known = {sample.name for metric in registry.collect() for sample in metric.samples}
+    known = {name for metric in registry.collect() for name in (metric.name, *(sample.name for sample in metric.samples))}
     known |= {f"{metric.name}_total" for metric in registry.collect() if metric.type == "counter"}
     asked = {name for rule in rules().values() for name in re.findall(r"\bfraud_[a-z_]+", rule["expr"])}
     assert {one.startswith("fraud_watch_") for one in asked} == {True, False}

@@ -105,6 +105,31 @@
   description: >-
     The store's champion or challenger is refused, or the store cannot be read. What was served before still is. The driver's log says
     why; each look tries again.
+- alert: FraudExecutorsDiffer
+  # One batch may hold a promotion: the next one tells.
+  expr: count(count by (version) (fraud_executor_model{ {{- $own -}} })) > 1
+  for: {{ $steps }}
+  severity: warning
+  summary: Executors score with different models
+  description: >-
+    {{ `{{ $value }}` }} versions score at once, for longer than a promotion takes. An executor does not reach the model store, or refuses
+    what the others have taken.
+- alert: FraudDeclineCeiling
+  expr: {{ include "fraud.grew" (list "fraud_decline_ceiling_total" $own "job" $steps) }}
+  for: 0s
+  severity: warning
+  summary: The ceiling of declines is reached
+  description: >-
+    {{ `{{ $value | humanize }}` }} payments that rules or the model would have declined were reviewed, because their minute had as many
+    declines as max_declines_per_minute allows. Either an attack runs, or a rule or a model declines too much.
+- alert: FraudSlotsShort
+  expr: fraud_slots_needed{ {{- $own -}} } > fraud_slots_had{ {{- $own -}} }
+  for: 0s
+  severity: critical
+  summary: The fraud detector will need more task slots than it has
+  description: >-
+    An input topic has got more partitions. The detector ends at its next checkpoint and cannot start again until it has
+    {{ `{{ $value }}` }} slots.
 - alert: FraudRuleFails
   expr: {{ include "fraud.grew" (list "fraud_rule_failures_total" $own "rule" $steps) }}
   for: 0s

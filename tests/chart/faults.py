@@ -1,0 +1,126 @@
+"""What happens to a detector, as `tests.chart.alerting` shows it: each function returns, or is, what makes a fault for a world."""
+
+import math
+from collections.abc import Callable
+
+from tests.chart import alerting as a
+
+Making = Callable[[a.World], a.Fault]
+
+
+def until(seconds: float, fault: Making) -> Making:
+    """Returns the same fault, ended after so many seconds."""
+
+    def make(world: a.World) -> a.Fault:
+        begun = fault(world)
+        return lambda t, samples: begun(t, samples) if t < seconds else None
+
+    return make
+
+
+def setting(**values: float) -> Making:
+    """Returns a fault that sets series, by their names in `alerting`."""
+    return lambda world: lambda t, samples: samples.update({getattr(a, name): value for name, value in values.items()})
+
+
+def waiting(world: a.World, t: float, samples: a.Samples) -> None:
+    """Payments come and nothing goes out."""
+    if world.is_watched:
+        samples[a.WAITED] = t
+        clean = world.scraped(a.BEGAN_S)
+        samples.update({both[1]: clean[both[1]] for both in a.DECIDED.values()} | {one: clean[one] for one in a.LATENCIES.values()})
+
+
+def killed(world: a.World) -> a.Fault:
+    def fault(t: float, samples: a.Samples) -> None:
+        waiting(world, t, samples)
+        for series in a.of_detector(samples):
+            del samples[series]
+
+    return fault
+
+
+def frozen(world: a.World) -> a.Fault:
+    """The query stands still; the process serves what it knows."""
+
+    def fault(t: float, samples: a.Samples) -> None:
+        waiting(world, t, samples)
+        clean = world.scraped(a.BEGAN_S)
+        samples.update({series: clean[series] for series in a.of_detector(samples)})
+        samples[a.SINCE] = clean[a.SINCE] + t
+
+    return fault
+
+
+def starting(every_s: float, times: float = math.inf) -> Making:
+    """Returns a fault that ends the detector before its first batch is done, and starts it so many times."""
+
+    def make(world: a.World) -> a.Fault:
+        def fault(t: float, samples: a.Samples) -> None:
+            waiting(world, t, samples)
+            samples.update({series: 0.0 for series in a.of_detector(samples) if series != a.CHAMPION})
+            last = min(t // every_s, times - 1) * every_s
+            samples.update({a.STARTED: a.BEGAN_S + last, a.SINCE: t - last})
+
+        return fault
+
+    return make
+
+
+def late(share: float, seconds: float = math.inf) -> Making:
+    """Returns a fault that makes a share of the payments wait for more than two seconds, and be far behind at each report."""
+
+    def make(world: a.World) -> a.Fault:
+        def fault(t: float, samples: a.Samples) -> None:
+            if share == 1 and t < seconds and t >= world.period_s:
+                samples[a.LAG] = t
+            if world.is_watched and t < seconds:
+                behind = share * world.since(samples, a.LATENCIES["2.0"])
+                samples[a.LATENCIES["0.05"]] -= behind * 0.995
+                samples[a.LATENCIES["2.0"]] -= behind
+
+        return fault
+
+    return make
+
+
+def growing(share: float, own: a.Series, live: a.Series) -> Making:
+    """Returns a fault that counts a share of the payments."""
+
+    def make(world: a.World) -> a.Fault:
+        def fault(t: float, samples: a.Samples) -> None:
+            samples[own] = share * world.since(samples, a.ROWS)
+            if world.is_watched:
+                samples[live] = share * world.since(samples, a.WATCHED_IN)
+
+        return fault
+
+    return make
+
+
+def deciding(share: float) -> Making:
+    """Returns a fault that declines a share of the payments more."""
+
+    def make(world: a.World) -> a.Fault:
+        def fault(t: float, samples: a.Samples) -> None:
+            for source, came in enumerate((a.ROWS, a.WATCHED_IN)[: 1 + world.is_watched]):
+                more = share * world.since(samples, came)
+                samples[a.DECIDED["decline"][source]] += more
+                samples[a.DECIDED["approve"][source]] -= more
+
+        return fault
+
+    return make
+
+
+def jump(series: a.Series) -> Making:
+    """Returns a fault that counts seven, once, at the next report."""
+    return lambda world: lambda t, samples: samples.update({series: 7.0 if t >= world.period_s else 0.0})
+
+
+def blinded(world: a.World) -> a.Fault:
+    def fault(t: float, samples: a.Samples) -> None:
+        for series in set(samples) - set(a.of_detector(samples)):
+            del samples[series]
+
+    return fault
