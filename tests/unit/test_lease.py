@@ -169,6 +169,12 @@ def test_a_storage_that_fails_for_a_while_ends_nothing(place: Folder, tmp_path: 
         one.look()
 
 
+def test_what_an_earlier_run_in_this_process_has_left_keeps_nobody_out(place: Folder) -> None:
+    write(place, Holder.here("detect_fraud"))
+    with held(place, "C", "detect_fraud") as one:
+        one.look()
+
+
 def test_what_is_no_lease_keeps_nobody_out(place: Folder) -> None:
     place.write(lease.NAME, b"")
     with held(place, "C", "detect_fraud") as one:
