@@ -1,5 +1,6 @@
 """The files of a checkpoint by their names: in a folder without Spark's help, in S3 by Hadoop's client inside Spark."""
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -12,6 +13,10 @@ from pyspark.sql import SparkSession
 
 FilesFailure = (OSError, Py4JError)
 """What is raised where files cannot be read or written."""
+
+
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What a file system says that has no links, such as one over SMB: a file is made there and then filled."""
 
 
 class Files(Protocol):
@@ -55,7 +60,13 @@ class Folder:
         """See Files; makes the folder where it is missing."""
         with self._written(name, content) as (part, file):
             try:
-                os.link(part, file)
+                try:
+                    os.link(part, file)
+                except OSError as error:
+                    if error.errno not in NO_LINKS:
+                        raise
+                    with file.open("xb") as out:
+                        out.write(content)
             except FileExistsError:
                 return False
         return True

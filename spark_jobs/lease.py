@@ -32,6 +32,9 @@ SETTLES = timedelta(milliseconds=500)
 """Longer than what lies between a reading and the writing behind it: of two who write at once the last one holds."""
 LOOKS = timedelta(milliseconds=500)
 
+HELD_HERE: set[str] = set()
+"""Tokens of this process: one that could not remove a lease at its end has left it."""
+
 log = structlog.get_logger()
 
 
@@ -73,7 +76,7 @@ class Holder:
         if self.host != socket.gethostname() or not self.processes:
             return None
         if self.processes == _processes():
-            return self.started == _started(self.pid)
+            return self.started == _started(self.pid) and (self.pid != os.getpid() or self.token in HELD_HERE)
         # Another container of the same name. Kubernetes starts a pod's container once the one before it is gone.
         return False if self.on_kubernetes and "KUBERNETES_SERVICE_HOST" in os.environ else None
 
@@ -136,12 +139,16 @@ def held(files: Files, checkpoint: str, program: str) -> Iterator[Lease]:
         FilesFailure: the checkpoint cannot be read or written.
     """
     own = Holder.here(program)
-    _take(files, checkpoint, own)
-    lease = Lease(files, own, checkpoint)
+    HELD_HERE.add(own.token)
     try:
-        yield lease
+        _take(files, checkpoint, own)
+        lease = Lease(files, own, checkpoint)
+        try:
+            yield lease
+        finally:
+            lease.release()
     finally:
-        lease.release()
+        HELD_HERE.discard(own.token)
 
 
 def read(files: Files) -> Holder | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import structlog
 from py4j.protocol import Py4JJavaError
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
@@ -92,6 +93,8 @@ def wait(query: StreamingQuery, trigger: Trigger, run: Run, looks: Sequence[Call
     if query.isActive:
         _let_finish(query, trigger, run)
     if query.isActive:
+        # What tasks say of being cut off is no news; log4j 2.25 fails on some of it, and says so at length.
+        SparkContext.getOrCreate().setLogLevel("OFF")
         query.stop()
     elif error := query.exception():
         raise failures.explain(error, run.checkpoint, run.log_dir) from error

@@ -91,11 +91,6 @@ class World:
         (count,) = {dict(one.features)["card_count_30d"] for one in self._newest()}
         return count
 
-    def until_newest(self) -> None:
-        """Returns once the newest payment is scored."""
-        while not self._newest():
-            assert self.detector.alive, self.detector.errors
-
     def _newest(self) -> list[Scored]:
         scored = [decode(Scored, one.value) for one in read_all(self._address, self.detector.topics.scored)]
         return [one for one in scored if one.transaction.transaction_id == f"t{self.sent - 1}"]

@@ -31,21 +31,6 @@ def test_a_newest_batch_that_was_cut_off_is_run_again(world: World, tmp_path: Pa
     assert all(one.ok for one in copy.findings())
 
 
-@pytest.mark.fresh
-def test_real_time_mode_runs_it_again_too(world: World, tmp_path: Path) -> None:
-    copy = Copy(world, tmp_path / "checkpoint")
-    empty(copy.file("the newest commit"))
-    world.send(1)
-    trigger = {"mode": "realTime", "catch_up": False}
-    world.detector.start("", trigger=trigger, checkpoint=str(copy.folder))
-    try:
-        assert "the newest batch was cut off amid a write, and is run again" in world.detector.errors
-        world.until_newest()
-        assert world.known() == world.sent
-    finally:
-        world.detector.kill()
-
-
 @pytest.mark.parametrize(
     ("kind", "harm", "says"),
     [

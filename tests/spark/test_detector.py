@@ -143,7 +143,7 @@ def test_one_checkpoint_serves_both_modes_and_loses_nothing(detector: Detector, 
                 assert "detector stopped" in detector.errors
                 assert [line for line in detector.errors.splitlines() if "[info" not in line] == [], "nothing of Java's or Python's"
                 assert "processing Appender" not in (detector.folder / "logs" / "spark.log").read_text(), (
-                    "an error was lost in the log"
+                    "log4j has failed on what a cut off task said"
                 )
         send_some(100)
         says.until(lambda says: says("oldest_unscored_seconds") > 3)

@@ -53,7 +53,7 @@ def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
     admin = AdminClient({"bootstrap.servers": broker.address})
     scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
     users = [UserScramCredentialUpsertion(user, scram, password.encode()) for user, password in PASSWORDS.items()]
-    create_topics(KafkaConnection(bootstrap_servers=broker.address), [TopicSpec(TOPIC, 1, {})])
+    create_topics(KafkaConnection(bootstrap_servers=broker.address), [TopicSpec(name=TOPIC, partitions=1, settings={})])
     for made in admin.alter_user_scram_credentials(users).values():
         made.result()
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.outage import outages
 
-MOMENT = 10
+MOMENT = 5
 
 
 @pytest.mark.fresh

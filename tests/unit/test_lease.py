@@ -1,6 +1,8 @@
 """Two programs on one checkpoint: the second is refused by name, and one that was killed keeps nobody waiting for long."""
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from structlog.testing import capture_logs
@@ -139,7 +142,10 @@ def test_who_finds_the_lease_taken_ends(place: Folder) -> None:
     assert lease.read(place) is not None, "what is another's is left to it"
 
 
-def test_of_many_that_begin_at_once_one_holds(place: Folder) -> None:
+@pytest.mark.parametrize("links", [True, False])
+def test_of_many_that_begin_at_once_one_holds(place: Folder, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", Mock(side_effect=OSError(errno.EPERM, "no links here")))
     begin, done = threading.Barrier(8), threading.Event()
 
     def attempt(_: int) -> bool:
@@ -166,6 +172,12 @@ def test_a_storage_that_fails_for_a_while_ends_nothing(place: Folder, tmp_path: 
         (tmp_path / "away").rename(tmp_path / "checkpoint")
         before = lease.read(place)
         until(lambda: lease.read(place) != before)
+        one.look()
+
+
+def test_what_an_earlier_run_in_this_process_has_left_keeps_nobody_out(place: Folder) -> None:
+    write(place, Holder.here("detect_fraud"))
+    with held(place, "C", "detect_fraud") as one:
         one.look()
 
 
