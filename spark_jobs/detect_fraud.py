@@ -11,8 +11,9 @@ from prometheus_client import CollectorRegistry
 from pyspark.sql import DataFrame, SparkSession
 
 from configuration import FraudDetectionError, report, stop_signals
-from spark_jobs import checkpoint, failures, places, running, session, sources
+from spark_jobs import checkpoint, failures, kept_plans, places, running, session, sources
 from spark_jobs.errors import TooFewSlots, UnusableCheckpoint
+from spark_jobs.features import GROUPS
 from spark_jobs.health import serve
 from spark_jobs.metrics import StreamMetrics
 from spark_jobs.pipeline import detect
@@ -89,6 +90,7 @@ def stream(spark: SparkSession, settings: DetectorSettings, stop_asked: threadin
     """
     sources.require_inputs(spark, sources.inputs_of(settings.input, settings.topics))
     checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
+    kept_plans.write(spark, settings.checkpoint, GROUPS)
     spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
     models = _models(settings)
     served = ServedModels(spark, models, metrics, required=settings.models.required) if models else None
