@@ -1,6 +1,7 @@
 """The benchmarks, each on a broker of its own, into docs/benchmarks.md: `make bench` (an hour and a half), or one section alone."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,8 @@ from benchmarks import detector, history, hot_key, mapping, page, producer, rule
 from benchmarks.page import Section, table
 from benchmarks.peers import comparison
 from configuration import KafkaConnection
+from spark_jobs.features import CARD
+from spark_jobs.vocabulary import Aggregation, Operation, days
 
 KERNEL = Path(__file__).parent.parent / "kernel" / "pom.xml"
 ROWS = 1_000_000
@@ -25,8 +28,8 @@ def main(
 ) -> None:
     """Measure, and write docs/benchmarks.md.
 
-    Sections: producer, kernel, history, restart, mapping, rules, peers, catching-up, latency, hot-key, scaling,
-    watcher.
+    Sections: producer, kernel, history, restart, migration, mapping, rules, peers, catching-up, latency, hot-key,
+    scaling, watcher.
     Nothing else should run meanwhile.
     """
     page.measure("benchmarks.md", SECTIONS, sections or [], "python -m benchmarks")
@@ -84,6 +87,25 @@ def _restart(_kafka: KafkaConnection, folder: Path) -> str:
     return f"""\
 From a process's start to the first results with the state of {KEYS[-1]:,} cards, payments from Parquet:
 {history.restart(folder, KEYS[-1]):.1f} s. (Goal: 30 s.)"""
+
+
+def _migration(_kafka: KafkaConnection, folder: Path) -> str:
+    spark = history.session_of_two(folder)
+    other = replace(CARD, aggregations=(*CARD.aggregations[1:], Aggregation(Operation.COUNT, windows=(days(2), days(14)))))
+    found = []
+    try:
+        history.by_keys(spark, folder, KEYS[1:], 2 * ROWS)
+        for keys in KEYS[1:]:
+            for what, group in (("the same", CARD), ("another", other)):
+                moved = history.migrate(spark, folder, keys, group)
+                found.append((moved["keys"], moved["payments"], what, moved["seconds"]))
+    finally:
+        spark.stop()
+    return f"""\
+The state of cards, out of one checkpoint into a new one: to the same plan, and to another one, for which each payment is looked at
+anew. Two state partitions; the checkpoints are on the local disk.
+
+{table(("cards", "payments", "plan", "seconds"), found)}"""
 
 
 def _mapping(_kafka: KafkaConnection, folder: Path) -> str:
@@ -169,6 +191,7 @@ SECTIONS = {
     "kernel": Section("The kernel alone", _kernel),
     "history": Section("History", _history),
     "restart": Section("Restart", _restart),
+    "migration": Section("Migration", _migration),
     "mapping": Section("Other people's records", _mapping),
     "rules": Section("Rules", _rules),
     "peers": Section("Peers", _peers),

@@ -22,9 +22,10 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 
 from benchmarks.cpu import CpuTime
 from harness.worlds import batch_features, data_set
-from spark_jobs import session
+from spark_jobs import checkpoint, migrate_checkpoint, session
 from spark_jobs.aggregations import GroupBy
 from spark_jobs.features import CARD
+from spark_jobs.kept_plans import plan_of
 from spark_jobs.schema import KINDS, schema
 from spark_jobs.settings import S3, Spark
 from spark_jobs.transforms.decode import BESIDE
@@ -158,7 +159,7 @@ def _windows(times: list[int], cents: list[int], rows: Any) -> list[tuple[float,
     return found
 
 
-def run(spark: SparkSession, folder: Path, checkpoint: Path, results: Contestant) -> dict[str, Any]:
+def run(spark: SparkSession, folder: Path, place: Path, results: Contestant) -> dict[str, Any]:
     """Returns `rows`, `rows_per_second_per_core`, `check` (the sum of all results) of a stream over all files not read before."""
     events = spark.readStream.schema(spark.read.parquet(str(folder)).schema).option("maxFilesPerTrigger", 1).parquet(str(folder))
     done: list[tuple[int, float, float]] = []
@@ -170,7 +171,7 @@ def run(spark: SparkSession, folder: Path, checkpoint: Path, results: Contestant
         (row,) = batch.agg(F.count(F.lit(1)), total).collect()
         done.append((row[0], row[1], cpu.seconds()))
 
-    results(events).writeStream.foreachBatch(count).outputMode("update").option("checkpointLocation", str(checkpoint)).trigger(
+    results(events).writeStream.foreachBatch(count).outputMode("update").option("checkpointLocation", str(place)).trigger(
         availableNow=True
     ).start().awaitTermination()
     warm = len(done) // 2
@@ -199,10 +200,10 @@ def by_keys(spark: SparkSession, folder: Path, counts: Sequence[int], rows: int)
     """
     found = []
     for keys in counts:
-        events, checkpoint = _folders(folder, keys)
+        events, place = _folders(folder, keys)
         write_events(spark, events, rows, keys, ALL_FILES[:-1])
-        measured = run(spark, events, checkpoint, _card)
-        state = sum(one.stat().st_size for one in (checkpoint / "state").rglob("*") if one.is_file())
+        measured = run(spark, events, place, _card)
+        state = sum(one.stat().st_size for one in (place / "state").rglob("*") if one.is_file())
         found.append({"keys": keys, "state_bytes_per_key": round(state / keys), **measured})
         write_events(spark, events, rows, keys, ALL_FILES[-1:])
     return found
@@ -217,6 +218,21 @@ def restart(folder: Path, keys: int) -> float:
     return float(done.stdout) - began
 
 
+def migrate(spark: SparkSession, folder: Path, keys: int, group: GroupBy) -> dict[str, Any]:
+    """Returns `keys`, `payments` and `seconds` of a migration of the state that `by_keys` left, to a group's plan."""
+    _, old = _folders(folder, keys)
+    empty = folder / "no keys"
+    spark.createDataFrame([], "key string").coalesce(1).write.mode("overwrite").parquet(str(empty))
+    (step,) = checkpoint.steps(spark, str(old))
+    began = time.monotonic()
+    pages = migrate_checkpoint.pages_of(spark, str(old), checkpoint.require_newest(spark, str(old)).batch, step)
+    move = migrate_checkpoint.Move(spark, group, plan_of(CARD), pages)
+    moved = move.step(spark.readStream.schema("key string").parquet(str(empty)).fillna(""))
+    writer = moved.writeStream.format("noop").outputMode("update").option("checkpointLocation", f"{old} {group.plan_hash[:8]}")
+    writer.trigger(availableNow=True).start().awaitTermination()
+    return {"keys": move.count.keys(), "payments": move.count.payments(), "seconds": round(time.monotonic() - began, 1)}
+
+
 def features_for_training(folder: Path) -> dict[str, Any]:
     """Returns `rows` and `seconds` of a whole run of write_features, start included, over the Handbook's world."""
     data = data_set(folder / "world", "--days", "183")
@@ -227,8 +243,8 @@ def features_for_training(folder: Path) -> dict[str, Any]:
 
 def _go_on(folder: Path, keys: int) -> None:
     spark = session_of_two(folder)
-    events, checkpoint = _folders(folder, keys)
-    run(spark, events, checkpoint, _card)
+    events, place = _folders(folder, keys)
+    run(spark, events, place, _card)
     sys.stdout.write(str(time.time()))
     spark.stop()
 

@@ -72,6 +72,7 @@ LIMITS: dict[str, Json] = {
     "detector.executor.memory": MEMORY,
     "detector.executor.stateDisk": VOLUME,
     "detector.checkpoint.url": {"pattern": "^(s3a://.+)?$"},
+    "detector.checkpoint.folder": {"pattern": "^[A-Za-z0-9_-]+$"},
     "detector.checkpoint.size": VOLUME,
     "detector.checkpoint.accessMode": {"enum": ["ReadWriteOnce", "ReadWriteMany"]},
     "detector.sparkConf": {**STRINGS, "propertyNames": {"pattern": r"^spark\."}},

@@ -186,6 +186,14 @@ def skip(
 
 
 @app.command(context_settings=PASS_ON)
+def migrate(context: typer.Context) -> None:
+    """Give a new checkpoint the history of an old one: `fraud migrate --config FILE --from OLD --to NEW`. Options: `--help`."""
+    _know_s3()
+    _know_broker(context.args)
+    _become("spark_jobs.migrate_checkpoint", *context.args)
+
+
+@app.command(context_settings=PASS_ON)
 def archive(context: typer.Context) -> None:
     """Copy what the detector has sent to Parquet files: `fraud archive --path DIR`. All options: `fraud archive --help`."""
     _know_s3()

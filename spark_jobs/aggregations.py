@@ -116,9 +116,14 @@ class GroupBy:
             }[self._type(of, column)]
 
     @property
+    def condition_expressions(self) -> Iterator[str]:
+        """The conditions that the plan knows by their number alone, as SQL, in that order."""
+        return (one.sql for one in self._conditions)
+
+    @property
     def mask_expression(self) -> str:
         """The kernel's mask of an event as SQL: one bit for each condition that holds."""
-        bits = (f"IF({one.sql}, {1 << bit}L, 0L)" for bit, one in enumerate(self._conditions))
+        bits = (f"IF({sql}, {1 << bit}L, 0L)" for bit, sql in enumerate(self.condition_expressions))
         return " + ".join(("0L", *bits))
 
     @cached_property

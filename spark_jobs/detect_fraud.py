@@ -11,9 +11,10 @@ from prometheus_client import CollectorRegistry
 from pyspark.sql import DataFrame, SparkSession
 
 from configuration import FraudDetectionError, report, require_topics, stop_signals
-from spark_jobs import checkpoint, failures, places, running, session, sources
+from spark_jobs import checkpoint, failures, kept_plans, places, running, session, sources
 from spark_jobs.checkpoint_files import files_of
 from spark_jobs.errors import UnusableCheckpoint
+from spark_jobs.features import GROUPS
 from spark_jobs.health import serve
 from spark_jobs.lease import Lease
 from spark_jobs.metrics import StreamMetrics
@@ -108,6 +109,8 @@ def _stream(
         checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
     except failures.SparkFailure as error:
         raise failures.unusable_checkpoint(error, settings.checkpoint, settings.log_dir) from error
+    files = files_of(spark, settings.checkpoint)
+    kept_plans.write(files, GROUPS)
     spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
     rehearse(spark, settings.rules)
     models = _models(settings)
@@ -115,7 +118,7 @@ def _stream(
     if served:
         looks.append(served.look)
     run = Run(NAME, settings.checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
-    kept = places.Checkpoint(files_of(spark, settings.checkpoint), settings.checkpoint)
+    kept = places.Checkpoint(files, settings.checkpoint)
     _say_what_grew(settings, kept.places or {})
     found = places.settle(kept, settings.kafka, settings.input_topics, settings.on_lost_records)
     for topic, number in found.lost.items():

@@ -44,8 +44,9 @@ class Checkpoint:
         ids, gaps = json.loads(files.read(FILE) or '{"topics": {}, "skipped": {}}').values()
         self.ids: dict[str, str] = ids
         self.gaps: Gaps = gaps
-        self._committed = max(self._batches("commits"), default=-1)
-        self._place_file = "sources/0/0" if self._committed < 0 else f"offsets/{self._committed}"
+        self.committed = max(self._batches("commits"), default=-1)
+        """The newest finished batch; -1 before the first one."""
+        self._place_file = "sources/0/0" if self.committed < 0 else f"offsets/{self.committed}"
         text = files.read(self._place_file)
         try:
             self.places: ByTopic | None = None if text is None else json.loads(text.rpartition(NEWLINE)[2])
@@ -59,7 +60,7 @@ class Checkpoint:
     def move(self, places: ByTopic) -> None:
         """Makes the next batch begin elsewhere. One that was planned and not finished is planned anew: it has given no state."""
         for batch in self._batches("offsets"):
-            if batch > self._committed:
+            if batch > self.committed:
                 self._files.remove(f"offsets/{batch}")
         before = (self._files.read(self._place_file) or b"").rpartition(NEWLINE)[0]
         self._files.write(self._place_file, before + NEWLINE + json.dumps(places).encode())

@@ -132,6 +132,22 @@ def read_stream(
     return reader.options(**_options(connection, topics, start)).load()
 
 
+def read_until(session: SparkSession, connection: KafkaConnection, start: str, end: str, max_offsets: int, gaps: Gaps) -> DataFrame:
+    """Returns the records from `start` (`offsets_at`) to the places of `end` as a stream of micro-batches like `read_stream`'s.
+
+    Of the partitions of `end` alone: what goes on from the same checkpoint reads others from their beginning.
+    """
+    ends = json.loads(end)
+    if start != "earliest":
+        begins = json.loads(start)
+        start = json.dumps({topic: {number: begins[topic][number] for number in of_one} for topic, of_one in ends.items()})
+    options = _options(connection, [], start)
+    del options["subscribe"]
+    partitions = json.dumps({topic: [int(number) for number in of_one] for topic, of_one in ends.items()})
+    bounds = {"assign": partitions, "until": end, "maxOffsetsPerTrigger": str(max_offsets), "skipped": json.dumps(gaps)}
+    return session.readStream.format(FORMAT).options(**options, **bounds).load()
+
+
 def read_topics(session: SparkSession, connection: KafkaConnection, topics: Sequence[str]) -> DataFrame:
     """Returns the records that are in the topics now, from the beginning, `with_clock`.
 

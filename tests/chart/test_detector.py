@@ -198,6 +198,12 @@ def test_a_checkpoint_on_s3_needs_no_volume(runtime: str) -> None:
     assert yaml.safe_load(find(found, "ConfigMap", "fraud-detector")["data"]["detector.yaml"])["checkpoint"] == "s3a://b/c"
 
 
+def test_a_migrated_checkpoint_is_another_folder_of_the_volume() -> None:
+    found = console("kubeflow", "--set", "detector.checkpoint.folder=version-2")
+    settings = yaml.safe_load(find(found, "ConfigMap", "fraud-detector")["data"]["detector.yaml"])
+    assert settings["checkpoint"] == "/checkpoints/version-2"
+
+
 def test_a_claim_of_the_users_is_used() -> None:
     found = console("kubeflow", "--set", "detector.checkpoint.existingClaim=mine")
     assert not [name for kind, name in kinds(found) if kind == "PersistentVolumeClaim"]

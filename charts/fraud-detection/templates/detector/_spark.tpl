@@ -6,7 +6,7 @@
 {{- $probe := dict "when" "transaction_id LIKE 'probe-%'" "action" "review" "reason" "Sent by helm test" -}}
 {{- $_ := set $config "kafka" (include "fraud.kafkaSettings" (list . "detector") | fromYaml) -}}
 {{- $_ := set $config "topics" .Values.topics.names -}}
-{{- $_ := set $config "checkpoint" (.Values.detector.checkpoint.url | default "/checkpoints/detect_fraud") -}}
+{{- $_ := set $config "checkpoint" (.Values.detector.checkpoint.url | default (printf "/checkpoints/%s" .Values.detector.checkpoint.folder)) -}}
 {{- $_ := set $config "rules" (merge (dict "helm_test" $probe) ($config.rules | default dict)) -}}
 {{- $_ := set $config "metrics" (dict "host" "0.0.0.0" "port" 8000) -}}
 {{- $_ := set $config "log_dir" nil -}}

@@ -128,6 +128,20 @@ final class Chunk extends Store.Node {
     return values[i * columns + column];
   }
 
+  byte[] id(int i) {
+    return Arrays.copyOfRange(idSource[i], idFrom[i], idFrom[i] + idLength[i]);
+  }
+
+  /** Of an event with a label: when that became known. */
+  long labelledAt(int i) {
+    return labelledAt[i];
+  }
+
+  /** Of an event with a label: the rank of who said so. */
+  int labelRank(int i) {
+    return labelRank[i];
+  }
+
   /** Compares event i with (time, id); a null id stands after all ids of its time. */
   int compare(int i, long time, byte[] id) {
     if (times[i] != time) {

@@ -197,6 +197,19 @@ public final class KeyHistory {
     return Description.of(plan, seen.store, seen.log, seen.profile, out);
   }
 
+  /** What is remembered, as the pages have it; null if all aggregations are of profile. */
+  EventLog log() {
+    open();
+    return log;
+  }
+
+  /** Takes over another plan's profile; places say which of its values this one's are, -1 for none. */
+  void takeProfile(KeyHistory other, int[] places) {
+    open();
+    other.open();
+    changed |= profile.take(other.profile, places);
+  }
+
   private void open() {
     if (opened) {
       return;

@@ -55,7 +55,7 @@ final class LogPlan {
   final long[] offsets;
   /** The values that are remembered, and the conditions: those of transactions first. */
   final Part[] columns;
-  private final Part[] conditions;
+  final Part[] conditions;
   /** The flag of an event that has a label; 0 if no aggregation is of labels. */
   final long labelled;
   /** All flags that are the label's. */

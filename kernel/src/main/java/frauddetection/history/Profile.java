@@ -45,6 +45,18 @@ final class Profile {
     return known;
   }
 
+  /** Takes over another plan's; places say which of its values these are, -1 for none. Returns whether there is one. */
+  boolean take(Profile other, int[] places) {
+    if (outputs.length == 0 || other.time == Long.MIN_VALUE) {
+      return false;
+    }
+    time = other.time;
+    for (int i = 0; i < kept.length; i++) {
+      kept[i] = places[i] < 0 ? Double.NaN : other.kept[places[i]];
+    }
+    return true;
+  }
+
   /** Microseconds; Long.MIN_VALUE as long as none has arrived. */
   long time() {
     return time;

@@ -28,6 +28,8 @@ import org.apache.spark.sql.util.CaseInsensitiveStringMap;
  * <p>Exact where the timestamps of a partition grow, as those do that a broker sets, or a producer that sends as things happen. A record
  * that is stamped ahead of this machine's clock comes with the one behind it. Where so many records bear one timestamp that no instant
  * divides them, Spark's own share of each partition is taken.
+ *
+ * <p>With the option {@code until}, the places of all partitions, it has nothing behind them.
  */
 final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableNow, SupportsRealTimeMode, ReportsSourceMetrics {
   private static final String KAFKA = "kafka.";
@@ -39,6 +41,8 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
   private boolean isRealTime;
   /** Of all partitions, when the batch began. */
   private Offset ends;
+  /** Where the stream ends for good, as the source writes places; null: nowhere. */
+  private final String until;
   private Admin admin;
   private long before;
   /** Of the partitions in which Kafka's index shows nothing, for the batch that is being ended. */
@@ -47,6 +51,7 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
   OrderedStream(KafkaMicroBatchStream kafka, CaseInsensitiveStringMap options, Partitions partitions) {
     this.kafka = kafka;
     this.partitions = partitions;
+    until = options.get("until");
     options.asCaseSensitiveMap().forEach((name, value) -> {
       if (name.startsWith(KAFKA)) {
         connection.put(name.substring(KAFKA.length()), value);
@@ -56,7 +61,7 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
 
   @Override
   public Offset latestOffset(Offset start, ReadLimit limit) {
-    Offset all = kafka.latestOffset(start, ReadLimit.allAvailable());
+    Offset all = within(kafka.latestOffset(start, ReadLimit.allAvailable()));
     ends = all;
     if (all == null || !(limit instanceof ReadMaxRows rows)) {
       return all;
@@ -67,7 +72,18 @@ final class OrderedStream implements MicroBatchStream, SupportsTriggerAvailableN
       return all;
     }
     Map<TopicPartition, Long> end = endAtOneInstant(from, to, rows.maxRows());
-    return end == null ? kafka.latestOffset(start, limit) : kafka.deserializeOffset(Places.json(end));
+    return end == null ? within(kafka.latestOffset(start, limit)) : kafka.deserializeOffset(Places.json(end));
+  }
+
+  /** Returns the places, but none behind {@link #until}. */
+  private Offset within(Offset found) {
+    if (found == null || until == null) {
+      return found;
+    }
+    Map<TopicPartition, Long> last = Places.of(kafka.deserializeOffset(until));
+    Map<TopicPartition, Long> places = Places.of(found);
+    places.replaceAll((partition, place) -> Math.min(place, last.get(partition)));
+    return kafka.deserializeOffset(Places.json(places));
   }
 
   /** Returns the places at the latest instant before which no more than {@code most} records lie, or nearly; null where none do. */

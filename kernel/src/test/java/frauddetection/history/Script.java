@@ -20,7 +20,7 @@ final class Script {
   final long unit;
   /** How much longer than the longest window and delay events are remembered. */
   final long slack;
-  private final Plan plan;
+  private final String json;
   private final List<Oracle.Event> earlier = new ArrayList<>();
   private long clock = 1_000;
 
@@ -28,11 +28,16 @@ final class Script {
     this.random = random;
     unit = UNITS[random.nextInt(UNITS.length)];
     slack = random.nextInt(3) * 10 * unit;
-    plan = anyPlan();
+    json = anyPlan();
   }
 
   Plan plan() {
-    return plan;
+    return Plan.parse(json);
+  }
+
+  /** The plan with another retention. */
+  String json(long retention) {
+    return json.replaceFirst("\"retention\": \\d+", "\"retention\": " + retention);
   }
 
   Store.Limits limits() {
@@ -40,7 +45,7 @@ final class Script {
         : new Store.Limits(random.nextInt(3) * 200, 2 + random.nextInt(3), 2 + random.nextInt(3), random.nextInt(8));
   }
 
-  private Plan anyPlan() {
+  private String anyPlan() {
     StringBuilder json = new StringBuilder("""
         {"key": "card_id", "values": [{"name": "amount", "type": "fixed", "scale": 3}, {"name": "latitude", "type": "double"},
         {"name": "device_id", "type": "hash"}, {"name": "age", "type": "fixed", "scale": 0}], "retention": %d, "aggregations": [""");
@@ -53,7 +58,7 @@ final class Script {
       longest = Math.max(longest, window + delay);
       json.append(i == 0 ? "" : ", ").append(aggregation(i, profile, window, delay));
     }
-    return Plan.parse(json.append("]}").toString().formatted(longest + slack));
+    return json.append("]}").toString().formatted(longest + slack);
   }
 
   private String aggregation(int i, boolean profile, long window, long delay) {
