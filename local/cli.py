@@ -1,6 +1,5 @@
 """The `fraud` command: the whole system on a laptop."""
 
-import os
 import shutil
 import sys
 from dataclasses import asdict
@@ -14,14 +13,13 @@ from rich.table import Table
 
 from configuration import FraudDetectionError, KafkaConnection, TopicNames, report, require_known_variables
 from local import doctor as doctor_room
-from local import ilum
+from local import ilum, launch
 from local.demo import Demo
-from local.errors import NotRunning
 from local.listings import describe, list_features
 from local.rejected.app import app as rejected
 from local.rules import app as rules
 from local.s3 import BUCKET
-from local.state import broker, home, models_folder, s3
+from local.state import broker, home, s3
 from producer.topics import create_topics
 from producer.traffic import Kind
 from training import models
@@ -101,7 +99,7 @@ def topics(
     as_json: Json = False,
 ) -> None:
     """List the eight topics: partitions and records."""
-    connection = KafkaConnection(bootstrap_servers=_address())
+    connection = KafkaConnection(bootstrap_servers=launch.address())
     names = TopicNames()
     if create:
         create_topics(connection, names.specs(partitions))
@@ -132,17 +130,17 @@ def demo(
 @app.command(context_settings=PASS_ON)
 def produce(context: typer.Context) -> None:
     """Send traffic to the broker: `fraud produce --rate 100 --backfill 14d`. All options: `fraud produce --help`."""
-    _know_broker(context.args)
-    _become("producer", "run", *context.args)
+    launch.know_broker(context.args)
+    launch.become("producer", "run", *context.args)
 
 
 @app.command(context_settings=PASS_ON)
 def detect(context: typer.Context) -> None:
     """Run the detector on the broker: `fraud detect --trigger.mode realTime`. All options: `fraud detect --help`."""
-    _know_s3()
-    _know_models("FRAUD_MODELS__STORE", context.args)
-    _know_broker(context.args)
-    _become("spark_jobs.detect_fraud", *context.args)
+    launch.know_s3()
+    launch.know_models("FRAUD_MODELS__STORE", context.args)
+    launch.know_broker(context.args)
+    launch.become("spark_jobs.detect_fraud", *context.args)
 
 
 @app.command()
@@ -164,8 +162,8 @@ def check(
     options = {"config": config, "topic": topic, "file": file, "records": records, "output": "json" if as_json else "table"}
     arguments = [f"--{name}={value}" for name, value in options.items() if value is not None]
     if file is None:
-        _know_broker(arguments)
-    _become("local.check", *arguments)
+        launch.know_broker(arguments)
+    launch.become("local.check", *arguments)
 
 
 @app.command(context_settings=PASS_ON)
@@ -179,50 +177,50 @@ def skip(
 
     The detector must not run. What is stepped over becomes a dead letter. Options are the detector's, and --reason.
     """
-    _know_s3()
-    _know_broker(context.args)
+    launch.know_s3()
+    launch.know_broker(context.args)
     place = {"topic": topic, "partition": partition, "offset": offset}
-    _become("spark_jobs.skip_record", *(f"--{name}={value}" for name, value in place.items()), *context.args)
+    launch.become("spark_jobs.skip_record", *(f"--{name}={value}" for name, value in place.items()), *context.args)
 
 
 @app.command(context_settings=PASS_ON)
 def migrate(context: typer.Context) -> None:
     """Give a new checkpoint the history of an old one: `fraud migrate --config FILE --from OLD --to NEW`. Options: `--help`."""
-    _know_s3()
-    _know_broker(context.args)
-    _become("spark_jobs.migrate_checkpoint", *context.args)
+    launch.know_s3()
+    launch.know_broker(context.args)
+    launch.become("spark_jobs.migrate_checkpoint", *context.args)
 
 
 @app.command(context_settings=PASS_ON)
 def archive(context: typer.Context) -> None:
     """Copy what the detector has sent to Parquet files: `fraud archive --path DIR`. All options: `fraud archive --help`."""
-    _know_s3()
-    _know_broker(context.args)
-    _become("spark_jobs.archive_scored", *context.args)
+    launch.know_s3()
+    launch.know_broker(context.args)
+    launch.become("spark_jobs.archive_scored", *context.args)
 
 
 @app.command(context_settings=PASS_ON)
 def train(context: typer.Context) -> None:
     """Train a model on history: `fraud train --data DIR --promote`. All options: `fraud train --help`."""
-    _know_s3()
-    _know_models("FRAUD_STORE", context.args)
+    launch.know_s3()
+    launch.know_models("FRAUD_STORE", context.args)
     if "--data=kafka" in context.args or "kafka" in context.args:
-        _know_broker(context.args)
-    _become("training.train_model", *context.args)
+        launch.know_broker(context.args)
+    launch.become("training.train_model", *context.args)
 
 
 @app.command("import", context_settings=PASS_ON)
 def import_history(context: typer.Context) -> None:
     """Make training data of a CSV history: `fraud import FILE... --output DIR`. All options: `fraud import --help`."""
-    _become("producer", "import", *context.args)
+    launch.become("producer", "import", *context.args)
 
 
 @app.command(context_settings=PASS_ON)
 def backtest(context: typer.Context) -> None:
     """Run rules and a model over history: `fraud backtest --from DIR --rules FILE`. All options: `fraud backtest --help`."""
-    _know_s3()
-    _know_models("FRAUD_STORE", context.args)
-    _become("training.backtest", *context.args)
+    launch.know_s3()
+    launch.know_models("FRAUD_STORE", context.args)
+    launch.become("training.backtest", *context.args)
 
 
 @app.command()
@@ -246,9 +244,9 @@ def features(
             raise typer.BadParameter("--checkpoint and --at go with --explain KEY")
         list_features(out, as_json)
         return
-    _know_s3()
+    launch.know_s3()
     options = {"key": explain, "group": group, "checkpoint": checkpoint, "at": at, "output": "json" if as_json else "table"}
-    _become("spark_jobs.explain_history", *(f"--{name}={value}" for name, value in options.items() if value is not None))
+    launch.become("spark_jobs.explain_history", *(f"--{name}={value}" for name, value in options.items() if value is not None))
 
 
 @app.command()
@@ -260,8 +258,8 @@ def doctor(
 ) -> None:
     """Check this machine, or a checkpoint. Each problem comes with what to do; the exit code is 1 if there is one."""
     if checkpoint is not None:
-        _know_s3()
-        _become("spark_jobs.examine_checkpoint", f"--checkpoint={checkpoint}", f"--output={'json' if as_json else 'lines'}")
+        launch.know_s3()
+        launch.become("spark_jobs.examine_checkpoint", f"--checkpoint={checkpoint}", f"--output={'json' if as_json else 'lines'}")
     checks = doctor_room.examine()
     if as_json:
         out.print_json(data=[check._asdict() for check in checks])
@@ -275,55 +273,18 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _address() -> str:
-    one = broker()
-    if not one.running:
-        raise NotRunning("The broker does not run", "Start it: `fraud up`.")
-    return one.address
-
-
 def _place(endpoint: str, credentials: Path) -> str:
     return f"S3 runs at {endpoint}, bucket {BUCKET}, keys in {credentials}"
 
 
-def _chosen(arguments: list[str], *options: str) -> bool:
-    """Returns whether a settings file, or one of the options, says it already."""
-    return "FRAUD_CONFIG" in os.environ or any(one.startswith(("--config", *options)) for one in arguments)
-
-
-def _know_broker(arguments: list[str]) -> None:
-    """Makes the laptop's broker the default of a program that is started from here; a settings file wins."""
-    if not _chosen(arguments, "--kafka", "--help", "-h"):
-        os.environ.setdefault("FRAUD_KAFKA__BOOTSTRAP_SERVERS", _address())
-
-
-def _know_models(variable: str, arguments: list[str]) -> None:
-    """Makes the laptop's model store the default of a program that is started from here; a settings file wins."""
-    if not _chosen(arguments):
-        os.environ.setdefault(variable, str(models_folder()))
-
-
 def _models() -> None:
     """Trained models: which there are, and which one scores."""
-    if not _chosen([]):
-        _know_s3()
-    _know_models("FRAUD_MODELS__STORE", [])
+    if not launch.chosen([]):
+        launch.know_s3()
+    launch.know_models("FRAUD_MODELS__STORE", [])
 
 
 app.add_typer(models.app, name="models", callback=_models)
-
-
-def _know_s3() -> None:
-    """Makes the laptop's S3 server, where it runs, the default of a program that is started from here."""
-    store = s3()
-    if store.running:
-        for name, value in store.settings.items():
-            os.environ.setdefault(f"FRAUD_S3__{name.upper()}", str(value))
-
-
-def _become(module: str, *arguments: str) -> None:
-    """Replaces this process, so that signals reach the program itself."""
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 no shell is wanted
 
 
 def main() -> None:

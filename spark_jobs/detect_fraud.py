@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from configuration import FraudDetectionError, report, require_topics, stop_signals
 from spark_jobs import checkpoint, failures, kept_plans, places, running, session, sources
-from spark_jobs.checkpoint_files import files_of
+from spark_jobs.checkpoint_files import Files, files_of
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.features import GROUPS
 from spark_jobs.health import serve
@@ -105,24 +105,15 @@ def _stream(
         slots.require()
         looks.append(slots.look)
     sources.require_inputs(spark, sources.inputs_of(settings.input, settings.topics))
-    try:
-        checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
-    except failures.SparkFailure as error:
-        raise failures.unusable_checkpoint(error, settings.checkpoint, settings.log_dir) from error
     files = files_of(spark, settings.checkpoint)
-    kept_plans.write(files, GROUPS)
-    spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
+    _own_state(spark, settings, files)
     rehearse(spark, settings.rules)
     models = _models(settings)
     served = ServedModels(spark, models, metrics, required=settings.models.required) if models else None
     if served:
         looks.append(served.look)
     run = Run(NAME, settings.checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
-    kept = places.Checkpoint(files, settings.checkpoint)
-    _say_what_grew(settings, kept.places or {})
-    found = places.settle(kept, settings.kafka, settings.input_topics, settings.on_lost_records)
-    for topic, number in found.lost.items():
-        log.warning("records are lost: Kafka had deleted them", topic=topic, records=number)
+    found = _settle(files, settings)
     metrics.lost(found.lost)
     sizes = kafka_sink.message_sizes(settings.kafka, settings.topics.outputs())
     start = sources.offsets_at(settings.kafka, settings.input_topics, settings.profile_topics, settings.start)
@@ -144,6 +135,27 @@ def _stream(
                 break
 
 
+def _own_state(spark: SparkSession, settings: DetectorSettings, files: Files) -> None:
+    try:
+        checkpoint.require_same_state(spark, settings.checkpoint, settings.state_partitions)
+    except failures.SparkFailure as error:
+        raise failures.unusable_checkpoint(error, settings.checkpoint, settings.log_dir) from error
+    kept_plans.write(files, GROUPS)
+    spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
+
+
+def _settle(files: Files, settings: DetectorSettings) -> places.Settled:
+    kept = places.Checkpoint(files, settings.checkpoint)
+    for topic, now in require_topics(settings.kafka, settings.input_topics).items():
+        before = len((kept.places or {}).get(topic, ())) or now
+        if now > before:
+            log.info("a topic has grown; its new partitions are read from their beginning", topic=topic, before=before, now=now)
+    found = places.settle(kept, settings.kafka, settings.input_topics, settings.on_lost_records)
+    for topic, number in found.lost.items():
+        log.warning("records are lost: Kafka had deleted them", topic=topic, records=number)
+    return found
+
+
 def _records(raw: DataFrame, settings: DetectorSettings, models: ModelSource | None, sizes: Mapping[str, int]) -> DataFrame:
     inputs = sources.inputs_of(settings.input, settings.topics)
     judged_by = (settings.rules, models, settings.limits, settings.publish_from, sizes, settings.max_declines_per_minute)
@@ -158,13 +170,6 @@ def _triggers(asked: Trigger, *, catch_up: bool) -> list[Trigger]:
     if isinstance(asked, RealTimeTrigger) and (asked.catch_up or catch_up):
         return [AvailableNowTrigger(), asked]
     return [asked]
-
-
-def _say_what_grew(settings: DetectorSettings, read: places.ByTopic) -> None:
-    for topic, now in require_topics(settings.kafka, settings.input_topics).items():
-        before = len(read.get(topic, ())) or now
-        if now > before:
-            log.info("a topic has grown; its new partitions are read from their beginning", topic=topic, before=before, now=now)
 
 
 def _models(settings: DetectorSettings) -> ModelSource | None:
