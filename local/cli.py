@@ -166,7 +166,7 @@ def check(
     launch.become("local.check", *arguments)
 
 
-@app.command(context_settings=PASS_ON)
+@app.command(context_settings={name: value for name, value in PASS_ON.items() if name != "help_option_names"})
 def skip(
     context: typer.Context,
     topic: Annotated[str, typer.Argument(help="The record's topic.")],
