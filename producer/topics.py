@@ -1,15 +1,17 @@
 """Creating the topics. Nothing else in the project creates one."""
 
+import time
 from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from configuration import KafkaConnection, reach
 from contract import TopicSpec
 from producer.errors import TopicRefused
 
 TIMEOUT_S = 10.0
+LOOK_EVERY_S = 0.1
 
 
 def create_topics(connection: KafkaConnection, specs: Sequence[TopicSpec]) -> list[str]:
@@ -44,4 +46,12 @@ def create_topics(connection: KafkaConnection, specs: Sequence[TopicSpec]) -> li
                 f"Kafka at {connection.bootstrap_servers} does not create topic {name} ({said})",
                 "Create it with the cluster's own tools, or give this user the right to.",
             ) from None
+    _until_seen(admin, created)
     return created
+
+
+def _until_seen(admin: AdminClient, names: Sequence[str]) -> None:
+    """Returns once the brokers tell of new topics, or after a while: a broker hears of them later than the controller."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while names and not set(names) <= admin.list_topics(timeout=TIMEOUT_S).topics.keys() and time.monotonic() < deadline:
+        time.sleep(LOOK_EVERY_S)

@@ -36,7 +36,7 @@ def test_a_newest_batch_that_was_cut_off_is_run_again(world: World, tmp_path: Pa
     [
         ("a changelog", gone, "does not exist"),
         ("the operator", empty, "NullPointerException"),
-        ("the newest plan", cut, "Checksum error"),
+        ("the newest plan", cut, "is damaged"),
     ],
 )
 def test_what_is_advised_keeps_the_history(world: World, tmp_path: Path, kind: str, harm: Harm, says: str) -> None:
