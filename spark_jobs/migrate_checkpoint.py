@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from configuration import FraudDetectionError, report, require_topics
-from spark_jobs import checkpoint, failures, kept_plans, places, session, sources
+from spark_jobs import checkpoint, failures, kept_plans, places, running, session, sources
 from spark_jobs.aggregations import GroupBy
 from spark_jobs.checkpoint import UNFINISHED, Newest, Step
 from spark_jobs.checkpoint_files import files_of
@@ -98,14 +98,20 @@ def run(settings: MigrateSettings) -> tuple[Newest, list[Moved]]:
 def migrate(spark: SparkSession, settings: MigrateSettings) -> tuple[Newest, list[Moved]]:
     """Returns where the old checkpoint stood, and what the new one has of each group. On return that one is whole.
 
-    Until then a detector refuses it, whatever ends this.
+    Until then a detector refuses it, whatever ends this. No detector can start on the old one meanwhile.
 
     Raises:
         BrokerUnreachable, MissingTopic: Kafka, of which the new checkpoint holds a place.
-        NoHistory: the old checkpoint has no finished batch.
-        UnusableCheckpoint: there is no old one, it does not say how it is to be read, or a detector is at work on it; or the new
-            one is there already.
+        CheckpointInUse: a detector is at work on the old checkpoint.
+        NoHistory: it has no finished batch.
+        UnusableCheckpoint: there is no old one, or it does not say how it is to be read; or the new one is there already.
     """
+    checkpoint.require_newest(spark, settings.old)  # a lease would make the folder
+    with running.own_checkpoint(spark, settings.old, NAME, settings.log_dir):
+        return _migrate(spark, settings)
+
+
+def _migrate(spark: SparkSession, settings: MigrateSettings) -> tuple[Newest, list[Moved]]:
     newest = checkpoint.require_newest(spark, settings.old)
     require_topics(settings.kafka, list(json.loads(newest.offsets)))
     steps = {step.plan_hash: step for step in checkpoint.steps(spark, settings.old)}

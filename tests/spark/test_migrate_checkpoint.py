@@ -21,9 +21,9 @@ from harness.rule import batch_order
 from harness.worlds import assert_same
 from local.s3 import BUCKET, S3Server
 from producer.topics import create_topics
-from spark_jobs import checkpoint, detect_fraud, kept_plans, migrate_checkpoint, pipeline, places
-from spark_jobs.checkpoint_files import Folder
-from spark_jobs.errors import UnusableCheckpoint
+from spark_jobs import checkpoint, detect_fraud, kept_plans, migrate_checkpoint, pipeline, places, running
+from spark_jobs.checkpoint_files import Folder, files_of
+from spark_jobs.errors import CheckpointInUse, UnusableCheckpoint
 from spark_jobs.features import (
     CARD,
     CHARGED_AMOUNT,
@@ -155,7 +155,7 @@ def test_the_first_payment_behind_a_migration_sees_the_whole_history_and_nothing
     settings = {"s3": s3.settings, "state_partitions": 3}
     moved = migrate(new, **settings)
     assert old.files() == untouched
-    assert places.Checkpoint(spark, new).ids.keys() == set(old.detector.topics.inputs())
+    assert places.Checkpoint(files_of(spark, new), new).ids.keys() == set(old.detector.topics.inputs())
     assert {name: gap for one in moved for name, gap in one.gaps.items()} == NOT_KEPT
     assert all(one.keys >= 10 and one.payments and one.payments > len(old.before) / 3 and one.bytes for one in moved)
 
@@ -207,6 +207,8 @@ def test_what_cannot_be_migrated_is_refused_and_what_was_cut_off_is_no_checkpoin
         run_here(old.detector, checkpoint=new)
     with pytest.raises(UnusableCheckpoint, match="is there already"):
         migrate(new)
+    with running.own_checkpoint(spark, place, "detect_fraud", None), pytest.raises(CheckpointInUse, match="detect_fraud on"):
+        migrate(str(tmp_path / "newer"))
     silent = tmp_path / "silent"
     shutil.copytree(place, silent)
     Folder(silent).remove(kept_plans.FILE)
