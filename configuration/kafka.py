@@ -107,8 +107,9 @@ def _password(file: Path) -> str:
         found = file.read_bytes().decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise OSError(errno.EILSEQ, "it is not UTF-8", str(file)) from None
-    if not found or "\0" in found:
-        raise OSError(errno.EINVAL, "it has a zero byte" if found else "it is empty", str(file))
+    if not found or "\0" in found or found != found.strip():  # librdkafka takes blanks at the ends away
+        wrong = "it has a zero byte" if "\0" in found else "it has blanks at an end" if found.strip() else "it is empty"
+        raise OSError(errno.EINVAL, wrong, str(file))
     return found
 
 

@@ -25,8 +25,11 @@ def send(address: str, topic: str, records: Iterable[Sequence[Any]]) -> int:
     return send_all(address, ((topic, *record) for record in records))
 
 
-def send_all(address: str, records: Iterable[Sequence[Any]]) -> int:
-    """The same for (topic, key, value), perhaps headers: Kafka's timestamps tell the order of all topics together."""
+def send_all(address: str, records: Iterable[Sequence[Any]], first: int | None = None) -> int:
+    """The same for (topic, key, value), perhaps headers: Kafka's timestamps tell the order of all topics together.
+
+    `first`: they begin there, and no two records have the same millisecond. Else they are the producer's clock.
+    """
     failed = []
     producer = Producer(
         {"bootstrap.servers": address, "acks": "all", "linger.ms": 5, "partitioner": "murmur2_random", "compression.type": "lz4"}
@@ -40,6 +43,7 @@ def send_all(address: str, records: Iterable[Sequence[Any]]) -> int:
                     value,
                     key,
                     headers=headers[0] if headers else None,
+                    timestamp=0 if first is None else first + count,
                     on_delivery=lambda e, _: failed.append(e) if e else None,
                 )
                 break

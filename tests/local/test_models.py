@@ -248,7 +248,7 @@ def test_on_s3(home: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_laptops_s3_server_is_known_unless_another_is_named(home: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local.cli, "s3", lambda: s3)
+    monkeypatch.setattr(local.launch, "s3", lambda: s3)
     place = f"s3a://{BUCKET}/{home.name}/laptop"
     version = added(ModelStore(place, S3.model_validate(s3.settings))).version
     assert roles("--store", place) == {version: None}

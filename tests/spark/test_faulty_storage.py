@@ -3,6 +3,7 @@
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.records import AT, transaction
 from tests.s3 import Proxy, keys
 
 MANY = 3_000
+BUSY_S = 30.0
 FEW = {"state_partitions": 1, "console": {"enabled": False}}
 
 
@@ -36,7 +38,15 @@ class Volume:
         _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
 
     def remount(self, option: str) -> None:
-        _mount("-o", f"remount,{option}", str(self.folder))
+        """Returns once the volume is so; one that a file is still written to is busy."""
+        deadline = time.monotonic() + BUSY_S
+        while True:
+            try:
+                return _mount("-o", f"remount,{option}", str(self.folder))
+            except subprocess.CalledProcessError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 def _mount(*arguments: str) -> None:

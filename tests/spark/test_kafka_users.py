@@ -21,7 +21,7 @@ PASSWORDS = {
     "quoted": 'a "quoted" one',
     "backslash": "back\\slash\\\\",
     "foreign": "é€😀 пароль",
-    "blanks": "  at both ends  ",
+    "blanks": "in the middle",
     "variable": "${dir:x:y}",
     "marks": "';=,\t#",
 }
@@ -126,7 +126,13 @@ def test_an_authority_that_did_not_sign_is_named_by_both_clients(
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"", "it is empty"), (b"\n", "it is empty"), (b"p\xe9", "it is not UTF-8"), (b"a\0b", "it has a zero byte")],
+    [
+        (b"", "it is empty"),
+        (b"\n", "it is empty"),
+        (b"p\xe9", "it is not UTF-8"),
+        (b"a\0b", "it has a zero byte"),
+        (b"a ", "it has blanks at an end"),
+    ],
 )
 def test_a_file_that_holds_no_password_is_refused_by_name(
     connect: Callable[..., KafkaConnection], content: bytes, says: str

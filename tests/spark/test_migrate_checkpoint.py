@@ -74,6 +74,10 @@ OLD_GROUPS = (
 NOT_KEPT = {"card_count_same_device_id_30d": "transaction.device_id was not kept"}
 
 
+SENT_AT = 1_700_000_000_000
+"""Kafka's timestamp of the first record: each has a millisecond of its own, so that one order is that of all topics."""
+
+
 class Old(NamedTuple):
     """A detector that has read the first half of a world by OLD_GROUPS, and has stopped; the second half waits in Kafka."""
 
@@ -110,14 +114,14 @@ def old(kafka: KafkaConnection, run_here: Callable[..., None], tmp_path_factory:
         [(topic_of[type(one)], getattr(one, "card_id", None) or one.terminal_id, encode(one)) for one in half] for half in halves
     ]
     detector = Detector(kafka, topics, tmp_path_factory.mktemp("migrate"))
-    send_all(kafka.bootstrap_servers, sent[0])
+    send_all(kafka.bootstrap_servers, sent[0], SENT_AT)
     with (
         patch.object(pipeline, "features", old_features),
         patch.object(checkpoint, "GROUPS", OLD_GROUPS),
         patch.object(detect_fraud, "GROUPS", OLD_GROUPS),
     ):
         run_here(detector)
-    send_all(kafka.bootstrap_servers, sent[1])
+    send_all(kafka.bootstrap_servers, sent[1], SENT_AT + len(sent[0]))
     yield Old(detector, *paid, by_rule(records))
     detector.kill()
 
