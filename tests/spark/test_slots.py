@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
@@ -28,10 +29,21 @@ def grow(kafka: KafkaConnection, topic: str, partitions: int) -> None:
 
 
 def pay(kafka: KafkaConnection, topics: TopicNames, name: str, partition: int) -> None:
-    producer = Producer(kafka.librdkafka())
+    """Returns once the broker has the payment: of a new partition it may hear a moment after it was made."""
     value = encode(replace(transaction(transaction_id=name), card_id=name))
-    producer.produce(topics.transactions, value, key=name.encode(), partition=partition, timestamp=round(AT.timestamp() * 1000))
-    assert producer.flush(30) == 0
+    refused: list[Any] = []
+    while refused != [None]:
+        refused.clear()
+        producer = Producer(kafka.librdkafka())
+        producer.produce(
+            topics.transactions,
+            value,
+            key=name.encode(),
+            partition=partition,
+            timestamp=round(AT.timestamp() * 1000),
+            on_delivery=lambda error, _: refused.append(error),
+        )
+        assert producer.flush(30) == 0
 
 
 @pytest.mark.fresh
