@@ -133,7 +133,7 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 # come first.
 .PHONY: test
 test: export TIERS := $(TIERS)/test
-test: setup chart-tools ## All that needs no cluster: lint, then every test; seventeen minutes
+test: setup chart-tools ## All that needs no cluster: lint, then every test; half an hour
 	@rm -f $(TIERS)
 	@bash tests/tier.sh lint 60 $(MAKE) --no-print-directory lint
 	@bash tests/tier.sh kernel 120 $(MAKE) --no-print-directory test-kernel

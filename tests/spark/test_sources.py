@@ -41,9 +41,11 @@ def batches(spark: SparkSession, kafka: KafkaConnection, topics: TopicNames, tmp
 
 def _send(kafka: KafkaConnection, records: list[tuple[str, int]]) -> None:
     producer = Producer(kafka.librdkafka())
+    refused: list[object] = []
     for number, (topic, timestamp) in enumerate(records):
-        producer.produce(topic, b"x", key=str(number).encode(), timestamp=timestamp)
+        producer.produce(topic, b"x", key=str(number).encode(), timestamp=timestamp, on_delivery=lambda e, _: refused.append(e))
     assert producer.flush(30) == 0
+    assert set(refused) == {None}, "what was sent is not what is read"
 
 
 def test_what_came_earlier_is_in_no_later_batch(batches: Batches, kafka: KafkaConnection, topics: TopicNames) -> None:
@@ -115,3 +117,6 @@ def _take_any_timestamp(kafka: KafkaConnection, topics: TopicNames) -> None:
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[entry]) for name in topics.inputs()]
     for changed in admin.incremental_alter_configs(resources).values():
         changed.result()
+    for resource in resources:  # the broker hears of it a moment later
+        while admin.describe_configs([resource])[resource].result()[entry.name].value != entry.value:
+            pass
