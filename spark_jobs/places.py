@@ -89,7 +89,7 @@ def settle(checkpoint: Checkpoint, connection: KafkaConnection, topics: Sequence
     """
     ids, lost = topic_ids(connection, topics), dict[str, int]()
     if checkpoint.places is not None:
-        anew = sorted(topic for topic in checkpoint.places if checkpoint.ids.get(topic, ids.get(topic)) != ids.get(topic))
+        anew = sorted(topic for topic in checkpoint.places if topic in ids and checkpoint.ids.get(topic, ids[topic]) != ids[topic])
         if anew and on_lost == "stop":
             raise UnusableTopic(
                 f"Not the topics that this checkpoint has read: {', '.join(anew)}. They were deleted and made anew, or "
