@@ -56,6 +56,20 @@ def send_all(address: str, records: Iterable[Sequence[Any]], first: int | None =
     return count
 
 
+def send_until_taken(address: str, topic: str, key: bytes, value: bytes, *, timestamp: int, partition: int = -1) -> None:
+    """Returns once the broker has the record: of a new setting or partition of a topic it may hear a moment after it was told."""
+    producer = Producer({"bootstrap.servers": address, "linger.ms": 0})
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        told: list[KafkaError | None] = []
+        producer.produce(topic, value, key, partition, on_delivery=lambda error, _, to=told: to.append(error), timestamp=timestamp)
+        assert producer.flush(TIMEOUT_S) == 0
+        (error,) = told
+        if error is None:
+            return
+        assert time.monotonic() < deadline, error
+
+
 def read_all(address: str, topic: str) -> list[Record]:
     """Returns all that is in a topic now, partition after partition."""
     consumer = Consumer(

@@ -1,6 +1,5 @@
 """A topic of payments, and what can happen to it."""
 
-import time
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -11,11 +10,10 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from configuration import KafkaConnection, TopicNames, reach
 from contract import Rejected, Scored, decode, encode
-from harness.kafka import read_all
+from harness.kafka import read_all, send_until_taken
 from local.broker import Broker
 from tests.records import AT, transaction
 
-TIMEOUT_S = 30.0
 SENT_AT = int(AT.timestamp() * 1000)
 ODD_TIMES = {"nanoseconds": SENT_AT * 10**6, "microseconds": SENT_AT * 10**3, "the largest": 2**63 - 1, "negative": -5}
 """Timestamps of Kafka that no calendar has."""
@@ -35,21 +33,8 @@ class Source:
         for _ in range(count):
             self.count += 1
             name, at = f"paid-{self.count}", AT + timedelta(seconds=self.count)
-            self._send(encode(replace(transaction(), transaction_id=name, event_time=at, **changes)), timestamp)
-
-    def _send(self, value: bytes, timestamp: int) -> None:
-        """Returns once the broker has the record: what a topic takes it may hear of a moment after it was told."""
-        producer = Producer({**self._kafka.librdkafka(), "linger.ms": 0})
-        deadline = time.monotonic() + TIMEOUT_S
-        while True:
-            refused: list[Any] = []
-            producer.produce(
-                self.topic, value, b"card", timestamp=timestamp, on_delivery=lambda error, _, to=refused: to.append(error)
-            )
-            assert producer.flush(TIMEOUT_S) == 0
-            if refused == [None]:
-                return
-            assert time.monotonic() < deadline, refused
+            value = encode(replace(transaction(), transaction_id=name, event_time=at, **changes))
+            send_until_taken(self._kafka.bootstrap_servers, self.topic, b"card", value, timestamp=timestamp)
 
     def take_back(self) -> None:
         """Sends a payment in a transaction that is given up: Kafka's mark of that is the topic's last record."""

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any
 
 import pytest
-from confluent_kafka import Producer
 from confluent_kafka.admin import NewPartitions
 from prometheus_client import CollectorRegistry
 from pyspark.sql import SparkSession
@@ -14,7 +12,7 @@ from structlog.testing import capture_logs
 from configuration import KafkaConnection, TopicNames, reach
 from contract import Scored, decode, encode
 from harness.detector import QUICK_START, Detector
-from harness.kafka import read_all
+from harness.kafka import read_all, send_until_taken
 from spark_jobs import slots
 from spark_jobs.errors import TooFewSlots
 from spark_jobs.metrics import StreamMetrics
@@ -29,21 +27,9 @@ def grow(kafka: KafkaConnection, topic: str, partitions: int) -> None:
 
 
 def pay(kafka: KafkaConnection, topics: TopicNames, name: str, partition: int) -> None:
-    """Returns once the broker has the payment: of a new partition it may hear a moment after it was made."""
     value = encode(replace(transaction(transaction_id=name), card_id=name))
-    refused: list[Any] = []
-    while refused != [None]:
-        refused.clear()
-        producer = Producer(kafka.librdkafka())
-        producer.produce(
-            topics.transactions,
-            value,
-            key=name.encode(),
-            partition=partition,
-            timestamp=round(AT.timestamp() * 1000),
-            on_delivery=lambda error, _: refused.append(error),
-        )
-        assert producer.flush(30) == 0
+    at = round(AT.timestamp() * 1000)
+    send_until_taken(kafka.bootstrap_servers, topics.transactions, name.encode(), value, timestamp=at, partition=partition)
 
 
 @pytest.mark.fresh
