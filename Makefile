@@ -141,7 +141,7 @@ test: setup chart-tools ## All that needs no cluster: lint, then every test; hal
 	@bash tests/tier.sh
 
 .PHONY: test-all
-test-all: test test-oncall parity chaos faults handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; two hours and a quarter
+test-all: test test-oncall parity chaos crashes faults handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; two hours and a quarter
 
 .PHONY: lint
 lint: setup ## Format, lint, types, arrows
@@ -195,6 +195,10 @@ parity: setup ## Every feature of every row of the Handbook's world, stream agai
 .PHONY: faults
 faults: setup ## Kafka away for five minutes, and every file of a checkpoint broken, in both modes; twenty minutes
 	@$(BIN)/pytest tests/faults $(ARGS)
+
+.PHONY: crashes
+crashes: setup ## An archiver with three sinks, killed at each step of a batch and ten times at random; six minutes
+	@$(BIN)/pytest tests/crashes -s $(ARGS)
 
 .PHONY: test-local
 test-local: setup ## Broker, command line and demo, as a person uses them

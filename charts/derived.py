@@ -19,6 +19,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from configuration.durations import PATTERN, text
 from contract import Topics
 from producer.settings import RunSettings
+from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.settings import DetectorSettings
 from training.train_model import TrainSettings
 
@@ -62,7 +63,7 @@ LIMITS: dict[str, Json] = {
     "kafka.saslMechanism": {"enum": ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]},
     "kafka.users": {
         "additionalProperties": False,
-        "properties": dict.fromkeys(("detector", "trainer", "producer", "watcher", "topics", "test"), USER),
+        "properties": dict.fromkeys(("detector", "archiver", "trainer", "producer", "watcher", "topics", "test"), USER),
     },
     "kafka.strimzi.storage": VOLUME,
     "detector.config": {"$ref": "#/$defs/DetectorConfig"},
@@ -88,6 +89,14 @@ LIMITS: dict[str, Json] = {
     "trainer.serviceAccountAnnotations": STRINGS,
     "watcher.cpu": CPU,
     "watcher.memory": MEMORY,
+    "archive.schedule": {"pattern": r"^((@(hourly|daily|weekly|monthly|yearly)|\S+( \S+){4}))?$"},
+    "archive.config": {"$ref": "#/$defs/ArchiveConfig"},
+    "archive.checkpoint.url": {"pattern": "^(s3a://.+)?$"},
+    "archive.checkpoint.size": VOLUME,
+    "archive.cpu": CPU,
+    "archive.memory": MEMORY,
+    "archive.disk": VOLUME,
+    "archive.serviceAccountAnnotations": STRINGS,
     "producers": {"additionalProperties": PRODUCER, "propertyNames": {"pattern": "^[a-z][-a-z0-9]{0,19}$"}},
     "s3.endpoint": {"pattern": "^(https?://.+)?$"},
     "monitoring.podMonitor.labels": STRINGS,
@@ -96,6 +105,7 @@ LIMITS: dict[str, Json] = {
     "test.timeout": {"pattern": f"^{PATTERN.pattern}$"},
 }
 OWNED = {
+    "ArchiveConfig": {"kafka", "topics", "input", "limits", "checkpoint", "s3", "spark", "log_dir"},
     "DetectorConfig": {"kafka", "topics", "checkpoint", "metrics", "log_dir", "spark", "s3"},
     "Models": {"store"},
     "ProducerConfig": {"kafka", "topics", "create_topics", "partitions", "json"},
@@ -174,6 +184,7 @@ def _descriptions(values: str) -> dict[tuple[str, ...], str]:
 
 def _definitions() -> Json:
     return {
+        **_config(ArchiveSettings, "ArchiveConfig"),
         **_config(DetectorSettings, "DetectorConfig"),
         **_config(RunSettings, "ProducerConfig"),
         **_config(TrainSettings, "TrainerConfig"),

@@ -6,7 +6,7 @@ import subprocess
 from charts.derived import CHART
 
 EXAMPLES = CHART / "examples"
-OVERLAYS = ("console", "kafka-alerts", "s3", "dev", "prod", "models")
+OVERLAYS = ("console", "kafka-alerts", "s3", "dev", "prod", "models", "postgres")
 RUNTIMES = ("kubeflow", "apache", "none", "ilum")
 EXAMPLE_ARGUMENTS: dict[str, tuple[str, ...]] = {
     **{overlay: ("--values", f"values-{overlay}.yaml") for overlay in OVERLAYS},

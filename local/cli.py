@@ -13,13 +13,12 @@ from rich.table import Table
 
 from configuration import FraudDetectionError, KafkaConnection, TopicNames, report, require_known_variables
 from local import doctor as doctor_room
-from local import ilum, launch
+from local import ilum, launch, stores
 from local.demo import Demo
 from local.listings import describe, list_features
 from local.rejected.app import app as rejected
 from local.rules import app as rules
-from local.s3 import BUCKET
-from local.state import broker, home, s3
+from local.state import broker, home
 from producer.topics import create_topics
 from producer.traffic import Kind
 from training import models
@@ -32,12 +31,7 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 out = Console()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-Partitions = Annotated[
-    int,
-    typer.Option(
-        min=1, help="Partitions of each topic that is created; those of profiles, rejected records and rulesets always have one."
-    ),
-]
+Partitions = Annotated[int, typer.Option(min=1, help="Partitions of topics that are made; profiles and rejected records have one.")]
 
 
 @app.command()
@@ -45,24 +39,22 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the broker; 0 takes a free one.")] = 9092,
     partitions: Partitions = 2,
     extra: Annotated[
-        Literal["s3"] | None,
-        typer.Option("--with", help="Also start an S3 server; `fraud detect` and `fraud archive` then know it."),
+        str | None, typer.Option("--with", help="Also start stores that `fraud archive` then knows: s3, postgres, or s3,postgres.")
     ] = None,
 ) -> None:
     """Start the broker and create the topics. If it runs already, nothing happens."""
     address = broker().start(port or None)
     created = create_topics(KafkaConnection(bootstrap_servers=address), TopicNames().specs(partitions))
-    out.print(f"Kafka runs at {address}" + (f", created {', '.join(created)}" if created else ""), highlight=False, soft_wrap=True)
-    if extra == "s3":
-        store = s3()
-        out.print(_place(store.start(), store.credentials_dir), highlight=False, soft_wrap=True)
+    kafka = f"Kafka runs at {address}" + (f", created {', '.join(created)}" if created else "")
+    stores.start(extra)
+    out.print(kafka, *stores.told(), sep="\n", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def down(purge: Annotated[bool, typer.Option("--purge", help="Also remove all data: topics, checkpoints, logs.")] = False) -> None:
-    """Stop the broker and the S3 server; their data stays."""
+    """Stop the broker, the S3 server and the database; their data stays."""
     broker().stop()
-    s3().stop()
+    stores.stop()
     if purge:
         shutil.rmtree(home(), ignore_errors=True)
     out.print("Stopped." + (f" {home()} is removed." if purge else f" Data stays in {home()}."), highlight=False, soft_wrap=True)
@@ -71,23 +63,13 @@ def down(purge: Annotated[bool, typer.Option("--purge", help="Also remove all da
 @app.command()
 def status(as_json: Json = False) -> None:
     """Say what runs, and where. The exit code is 3 if the broker does not run."""
-    one, store = broker(), s3()
-    found = {
-        "running": one.running,
-        "address": one.address if one.running else None,
-        "log": str(one.log),
-        "s3": store.endpoint if store.running else None,
-    }
+    one = broker()
+    found = {"running": one.running, "address": one.address if one.running else None, "log": str(one.log), **stores.running()}
     if as_json:
         out.print_json(data=found)
     else:
-        out.print(
-            f"Kafka runs at {one.address}" if one.running else "Kafka does not run; `fraud up` starts it.",
-            highlight=False,
-            soft_wrap=True,
-        )
-        if store.running:
-            out.print(_place(store.endpoint, store.credentials_dir), highlight=False, soft_wrap=True)
+        kafka = f"Kafka runs at {one.address}" if one.running else "Kafka does not run; `fraud up` starts it."
+        out.print(kafka, *stores.told(), sep="\n", highlight=False, soft_wrap=True)
     if not one.running:
         raise typer.Exit(3)
 
@@ -193,8 +175,9 @@ def migrate(context: typer.Context) -> None:
 
 @app.command(context_settings=PASS_ON)
 def archive(context: typer.Context) -> None:
-    """Copy what the detector has sent to Parquet files: `fraud archive --path DIR`. All options: `fraud archive --help`."""
+    """Copy what is in Kafka to the folder `lake`, and to the database where it runs. All options: `fraud archive --help`."""
     launch.know_s3()
+    launch.know_postgres(context.args)
     launch.know_broker(context.args)
     launch.become("spark_jobs.archive_scored", *context.args)
 
@@ -271,10 +254,6 @@ def doctor(
             )
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
-
-
-def _place(endpoint: str, credentials: Path) -> str:
-    return f"S3 runs at {endpoint}, bucket {BUCKET}, keys in {credentials}"
 
 
 def _models() -> None:

@@ -7,8 +7,16 @@ class MissingJars(FraudDetectionError):
     """A server's jars are not there, or not the pinned ones."""
 
 
+class MissingProgram(FraudDetectionError):
+    """A server that the distribution has is not installed."""
+
+
+class UnknownStore(FraudDetectionError):
+    """`fraud up --with` names a store that it cannot start."""
+
+
 class ServerFailed(FraudDetectionError):
-    """The broker or the S3 server did not start."""
+    """The broker, the S3 server or the database did not start."""
 
 
 class PortTaken(FraudDetectionError):

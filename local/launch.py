@@ -1,10 +1,11 @@
 """How `fraud` starts the programs of the project: in its place, and with the laptop's servers as their defaults."""
 
+import json
 import os
 import sys
 
 from local.errors import NotRunning
-from local.state import broker, models_folder, s3
+from local.state import broker, models_folder, postgres, s3
 
 
 def address() -> str:
@@ -42,6 +43,14 @@ def know_s3() -> None:
     if store.running:
         for name, value in store.settings.items():
             os.environ.setdefault(f"FRAUD_S3__{name.upper()}", str(value))
+
+
+def know_postgres(arguments: list[str]) -> None:
+    """Makes the laptop's database, where it runs, a sink of an archiver, beside the folder `lake`; a settings file wins."""
+    database = postgres()
+    if database.running and not chosen(arguments, "--sinks", "--help", "-h"):
+        sinks = {"lake": {"type": "parquet", "path": "lake"}, "database": {"type": "postgres", **database.settings}}
+        os.environ.setdefault("FRAUD_SINKS", json.dumps(sinks))
 
 
 def become(module: str, *arguments: str) -> None:

@@ -1,5 +1,6 @@
 """A server as a process of its own, kept in a folder: any program may start, find and stop it."""
 
+import signal
 import socket
 import subprocess
 import time
@@ -21,11 +22,11 @@ class Process:
     """One server and its folder: `pid`, `port`, `NAME.log`.
 
     `mark` is an argument of its command line that no other program has: a pid whose number another program has got since is not
-    this server.
+    this server. `quits_by` is the signal that asks it to end without waiting for its clients.
     """
 
-    def __init__(self, name: str, home: Path, mark: str) -> None:
-        self._name, self._home, self._mark = name, home, mark
+    def __init__(self, name: str, home: Path, mark: str, quits_by: signal.Signals = signal.SIGTERM) -> None:
+        self._name, self._home, self._mark, self._quits_by = name, home, mark, quits_by
         self.log = home / f"{name.lower()}.log"
         self._pid, self._port = home / "pid", home / "port"
         self._child: subprocess.Popen[bytes] | None = None
@@ -91,7 +92,7 @@ class Process:
         """Stops the server, which writes out what it holds; nothing to do where none runs."""
         process = self._find()
         if process is not None:
-            process.terminate()
+            process.send_signal(self._quits_by)
             try:
                 process.wait(STOP_TIMEOUT_S)
             except psutil.TimeoutExpired:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the programs that pip and Maven cannot: Python's venv module, a JDK 17 or newer, Maven. Does nothing where they are there.
+# Installs the programs that pip and Maven cannot: Python's venv module, a JDK 17 or newer, Maven,
+# PostgreSQL's server. Does nothing where they are there.
 set -euo pipefail
 PYTHON=${PYTHON:-python3}
 
@@ -10,13 +11,15 @@ java_major=$( { java -version 2>&1 || true; } | sed -n 's/.*version "\([0-9]*\).
 # The kernel is compiled: a JRE is not enough. Maven asks JAVA_HOME first.
 [ "${java_major:-0}" -ge 17 ] && command -v "${JAVA_HOME:+$JAVA_HOME/bin/}javac" >/dev/null || missing+=(openjdk-17-jdk-headless)
 command -v mvn >/dev/null || missing+=(maven)
+# Debian keeps the server's programs off PATH.
+command -v initdb >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 sudo=""
 [ "$(id -u)" -eq 0 ] || sudo="sudo"
 install="$sudo apt-get update && $sudo apt-get install --yes --no-install-recommends ${missing[*]}"
 if ! command -v apt-get >/dev/null; then
-    echo "error: this machine lacks ${missing[*]} (Debian's names). Install Python 3.11+, a JDK 17+ and Maven, then run make again." >&2
+    echo "error: this machine lacks ${missing[*]} (Debian's names). Install Python 3.11+, a JDK 17+, Maven and PostgreSQL, then run make again." >&2
     exit 1
 fi
 if [ "$(id -u)" -ne 0 ] && ! sudo --non-interactive true 2>/dev/null; then

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from local.broker import Broker
+from local.postgres import PostgresServer
 from local.s3 import S3Server
 
 
@@ -25,3 +26,8 @@ def broker() -> Broker:
 def s3() -> S3Server:
     """Returns the laptop's S3 server, running or not."""
     return S3Server(home() / "s3")
+
+
+def postgres() -> PostgresServer:
+    """Returns the laptop's database server, running or not."""
+    return PostgresServer(home() / "postgres")

@@ -1,63 +1,45 @@
-"""The archiver. `python -m spark_jobs.archive_scored --path DIR`: what the detector has sent to Kafka, to Parquet files."""
+"""The archiver. `python -m spark_jobs.archive_scored --config archive.yaml`: what is in Kafka, to lakes and databases.
+
+transactions.scored ┐                               ┌─► sink ─ its own query, checkpoint and pace
+fraud.alerts        ├─► said ───┐                   │
+transactions.rejected           ├─► typed rows ─────┼─► sink
+labels              ┐           │                   │
+customers           ├─► learnt ─┘                   └─► sink
+merchants           ┘
+"""
 
 import sys
 import threading
 from collections.abc import Sequence
-from datetime import timedelta
-from pathlib import Path
-from typing import Annotated
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
-from pydantic import Field
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
-from configuration import Duration, FraudDetectionError, KafkaConnection, Settings, TopicNames, report, require_topics, stop_signals
+from configuration import FraudDetectionError, report, require_topics, stop_signals
 from spark_jobs import failures, running, session, sources
+from spark_jobs.archive_settings import NAME, ArchiveSettings, DeltaSettings, PostgresSettings, SinkSettings
+from spark_jobs.copying import Copy, Sink, copy
 from spark_jobs.lease import Lease
 from spark_jobs.running import Run
-from spark_jobs.settings import S3, AvailableNowTrigger, MicroBatchTrigger, Place, Spark, on_s3
-from spark_jobs.sinks.parquet import ParquetSink, require_own
-from spark_jobs.transforms.stored import stored
+from spark_jobs.settings import on_s3
+from spark_jobs.sinks.delta import DeltaSink
+from spark_jobs.sinks.lake import Files, Lake
+from spark_jobs.sinks.parquet import ParquetSink
+from spark_jobs.sinks.postgres.connection import Address
+from spark_jobs.sinks.postgres.sink import PostgresSink
+from spark_jobs.transforms.stored import learnt, said
 
 PROGRAM = "python -m spark_jobs.archive_scored"
-NAME = "archive_scored"
 
 log = structlog.get_logger()
-
-
-class ArchiveSettings(Settings):
-    """Copies scored transactions and alerts from Kafka to Parquet files, each of their records exactly once."""
-
-    kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
-    topics: TopicNames = Field(TopicNames(), description="Names of the topics")
-    path: Place = Field(
-        description="Folder, or s3a://bucket/folder; each checkpoint has its own, as another would overwrite its batches"
-    )
-    checkpoint: Place = Field(
-        "checkpoints/archive_scored", description="Where the archiver keeps its place in Kafka, a folder or s3a:// URL"
-    )
-    trigger: Annotated[AvailableNowTrigger | MicroBatchTrigger, Field(discriminator="mode")] = Field(
-        MicroBatchTrigger(interval=timedelta(minutes=1)),
-        description="microBatch, or availableNow, which copies all there is and ends",
-    )
-    max_offsets: int = Field(100_000, ge=1, description="How many records a batch reads at most")
-    s3: S3 = Field(S3(), description="How s3a:// paths are reached")
-    spark: Spark = Field(Spark(), description="Spark itself")
-    stop_timeout: Duration = Field(
-        timedelta(seconds=30),
-        description="How long a stop waits for the current batch. One that takes longer is cut off, and repeated on the next start",
-    )
-    log_dir: Path | None = Field(
-        Path("logs") / NAME, description=f"Folder of spark.log and {NAME}.log, with full traces; null: standard error"
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the archiver until it is stopped, has copied all (availableNow) or fails; returns the exit code."""
     try:
         settings = ArchiveSettings.load(sys.argv[1:] if arguments is None else arguments, PROGRAM)
-        with failures.told("The archiver cannot go on", "Check `path` and `checkpoint`.", NAME, settings.log_dir):
+        with failures.told("The archiver cannot go on", "Check `sinks` and `checkpoint`.", NAME, settings.log_dir):
             run(settings)
     except FraudDetectionError as error:
         return report(error)
@@ -67,15 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(settings: ArchiveSettings) -> None:
-    """Runs the archiver until SIGTERM, SIGINT, the end of an availableNow run, or an error.
+    """Runs the archiver until SIGTERM, SIGINT, the end of an availableNow run, or an error that no waiting mends.
 
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
-    require_topics(settings.kafka, _inputs(settings.topics))
-    spark = session.build(NAME, settings.spark, settings.s3, 1, settings.log_dir)
+    require_topics(settings.kafka, (*settings.topics.outputs(), *settings.input_topics))
+    spark = session.build(NAME, settings.spark, settings.s3, settings.slots, settings.log_dir)
     try:
-        session.require_storage(spark, on_s3(settings.path, settings.checkpoint))
+        session.require_storage(spark, settings.s3a_checkpoint)
         with stop_signals() as stop_asked:
             stream(spark, settings, stop_asked)
         log.info("archiver stopped")
@@ -84,35 +66,55 @@ def run(settings: ArchiveSettings) -> None:
 
 
 def stream(spark: SparkSession, settings: ArchiveSettings, stop_asked: threading.Event) -> None:
-    """Copies in a session until `stop_asked` is set or all is done.
+    """Copies in a session until `stop_asked` is set or all is done, to every sink at once.
+
+    A sink that cannot go on stops none of the others. When these have ended, the first such error is raised.
 
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
-    with running.own_checkpoint(spark, settings.checkpoint, NAME, settings.log_dir) as lease:
-        _stream(spark, settings, stop_asked, lease)
+    sources.require_inputs(spark, sources.inputs_of(settings.input, settings.topics))
+    with (
+        running.own_checkpoint(spark, settings.checkpoint, NAME, settings.log_dir) as lease,
+        ThreadPoolExecutor(len(settings.sinks), thread_name_prefix="sink") as threads,
+    ):
+        log.info("archiver started", mode=settings.trigger.mode, sinks=sorted(settings.sinks), checkpoint=settings.checkpoint)
+        asked = [_copy(name, settings, stop_asked, lease) for name in settings.sinks]
+        copies = [threads.submit(copy, spark, one) for one in asked]
+    for one in copies:
+        one.result()
 
 
-def _stream(spark: SparkSession, settings: ArchiveSettings, stop_asked: threading.Event, lease: Lease) -> None:
-    require_own(spark, settings.path, settings.checkpoint)
-    sink = ParquetSink(settings.path)
-
-    def write(batch: DataFrame, batch_id: int) -> None:
-        batch.persist(StorageLevel.MEMORY_AND_DISK)  # each dataset would read Kafka again
-        try:
-            sink.write(stored(batch, settings.topics), batch_id)
-        finally:
-            batch.unpersist()
-
-    records = sources.read_stream(spark, settings.kafka, _inputs(settings.topics), settings.trigger, settings.max_offsets)
-    job = Run(NAME, settings.checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
-    query = running.start(records.writeStream.foreachBatch(write), settings.trigger, job)
-    log.info("archiver started", mode=settings.trigger.mode, path=settings.path, checkpoint=settings.checkpoint)
-    running.wait(query, settings.trigger, job, [lease.look])
+def rows(spark: SparkSession, settings: ArchiveSettings) -> DataFrame:
+    """Returns all that is copied, as a stream: each topic is read once."""
+    asked = (settings.trigger, settings.max_offsets)
+    inputs = sources.inputs_of(settings.input, settings.topics)
+    sent = sources.read_stream(spark, settings.kafka, settings.topics.outputs(), *asked)
+    taught = sources.with_clock(sources.read_stream(spark, settings.kafka, settings.input_topics, *asked))
+    return said(sent, settings.topics).unionByName(learnt(taught, inputs, settings.limits))
 
 
-def _inputs(topics: TopicNames) -> tuple[str, str]:
-    return topics.scored, topics.alerts
+def _copy(name: str, settings: ArchiveSettings, stop_asked: threading.Event, lease: Lease) -> Copy:
+    asked, checkpoint = settings.sinks[name], settings.checkpoint_of(name)
+    run = Run(f"{NAME}_{name}", checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
+    places = () if isinstance(asked, PostgresSettings) else on_s3(asked.path)
+    sink = _sink(asked, checkpoint, settings)
+    return Copy(name, sink, places, lambda spark: rows(spark, settings), run, settings.trigger, settings.retry, lease.look)
+
+
+def _sink(asked: SinkSettings, checkpoint: str, settings: ArchiveSettings) -> Sink:
+    if isinstance(asked, PostgresSettings):
+        files = [None if file is None else str(file.absolute()) for file in (asked.password_file, asked.ca_file)]
+        seconds = asked.timeout.total_seconds()
+        address = Address(asked.host, asked.port, asked.database, asked.user, files[0], asked.sslmode, files[1], seconds)
+        return PostgresSink(address, asked.tasks, dict(asked.retention))
+
+    def writer(identity: str) -> Files:
+        if isinstance(asked, DeltaSettings):
+            return DeltaSink(asked.path, asked.tasks, identity, settings.s3)
+        return ParquetSink(asked.path, asked.tasks)
+
+    return Lake(asked.path, checkpoint, writer, lambda wanted: sources.first_offsets(settings.kafka, wanted))
 
 
 if __name__ == "__main__":

@@ -79,6 +79,18 @@ class OutOfMemory(FraudDetectionError):
     """Java has too little memory."""
 
 
+class NotOurs(UnusableStorage):
+    """A path belongs to another checkpoint."""
+
+
+class UnusableDatabase(FraudDetectionError):
+    """A database cannot be reached, does not let us in, or refuses what is written."""
+
+
+class NewerDatabase(FraudDetectionError):
+    """A database has been migrated by a newer program."""
+
+
 class TooFewSlots(FraudDetectionError):
     """Real-time mode needs one task slot for each task, all at once."""
 

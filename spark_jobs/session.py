@@ -1,6 +1,7 @@
 """The Spark session: the configuration that a detector runs with, and the checks before Spark starts."""
 
 import os
+import sys
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -86,6 +87,7 @@ def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None, *, 
     """
     if not _submitted():
         find_java()
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # of tasks in Python; else they take any python3
     conf = {
         "spark.app.name": name,
         **CONF,

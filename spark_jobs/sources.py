@@ -1,23 +1,26 @@
 """What the jobs read: Kafka, one source for all topics and checked before Spark is started; and folders of Parquet."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from configuration import KafkaConnection, require_topics
 from contract import Topics
+from spark_jobs import delta_log
 from spark_jobs.errors import UnusableKey, UnusableRegistry
 from spark_jobs.input_settings import InputSettings
 from spark_jobs.places import Gaps
 from spark_jobs.schema import KINDS, schema
-from spark_jobs.settings import RealTimeTrigger, Trigger
+from spark_jobs.settings import S3, RealTimeTrigger, Trigger
 from spark_jobs.transforms.decode import BESIDE
 from spark_jobs.transforms.history import READINGS
 from spark_jobs.transforms.inputs import Inputs, Registry
@@ -111,6 +114,19 @@ def offsets_at(connection: KafkaConnection, topics: Sequence[str], whole: Collec
     return json.dumps(found)
 
 
+def first_offsets(connection: KafkaConnection, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """Returns the first offset that Kafka still has of each (topic, partition), of those that this user may ask about."""
+    consumer = Consumer({**connection.librdkafka(), "group.id": "fraud-archiver-start", "log_level": 0})
+    found = {}
+    try:
+        for topic, number in partitions:
+            with suppress(KafkaException):
+                found[topic, number] = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=TIMEOUT_S)[0]
+    finally:
+        consumer.close()
+    return found
+
+
 def read_stream(
     session: SparkSession,
     connection: KafkaConnection,
@@ -178,18 +194,27 @@ def _options(connection: KafkaConnection, topics: Sequence[str], start: str) -> 
     }
 
 
-def read_history(session: SparkSession, folder: str) -> DataFrame:
+def read_history(session: SparkSession, folder: str, s3: S3) -> DataFrame:
     """Returns the records of a data set as events, the columns of `transforms.decode`.
 
-    FOLDER/{transactions,labels,customers,merchants}/*.parquet, as `python -m producer dataset` writes them. Fields that it lacks
-    are null, columns that the contract does not know are left out.
+    FOLDER/{transactions,labels,customers,merchants}/, as `python -m producer dataset` and the archiver write them: a Delta table,
+    or Parquet files in the folder itself or in folders by day. Fields that it lacks are null, columns that the contract does not
+    know are left out. A kind without a folder has no records, but a data set has transactions.
+
+    Raises:
+        UnusableStorage: the keys of S3 cannot be read.
     """
-    events = [_events(session, f"{folder}/{kind}s", kind, record) for kind, record in KINDS.items()]
+    events = [_events(session, f"{folder}/{kind}s", kind, record, s3) for kind, record in KINDS.items()]
     return reduce(DataFrame.unionByName, events)
 
 
-def _events(session: SparkSession, folder: str, kind: str, record: type) -> DataFrame:
-    rows = session.read.schema(schema(record)).parquet(folder)
+def _events(session: SparkSession, folder: str, kind: str, record: type, s3: S3) -> DataFrame:
+    form = schema(record)
+    rows = (
+        _rows(session, folder, form, s3)
+        if kind == "transaction" or _is_there(session, folder)
+        else session.createDataFrame([], form)
+    )
     structs = (
         F.struct("*").alias(name) if name == kind else F.lit(None).cast(schema(other)).alias(name) for name, other in KINDS.items()
     )
@@ -199,3 +224,15 @@ def _events(session: SparkSession, folder: str, kind: str, record: type) -> Data
         *structs,
         *(F.lit(None).cast(of).alias(name) for name, of in BESIDE.items()),
     )
+
+
+def _rows(session: SparkSession, folder: str, form: T.StructType, s3: S3) -> DataFrame:
+    of_table = delta_log.files(folder, s3) if _is_there(session, f"{folder}/_delta_log") else None
+    reader = session.read.schema(form).option("basePath", folder)
+    return reader.parquet(*(of_table or [folder])).select(*form.names)  # without what the folders' names say
+
+
+def _is_there(session: SparkSession, folder: str) -> bool:
+    jvm: Any = session.sparkContext._jvm
+    path = jvm.org.apache.hadoop.fs.Path(folder)
+    return bool(path.getFileSystem(session._jsparkSession.sessionState().newHadoopConf()).exists(path))

@@ -53,7 +53,7 @@ def run(settings: WriteFeaturesSettings) -> None:
     spark = session.build(NAME, settings.spark, settings.s3, 1, settings.log_dir)
     try:
         session.require_storage(spark, on_s3(settings.data, settings.out))
-        rows = features(sources.read_history(spark, settings.data)).where("kind = 'transaction'")
+        rows = features(sources.read_history(spark, settings.data, settings.s3)).where("kind = 'transaction'")
         rows.select("transaction.*", "features.*").write.parquet(settings.out)
     finally:
         spark.stop()

@@ -29,13 +29,18 @@ def client(server: S3Server) -> fs.S3FileSystem:
 
 
 class Archive:
-    """The archiver's `path`, in a folder or in S3."""
+    """A lake of the archiver, in a folder or in S3."""
 
     def __init__(self, path: str, server: S3Server | None = None) -> None:
         self.path = path
         self._files = client(server) if server else fs.LocalFileSystem()
         self.place = server.home / "data" / path.removeprefix("s3a://") if server else Path(path)
         """Where it is on this machine: the S3 server keeps a bucket in a folder."""
+
+    @property
+    def sinks(self) -> dict[str, Any]:
+        """The archiver's settings that write here, under the name `lake`."""
+        return {"sinks": {"lake": {"type": "parquet", "path": self.path}}}
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Returns the rows of a dataset; none where it is not there."""

@@ -12,7 +12,7 @@ import pandas as pd
 import structlog
 import yaml
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table
@@ -39,7 +39,9 @@ class BacktestSettings(Settings):
     """Runs rules and a model over labelled history, exactly as the stream would, and says what they catch and what they cost."""
 
     data: Place = Field(
-        alias="from", description="Folder with {transactions,labels,customers,merchants}/*.parquet; `producer dataset` writes one"
+        alias="from",
+        description="Folder or s3a:// URL with {transactions,labels,customers,merchants}/, "
+        "as `producer dataset` and the archiver write it",
     )
     rules: Path | None = Field(None, description="YAML file with `rules`, as in the detector's settings; null: no rules")
     model: str | None = Field(None, description="Version in the model store; null: no model")
@@ -97,7 +99,8 @@ def run(settings: BacktestSettings) -> dict[str, Any]:
         try:
             session.require_storage(spark, on_s3(settings.data))
             with progress.step("decisions"):
-                decided = decided_history(spark, settings.data, rules, models, since)
+                history = sources.read_history(spark, settings.data, settings.s3)
+                decided = decided_history(history, rules, models, since)
         finally:
             spark.stop()
     names = ([MODEL] if models else []) + sorted(rules)
@@ -124,14 +127,13 @@ def load_rules(file: Path) -> dict[str, Rule]:
 
 
 def decided_history(
-    spark: SparkSession, data: str, rules: Mapping[str, Rule], models: ModelSource | None, since: datetime | None
+    history: DataFrame, rules: Mapping[str, Rule], models: ModelSource | None, since: datetime | None
 ) -> pd.DataFrame:
-    """Returns the transactions from `since` on, with decision, rules that fired, score and, where it is known, the truth.
+    """Returns a history's transactions from `since` on, with decision, rules that fired, score and, where it is known, the truth.
 
     That is what the label says that counts by `spark_jobs.label_rule`.
     """
-    rehearse(spark, rules)
-    history = sources.read_history(spark, data)
+    rehearse(history.sparkSession, rules)
     decided = judge(features(history), rules, models).where("kind = 'transaction'")
     if since is not None:
         decided = decided.where(decided["transaction.event_time"] > since)

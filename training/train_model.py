@@ -43,7 +43,8 @@ class TrainSettings(Settings):
     """Trains a model on labelled history, judges it on later days than it has learnt from, and saves it in the model store."""
 
     data: Place = Field(
-        description="Folder with {transactions,labels,customers,merchants}/*.parquet, as `producer dataset` writes it; "
+        description="Folder or s3a:// URL with {transactions,labels,customers,merchants}/, as `producer dataset` and the archiver "
+        "write it; "
         f"or {KAFKA}, to read the topics from the beginning"
     )
     store: Place = Field(".fraud/models", description="Model store, a folder or s3a:// URL")
@@ -254,7 +255,7 @@ def _features(settings: TrainSettings, spark: SparkSession, folder: Path) -> Rea
 def read_events(settings: TrainSettings, spark: SparkSession) -> DataFrame:
     """Returns the data's records as events, the columns of `transforms.decode`."""
     if settings.data != KAFKA:
-        return sources.read_history(spark, settings.data)
+        return sources.read_history(spark, settings.data, settings.s3)
     inputs = sources.inputs_of(settings.input, settings.topics)
     sources.require_inputs(spark, inputs)
     raw = sources.read_topics(spark, settings.kafka, topics_of(inputs.by_kind))

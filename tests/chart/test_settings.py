@@ -30,7 +30,7 @@ def detector_arguments(found: tuple[Object, ...]) -> list[str]:
         if one["kind"] == "SparkApplication":
             assert (one["spec"].get("mainApplicationFile") or one["spec"]["pyFiles"]) == "local:///app/spark_jobs/detect_fraud.py"
             return one["spec"].get("arguments") or one["spec"]["driverArgs"]
-        if one["kind"] == "StatefulSet":
+        if one["kind"] == "StatefulSet" and one["metadata"]["name"].endswith("-detector-driver"):
             arguments = one["spec"]["template"]["spec"]["containers"][0]["args"]
             return arguments[arguments.index("/app/spark_jobs/detect_fraud.py") + 1 :]
     return ["--config", "/etc/fraud/detector.yaml"]  # Ilum: sent along as a file

@@ -84,11 +84,12 @@ def test_a_day_in_its_life(fraud: Fraud, home: Path) -> None:
     assert after["fraud.alerts"] == len(printed) > 0
     assert all(decode(Alert, line.encode()).reasons == ("Over 100",) for line in printed)
     archived = fraud(
-        *("archive", "--path", "s3a://fraud/archive", "--checkpoint", "s3a://fraud/archive-checkpoint"),
+        *("archive", "--sinks", '{"lake": {"type": "parquet", "path": "s3a://fraud/lake"}}'),
+        *("--checkpoint", "s3a://fraud/archive-checkpoint"),
         *("--trigger.mode", "availableNow"),
     )
     assert archived.returncode == 0, archived.stderr
-    archive = Archive("s3a://fraud/archive", S3Server(home / "state" / "s3"))
+    archive = Archive("s3a://fraud/lake", S3Server(home / "state" / "s3"))
     assert {name: len(archive.rows(name)) for name in ("scored", "alerts", "unreadable")} == {
         "scored": 500,
         "alerts": len(printed),

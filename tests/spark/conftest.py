@@ -11,9 +11,10 @@ from prometheus_client import CollectorRegistry
 from pyspark.sql import DataFrame, SparkSession
 
 from configuration import KafkaConnection, TopicNames
-from harness.detector import QUICK_START, Detector
+from harness.detector import QUICK_START, Archiver, Detector
 from local.s3 import S3Server
-from spark_jobs import session
+from spark_jobs import archive_scored, session
+from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.detect_fraud import stream
 from spark_jobs.metrics import StreamMetrics
 from spark_jobs.settings import S3, DetectorSettings, Spark
@@ -72,5 +73,27 @@ def run_here(spark: SparkSession) -> Callable[..., CollectorRegistry]:
         own.streams.addListener(metrics)
         stream(own, settings, threading.Event(), metrics)
         return registry
+
+    return run
+
+
+@pytest.fixture
+def archiver(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iterator[Archiver]:
+    one = Archiver(kafka, topics, tmp_path)
+    yield one
+    one.kill()
+
+
+@pytest.fixture(scope="session")
+def archive_here(spark: SparkSession) -> Callable[..., None]:
+    """Returns a function that lets an archiver copy all that waits, in the tests' own Spark; raises what a process would report.
+
+    With `until` it copies in micro-batches, until that event is set.
+    """
+
+    def run(archiver: Archiver, until: threading.Event | None = None, **changes: Any) -> None:
+        mode = "microBatch" if until else "availableNow"
+        settings = ArchiveSettings.load(["--config", str(archiver.write(mode, **changes))], "tests")
+        archive_scored.stream(spark.newSession(), settings, until or threading.Event())
 
     return run

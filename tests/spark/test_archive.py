@@ -2,8 +2,7 @@
 
 import json
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
@@ -14,15 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
-from configuration import KafkaConnection, TopicNames
 from contract import Alert, Scored, Topics, Transaction, decode, encode
 from harness.detector import MICRO_BATCH, Archiver
 from harness.kafka import send
 from local.s3 import BUCKET, S3Server
-from spark_jobs.archive_scored import ArchiveSettings, stream
-from spark_jobs.errors import UnusableStorage
+from spark_jobs.errors import NotOurs
 from spark_jobs.features import FEATURE_COLUMNS
 from spark_jobs.input_settings import InputSettings
 from spark_jobs.pipeline import detect
@@ -30,7 +27,7 @@ from spark_jobs.schema import TRANSACTION_COLUMNS
 from spark_jobs.settings import Rule
 from spark_jobs.sinks.parquet import ParquetSink
 from spark_jobs.sources import inputs_of
-from spark_jobs.transforms.stored import stored
+from spark_jobs.transforms.stored import datasets, said
 from tests.frames import EVERY_TIME
 from tests.records import AT, alert, scored, transaction
 from tests.s3 import Archive, keys
@@ -38,6 +35,7 @@ from tests.s3 import Archive, keys
 TOPICS = Topics()
 RULES = {"large": Rule(when="amount > 100", reason="Over 100")}
 Raw = Callable[..., DataFrame]
+Run = Callable[..., None]
 Sent = dict[str, list[tuple[str, bytes]]]
 
 FULL = transaction(
@@ -73,6 +71,10 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path, s3: S3Server) -> Arc
     return Archive(f"s3a://{BUCKET}/{tmp_path.name}", s3)
 
 
+def write(archive: Archive, records: DataFrame, batch_id: int) -> None:
+    ParquetSink(archive.path, 2).write(datasets(said(records, TOPICS)), batch_id)
+
+
 def scored_of(row: dict[str, Any]) -> Scored:
     return Scored(
         transaction=Transaction(**{name: row[name] for name in TRANSACTION_COLUMNS}),
@@ -94,9 +96,8 @@ def by_id(scored: Scored) -> str:
 
 @pytest.mark.parametrize("archive", ["folder", "s3"], indirect=True)
 def test_parquet_says_what_kafka_says_whatever_comes_twice_or_not_at_all(archive: Archive, raw: Raw, sent: Sent) -> None:
-    sink = ParquetSink(archive.path)
     for number, paid in ((0, ()), (1, (FULL, BARE, SMALL)), (1, (FULL, BARE, SMALL)), (2, (LATE,))):
-        sink.write(stored(raw(*(record for one in paid for record in sent[one.transaction_id])), TOPICS), number)
+        write(archive, raw(*(record for one in paid for record in sent[one.transaction_id])), number)
     records = [record for some in sent.values() for record in some]
     # Java and Python write small and large numbers differently in JSON: what they mean is compared.
     told = sorted((decode(Scored, value) for topic, value in records if topic == TOPICS.scored), key=by_id)
@@ -109,13 +110,13 @@ def test_parquet_says_what_kafka_says_whatever_comes_twice_or_not_at_all(archive
 
 
 def test_it_is_flat_typed_and_one_path_a_day_and_batch(archive: Archive, raw: Raw, sent: Sent) -> None:
-    ParquetSink(archive.path).write(stored(raw(*sent["full"], *sent["small"], *sent["late"]), TOPICS), 17)
-    place = re.compile(r"(scored|alerts)/event_date=(2018-04-01|2018-04-02)/batch_id=17/part-[^/]*\.parquet")
+    write(archive, raw(*sent["full"], *sent["small"], *sent["late"]), 17)
+    place = re.compile(r"(transactions|scored|alerts)/date=(2018-04-01|2018-04-02)/batch_id=17/part-[^/]*\.parquet")
     assert {place.fullmatch(one).group(1, 2) for one in archive.files()} == {
-        (name, day) for name in ("scored", "alerts") for day in ("2018-04-01", "2018-04-02")
+        (name, day) for name in ("transactions", "scored", "alerts") for day in ("2018-04-01", "2018-04-02")
     }
     scored = ds.dataset(f"{archive.path}/scored", partitioning="hive").schema
-    partitions = ("event_date", "batch_id")
+    partitions = ("date", "batch_id")
     verdict = tuple(one.name for one in fields(Scored) if one.name not in ("transaction", "features"))
     assert tuple(scored.names) == (*TRANSACTION_COLUMNS, *FEATURE_COLUMNS, *verdict, *partitions)
     assert scored.field("event_time").type == pa.timestamp("us", "UTC")
@@ -134,47 +135,34 @@ def test_what_is_not_ours_is_kept_as_it_came(archive: Archive, raw: Raw, sent: S
     wrong = {**told, "decision": None}
     values = [None, b"", b"\xff\x00", b"[]", b"{}", b'{"a": 1}', b"null", *(json.dumps(one).encode() for one in (lacks, wrong))]
     strange = [(topic, value, {"timestamp": AT}) for topic in (TOPICS.scored, TOPICS.alerts) for value in values]
-    ParquetSink(archive.path).write(stored(raw((TOPICS.scored, scored), *strange), TOPICS), 0)
+    write(archive, raw((TOPICS.scored, scored), *strange), 0)
     assert [row["transaction_id"] for row in archive.rows("scored")] == ["small"]
     assert archive.rows("alerts") == []
     kept = archive.rows("unreadable")
     assert sorted((row["topic"], row["value"] or b"", row["offset"]) for row in kept) == sorted(
         (topic, value or b"", offset) for offset, (topic, value, _) in enumerate(strange, start=1)
     )
-    assert {row["event_date"] for row in kept} == {"2018-04-01"}
+    assert {row["date"] for row in kept} == {"2018-04-01"}
 
 
 def test_what_a_killed_write_has_left_is_swept_away(archive: Archive, raw: Raw, sent: Sent) -> None:
-    ParquetSink(archive.path).write(stored(raw(*sent["full"]), TOPICS), 1)
+    write(archive, raw(*sent["full"]), 1)
     before = set(archive.files())
-    rest = archive.place / "scored" / ".spark-staging-1" / "event_date=2018-04-01" / "batch_id=2"
+    rest = archive.place / "scored" / ".spark-staging-1" / "date=2018-04-01" / "batch_id=2"
     rest.mkdir(parents=True)
     (rest / "part-0.parquet").write_bytes(b"half")
-    ParquetSink(archive.path).write(stored(raw(), TOPICS), 2)
+    write(archive, raw(), 2)
     assert set(archive.files()) == before
 
 
-@pytest.fixture
-def archiver(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iterator[Archiver]:
-    one = Archiver(kafka, topics, tmp_path)
-    yield one
-    one.kill()
-
-
-def archive_here(archiver: Archiver, spark: SparkSession, **changes: Any) -> None:
-    """Lets an archiver copy all that waits, in the tests' own Spark; raises what a process would report."""
-    settings = ArchiveSettings.load(["--config", str(archiver.write("availableNow", **changes))], "tests")
-    stream(spark.newSession(), settings, threading.Event())
-
-
-def test_another_checkpoint_does_not_overwrite_the_path(archiver: Archiver, archive: Archive, spark: SparkSession) -> None:
-    archiver.settings |= {"path": archive.path}
+def test_another_checkpoint_does_not_overwrite_the_path(archiver: Archiver, archive: Archive, archive_here: Run) -> None:
+    archiver.settings |= archive.sinks
     send(archiver.kafka.bootstrap_servers, archiver.topics.scored, [(b"k", encode(scored(SMALL)))])
-    archive_here(archiver, spark)
-    archive_here(archiver, spark)
+    archive_here(archiver)
+    archive_here(archiver)
     before = archive.rows("scored")
-    with pytest.raises(UnusableStorage, match="is new: its batches would overwrite those of another"):
-        archive_here(archiver, spark, checkpoint=str(archiver.folder / "another"))
+    with pytest.raises(NotOurs, match="has been filled from another checkpoint"):
+        archive_here(archiver, checkpoint=str(archiver.folder / "another"))
     assert archive.rows("scored") == before
     assert [row["transaction_id"] for row in before] == ["small"]
 
@@ -185,22 +173,22 @@ ROWS, BATCH, DAYS = 500, 100, 3
 @pytest.mark.fresh
 @pytest.mark.parametrize("archive", ["s3"], indirect=True)
 def test_each_record_is_there_once_when_the_archiver_is_killed_amid_a_write(
-    archiver: Archiver, archive: Archive, spark: SparkSession, s3: S3Server
+    archiver: Archiver, archive: Archive, archive_here: Run, s3: S3Server
 ) -> None:
     checkpoint = Archive(f"{archive.path}-checkpoint", s3)
-    archiver.settings |= {"path": archive.path, "checkpoint": checkpoint.path, "s3": s3.settings, "max_offsets": BATCH}
+    archiver.settings |= archive.sinks | {"checkpoint": checkpoint.path, "s3": s3.settings, "max_offsets": BATCH}
     _fill(archiver)
     archiver.start("microBatch", trigger=MICRO_BATCH)
     # A second batch whose scored records are published, and whose alerts are not yet: all of it comes again.
-    while not (_any(archive, "scored/event_date=*/batch_id=[1-9]*") and _any(archive, "alerts/.spark-staging-*")):
+    while not (_any(archive, "scored/date=*/batch_id=[1-9]*") and _any(archive, "alerts/.spark-staging-*")):
         assert archiver.alive, archiver.errors
-        assert not _any(archive, f"scored/event_date=*/batch_id={2 * ROWS // BATCH - 1}"), "it is done"
+        assert not _any(archive, f"scored/date=*/batch_id={2 * ROWS // BATCH - 1}"), "it is done"
     archiver.kill()
-    committed = len(list(checkpoint.place.glob("commits/[0-9]*")))
-    assert _any(archive, f"scored/event_date=*/batch_id={committed}/*.parquet"), "the kill came before the write"
+    committed = len(list(checkpoint.place.glob("lake/commits/[0-9]*")))
+    assert _any(archive, f"scored/date=*/batch_id={committed}/*.parquet"), "the kill came before the write"
     assert _any(archive, "alerts/.spark-staging-*"), "the kill came after the write"
 
-    archive_here(archiver, spark, max_offsets=2 * ROWS)
+    archive_here(archiver, max_offsets=2 * ROWS)
     for name in ("scored", "alerts"):
         assert sorted(row["transaction_id"] for row in archive.rows(name)) == [f"t{one:04}" for one in range(ROWS)], name
     assert not [one for one in archive.files() if ".spark-staging" in one]

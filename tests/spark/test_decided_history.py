@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 
 from harness.worlds import data_set
 from spark_jobs.settings import S3, Rule
+from spark_jobs.sources import read_history
 from spark_jobs.transforms.score import ModelSource
 from tests.models import MADE_AT, linear
 from training.backtest import MODEL as THE_MODEL
@@ -31,7 +32,7 @@ def test_rules_and_a_model_over_history(spark: SparkSession, tmp_path: Path) -> 
     since = paid["event_time"].iloc[1_000].to_pydatetime()
     rules = {"small": Rule(when="amount < 5", reason="It is small")}
 
-    decided = decided_history(spark, str(data), rules, ModelSource(store.place, 3_600), since)
+    decided = decided_history(read_history(spark, str(data), S3()), rules, ModelSource(store.place, 3_600), since)
     expected = paid[paid["event_time"] > since]
     assert set(decided["transaction_id"]) == set(expected["transaction_id"])
     found = judgement(decided, [THE_MODEL, "small"])

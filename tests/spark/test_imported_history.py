@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from harness.oracle import oracle
 from harness.worlds import assert_same, batch_features
 from producer.__main__ import main
+from spark_jobs.settings import S3
 from spark_jobs.sources import read_history
 from tests import sparkov
 from training import dataset
@@ -46,7 +47,7 @@ def test_an_imported_history_has_the_features_that_the_oracle_says(spark: SparkS
     after = theirs["event_time"] >= late
     assert theirs.loc[~after, "home_distance_km"].max() < 160 < theirs.loc[after, "home_distance_km"].min()
 
-    events = read_history(spark, str(out))
+    events = read_history(spark, str(out), S3())
     reach = dataset.reach(events)
     assert reach.last - reach.first > timedelta(days=35)
     written = b"".join(file.read_bytes() for file in (tmp_path / "features").rglob("*") if file.is_file()).decode("latin-1")

@@ -15,6 +15,7 @@ from harness.worlds import World, data_set
 from local.s3 import BUCKET, S3Server
 from spark_jobs import sources
 from spark_jobs.features import MODEL_INPUTS
+from spark_jobs.settings import S3
 from training import dataset
 from training.bundle import model_file
 from training.dataset import Reach
@@ -32,7 +33,7 @@ def history(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tu
     """Eight days of payments and attacks whose labels take a day, with the kernel's features."""
     data = data_set(tmp_path_factory.mktemp("world") / "data", "--traffic", "all", "--days", "8", "--label-delay", "1d")
     folder = tmp_path_factory.mktemp("events") / "events"
-    events = sources.read_history(spark, str(data))
+    events = sources.read_history(spark, str(data), S3())
     dataset.keep(events, folder)
     return folder, dataset.reach(events)
 

@@ -15,11 +15,12 @@ from harness.detector import Archiver, Detector
 from harness.kafka import read_all, send
 from local.s3 import BUCKET, S3Server
 from spark_jobs import checkpoint_files, lease
-from spark_jobs.archive_scored import ArchiveSettings
 from spark_jobs.archive_scored import stream as archive
+from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.errors import CheckpointInUse
 from spark_jobs.lease import Holder, held
 from tests.records import transaction
+from tests.s3 import Archive
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -31,7 +32,7 @@ def test_the_second_is_refused_by_name(
     detector: Detector, run_here: Callable[..., None], spark: SparkSession, s3: S3Server, checkpoint: str, tmp_path: Path
 ) -> None:
     archiver = Archiver(detector.kafka, detector.topics, tmp_path)
-    archiver.settings |= {"path": str(tmp_path / "archive")}
+    archiver.settings |= Archive(str(tmp_path / "lake")).sinks
     place = checkpoint_files.files_of(spark, checkpoint)
     with held(place, checkpoint, "detect_fraud") as first:
         with pytest.raises(CheckpointInUse, match=rf"{checkpoint} is in use by another program, detect_fraud on .*, process \d+"):

@@ -10,7 +10,7 @@ import pytest
 
 from configuration import InvalidSettings, Settings
 from configuration.environment import KNOWN
-from spark_jobs.archive_scored import ArchiveSettings
+from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.settings import DetectorSettings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -61,7 +61,7 @@ def test_programs_share_an_environment(home: Path, monkeypatch: pytest.MonkeyPat
     for name in ("FRAUD_RATE", "FRAUD_STORE", "FRAUD_HOME", "FRAUD_E2E_NAMESPACE", "FRAUD_LABEL_DELAY", "FRAUD_MODELS__STORE"):
         monkeypatch.setenv(name, "x")
     assert DetectorSettings.load([], "tests").models.store == "x"
-    assert ArchiveSettings.load(["--path", "x"], "tests").path == "x"
+    assert ArchiveSettings.load(["--retry", "9s"], "tests").retry.total_seconds() == 9
 
 
 def test_what_kubernetes_says_of_services_is_no_setting(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

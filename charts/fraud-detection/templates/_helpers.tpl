@@ -130,7 +130,15 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 /etc/s3: {{ . }}
 {{- end }}
 {{- end }}
-{{- if has (index . 1) (list "detector" "trainer") }}
+{{- if eq (index . 1) "archiver" }}
+{{- with include "fraud.archiverKeys" $root }}
+/etc/s3: {{ . }}
+{{- end }}
+{{- with $root.Values.archive.secret }}
+/etc/archive: {{ . }}
+{{- end }}
+{{- end }}
+{{- if has (index . 1) (list "detector" "trainer" "archiver") }}
 {{- with $root.Values.detector.inputSecret }}
 /etc/input: {{ . }}
 {{- end }}

@@ -64,6 +64,24 @@
 {{- fail (printf "trainer.config.data is %q, a folder that the trainer's pod does not have. Set it to kafka, or to s3a://bucket/folder." $data) -}}
 {{- end -}}
 
+{{- $archive := .Values.archive -}}
+{{- if $archive.enabled -}}
+{{- if not $archive.config.sinks -}}
+{{- fail "archive.enabled: there is nowhere to copy to. Set archive.config.sinks, as values-s3.yaml and values-postgres.yaml do." -}}
+{{- end -}}
+{{- range $name, $sink := $archive.config.sinks -}}
+{{- if and $sink.path (not (hasPrefix "s3a://" $sink.path)) -}}
+{{- fail (printf "archive.config.sinks.%s.path is %q, a folder that is gone with its pod. Set it to s3a://bucket/folder." $name $sink.path) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $archive.schedule (not $archive.checkpoint.url) -}}
+{{- fail "archive.schedule: each run is another pod. Set archive.checkpoint.url to s3a://bucket/folder." -}}
+{{- end -}}
+{{- if lt (include "fraud.mebibytes" $archive.memory | int) 1536 -}}
+{{- fail (printf "archive.memory is %s: Spark needs at least 1536Mi, of which 60 %% is heap." $archive.memory) -}}
+{{- end -}}
+{{- end -}}
+
 {{- if and (or $kafka.strimzi.createCluster $kafka.strimzi.createUsers) (not $kafka.strimzi.cluster) -}}
 {{- fail "kafka.strimzi.cluster is empty: name the cluster that createCluster or createUsers is about." -}}
 {{- end -}}
@@ -75,6 +93,7 @@
 {{- if .Values.producers -}}{{- $components = append $components "producer" -}}{{- end -}}
 {{- if .Values.trainer.enabled -}}{{- $components = append $components "trainer" -}}{{- end -}}
 {{- if .Values.watcher.enabled -}}{{- $components = append $components "watcher" -}}{{- end -}}
+{{- if $archive.enabled -}}{{- $components = append $components "archiver" -}}{{- end -}}
 {{- if include "fraud.topicsJob" . -}}{{- $components = append $components "topics" -}}{{- end -}}
 {{- range $component := $components -}}
 {{- $user := include "fraud.kafkaUser" (list $ $component) | fromYaml -}}

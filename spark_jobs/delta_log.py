@@ -1,0 +1,42 @@
+"""Delta tables as delta-rs finds them: where they are, how S3 is reached, and which files count."""
+
+from configparser import ConfigParser
+from configparser import Error as NoProfile
+
+from deltalake import DeltaTable
+
+from spark_jobs.errors import UnusableStorage
+from spark_jobs.settings import S3
+
+
+def files(place: str, s3: S3) -> list[str] | None:
+    """Returns the files that the log of a Delta table names now, as Spark reads them; None where the place is no Delta table."""
+    options = storage_options(s3)
+    if not DeltaTable.is_deltatable(place, options):
+        return None
+    found = DeltaTable(place, storage_options=options, without_files=False).file_uris()
+    return [f"s3a://{one.partition('://')[2]}" if one.startswith(("s3://", "s3a://")) else one for one in found]
+
+
+def storage_options(s3: S3) -> dict[str, str]:
+    """Returns how delta-rs reaches s3a:// paths. Without a folder of credentials it looks for keys as the AWS SDKs do.
+
+    Raises:
+        UnusableStorage: the file with keys cannot be read.
+    """
+    options = {}
+    if s3.endpoint:
+        options["AWS_ENDPOINT_URL"] = s3.endpoint
+        options["AWS_ALLOW_HTTP"] = str(s3.endpoint.startswith("http://")).lower()
+        options["AWS_VIRTUAL_HOSTED_STYLE_REQUEST"] = str(not s3.path_style).lower()
+    if s3.region:
+        options["AWS_REGION"] = s3.region
+    if s3.credentials_dir:
+        file = s3.credentials_dir / "credentials"
+        profiles = ConfigParser(interpolation=None)
+        try:
+            profiles.read_string(file.read_text())
+            options |= {name.upper(): value for name, value in profiles["default"].items() if name.startswith("aws_")}
+        except (OSError, UnicodeDecodeError, NoProfile, KeyError):  # what is wrong with it is not repeated: it holds secrets
+            raise UnusableStorage(f"{file} cannot be read, or has no keys under [default]", "Check `s3.credentials_dir`.") from None
+    return options

@@ -1,0 +1,81 @@
+"""An archiver with three sinks that dies again and again; afterwards each of them has every record once."""
+
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from configuration import KafkaConnection, TopicNames
+from contract import encode
+from harness.detector import Archiver
+from harness.dying_archiver import VARIABLE
+from harness.kafka import send
+from local.postgres import PostgresServer
+from tests.records import alert, scored, transaction
+from tests.s3 import Archive
+
+AT_ONCE = 40
+ALERTS = 4
+"""Every so-many-th payment is an alert."""
+
+
+class Dying(Archiver):
+    """Dies where it is told to."""
+
+    module = "harness.dying_archiver"
+
+
+class Stores:
+    """A lake, Delta tables and a database, filled by one archiver."""
+
+    def __init__(self, kafka: KafkaConnection, topics: TopicNames, folder: Path, database: PostgresServer) -> None:
+        self.archiver = Dying(kafka, topics, folder)
+        self._lake, self._delta, self._database = Archive(str(folder / "lake")), str(folder / "delta"), database
+        ages = {"scored": "36500d", "alerts": "36500d", "labels": "36500d"}
+        base = {"type": "postgres", **database.settings, "retention": ages}
+        sinks = {**self._lake.sinks["sinks"], "delta": {"type": "delta", "path": self._delta}, "database": base}
+        self.archiver.settings |= {"sinks": sinks, "max_offsets": 2 * AT_ONCE}
+        self._sent = 0
+
+    def pay(self) -> None:
+        """Sends what a detector says of some payments more, and says of the last ones again."""
+        first = max(self._sent - AT_ONCE // 2, 0)
+        self._sent += AT_ONCE
+        paid = [(one, transaction(transaction_id=f"t{one:05}", card_id=f"c{one % 9}")) for one in range(first, self._sent)]
+        address, topics = self.archiver.kafka.bootstrap_servers, self.archiver.topics
+        send(address, topics.scored, [(b"k", encode(scored(payment)), _came_of(one)) for one, payment in paid])
+        send(address, topics.alerts, [(b"k", encode(alert(p)), _came_of(one)) for one, p in paid if one % ALERTS == 0])
+
+    def die(self, points: Iterable[str], environment: pytest.MonkeyPatch) -> None:
+        """Lets the archiver die at each of the points, with new records before each."""
+        for point in points:
+            self.pay()
+            environment.setenv(VARIABLE, point)
+            assert self.archiver.run("availableNow") == -signal.SIGKILL, f"it did not die at {point}: {self.archiver.errors}"
+
+    def check_after_a_run(self) -> None:
+        """The same as `check`, once an archiver has copied all that waits."""
+        self.archiver.module = Archiver.module
+        assert self.archiver.run("availableNow") == 0, self.archiver.errors
+        self.check()
+
+    def check(self) -> None:
+        """Fails where a store lacks a record, or has one twice."""
+        everyone = [f"t{one:05}" for one in range(self._sent)]
+        for table, wanted in (("scored", everyone), ("alerts", everyone[::ALERTS])):
+            assert _ids(self._lake.rows(table)) == wanted
+            assert _ids(DeltaTable(f"{self._delta}/{table}").to_pyarrow_table().to_pylist()) == wanted
+            with self._database.connect() as found:
+                rows = found.execute(f"SELECT transaction_id FROM {table}").fetchall()  # noqa: S608
+            assert sorted(one for (one,) in rows) == wanted
+
+
+def _came_of(number: int) -> list[tuple[str, bytes]]:
+    return [("input-topic", b"t"), ("input-partition", b"0"), ("input-offset", str(number).encode())]
+
+
+def _ids(rows: list[dict[str, Any]]) -> list[str]:
+    return sorted(row["transaction_id"] for row in rows)

@@ -1,0 +1,209 @@
+"""What is in the database: every payment once, whole and typed; and what becomes of an archiver whose database is away."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from pyspark.sql import DataFrame
+
+from contract import Contribution, Topics, encode
+from harness.detector import MICRO_BATCH, Archiver
+from harness.kafka import send
+from local.postgres import PostgresServer
+from spark_jobs.errors import NewerDatabase, UnusableDatabase
+from spark_jobs.sinks.postgres.connection import Address, connected
+from spark_jobs.sinks.postgres.schema import TABLES, drop_partitions, make_partitions, migrate
+from spark_jobs.sinks.postgres.sink import PostgresSink
+from spark_jobs.transforms.stored import said
+from tests.records import AT, alert, scored, transaction
+from tests.s3 import Archive
+
+TOPICS = Topics()
+AGES = {"scored": "36500d", "alerts": "36500d", "labels": "36500d"}
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    one = PostgresServer(tmp_path_factory.mktemp("postgres"))
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def address(server: PostgresServer) -> Address:
+    """An empty database."""
+    with server.connect() as found:
+        found.execute("DROP SCHEMA public CASCADE")
+        found.execute("CREATE SCHEMA public")
+    asked: dict[str, Any] = server.settings
+    names = ("host", "port", "database", "user", "password_file", "sslmode")
+    return Address(*(asked[name] for name in names), None, 3.0)
+
+
+def rows(server: PostgresServer, table: str, order: str) -> list[Any]:
+    with server.connect() as found:
+        return found.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()  # noqa: S608
+
+
+def test_what_is_written_is_what_kafka_says_once(server: PostgresServer, address: Address, raw: Callable[..., DataFrame]) -> None:
+    hard = 'tab\t line\n\r back\\slash \\N \\. "quoted", {brace} Zoë 𝄞'
+    odd = transaction(transaction_id=hard, card_id="x" * 4_000, amount=Decimal("9999999999.99"), currency="EUR", device_id="nul\0")
+    late = transaction(transaction_id="late", event_time=AT + timedelta(days=1))
+    told = (Contribution(feature="a\0", direction="raises", contribution=1.5),)
+    warned = alert(odd, alert_id="id", reasons=(hard, ""), rules=(), contributions=told)
+    old = transaction(transaction_id="old", event_time=datetime(1900, 1, 1, tzinfo=UTC))
+    records = [(TOPICS.scored, encode(scored(one)), {"timestamp": AT}) for one in (odd, late, old, odd)]
+    sink = PostgresSink(address, 2, dict.fromkeys(AGES, timedelta(days=36_500)))
+    sink.open(None)  # type: ignore[arg-type]  # it needs none
+    for number in (0, 0, 1):
+        sink.write(said(raw(*records, (TOPICS.alerts, encode(warned), {"timestamp": AT})), TOPICS), number)
+    found = rows(server, "scored", "event_time")
+    assert [(one[0], one[2], one[8]) for one in found] == [(AT, hard, odd.amount), (late.event_time, "late", late.amount)]
+    assert found[0][3] == "x" * 500
+    assert found[0][17] == "nul�"
+    assert found[0][19] == ["over"]
+    (one,) = rows(server, "alerts", "1")
+    assert one[2] == "id"
+    assert one[6:8] == ([hard, ""], [])
+    assert one[15] == [{"feature": "a�", "direction": "raises", "contribution": 1.5}]
+    partitions = rows(server, "pg_inherits", "1")
+    assert len({one[0] for one in partitions if one}) >= 3
+
+
+def test_the_schema_is_made_once_and_old_days_are_dropped(server: PostgresServer, address: Address) -> None:
+    with connected(address) as connection:
+        assert migrate(connection) == ["0001_tables", "0002_views"]
+    days = {date(2026, 11, 29), date(2026, 11, 30), date(2026, 12, 1)}
+    for _ in range(2):
+        with connected(address) as connection:
+            assert migrate(connection) == []
+            for table in TABLES:
+                make_partitions(connection, table, days)
+    kept = {"scored": date(2026, 12, 1), "alerts": date(2026, 12, 1), "labels": date(2026, 11, 1)}
+    with connected(address) as connection:
+        assert drop_partitions(connection, kept) == ["scored_20261129", "scored_20261130", "alerts_20261101"]
+        assert drop_partitions(connection, kept) == []
+        connection.execute("INSERT INTO fraud_migrations (number, name) VALUES (99, 'later')")
+    with pytest.raises(NewerDatabase, match="has migration 99"), connected(address) as connection:
+        migrate(connection)
+
+
+def test_views_tell_what_analysts_ask(server: PostgresServer, address: Address, raw: Callable[..., DataFrame]) -> None:
+    caught, missed = (transaction(transaction_id=name, country="DE") for name in ("caught", "missed"))
+    sink = PostgresSink(address, 1, dict.fromkeys(AGES, timedelta(days=36_500)))
+    sink.open(None)  # type: ignore[arg-type]
+    records = [(TOPICS.scored, encode(scored(one)), {"timestamp": AT}) for one in (caught, missed)]
+    sink.write(said(raw(*records, (TOPICS.alerts, encode(alert(caught)), {"timestamp": AT})), TOPICS), 0)
+    with connected(address) as connection:
+        make_partitions(connection, TABLES[2], [AT.date()])
+        for number, (name, is_fraud, hours) in enumerate((("caught", False, 1), ("caught", True, 2), ("missed", True, 1))):
+            connection.execute(
+                "INSERT INTO labels (labelled_at, key, transaction_id, card_id, terminal_id, event_time, is_fraud)"
+                " VALUES (%s, %s, %s, 'card-1', 'T00001', %s, %s)",
+                (AT + timedelta(hours=hours), bytes([number]), name, AT, is_fraud),
+            )
+    day = AT.date()
+    assert rows(server, "matured_quality", "1") == [(day, 1, 2, 1, 1.0, 0.5)]
+    assert rows(server, "fraud_share", "1") == [(day, 2, 2, 1)]
+    assert rows(server, "alerts_by_rule", "1") == [(day, "over", 1)]
+    assert rows(server, "alerts_by_reason", "1") == [(day, "Over 10", 1)]
+    assert rows(server, "alerts_by_country", "1") == [(day, "DE", 2, 2)]
+    assert rows(server, "alerts_by_channel", "1") == [(day, "pos", 2, 2)]
+    assert rows(server, "alerts_by_merchant", "1") == [(day, "M00001", "EUR", 1, Decimal("12.5"))]
+    assert rows(server, "amount_at_risk", "1") == [(day, "EUR", "review", 1, Decimal("12.5"))]
+    assert rows(server, "alerts_per_minute", "1") == [(AT.replace(second=0, microsecond=0), "review", 1)]
+    assert [one[2] for one in rows(server, "last_alerts", "1")] == ["alert-caught"]
+    assert [one[2] for one in rows(server, "card_timeline", "at, what, transaction_id")] == [
+        *("alert", "payment", "payment", "label: fraud", "label: genuine", "label: fraud")
+    ]
+
+
+def test_a_database_that_hangs_or_refuses_is_one_paragraph(server: PostgresServer, address: Address, tmp_path: Path) -> None:
+    (tmp_path / "wrong").write_text("hunter2")
+    with pytest.raises(UnusableDatabase) as caught, connected(address._replace(password_file=str(tmp_path / "wrong"))):
+        pass
+    assert "authentication failed" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(UnusableDatabase) as caught, connected(address) as connection:
+        connection.execute("SELECT 'hunter2'::int")
+    assert "hunter2" not in str(caught.value)
+    with connected(address) as connection:
+        connection.execute("SELECT 1")
+    frozen = _processes(server)  # that of the connection is one
+    for one in frozen:
+        one.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(UnusableDatabase, match="did not answer in time"), connected(address) as connection:
+            connection.execute("SELECT 1")
+    finally:
+        for one in frozen:
+            one.send_signal(signal.SIGCONT)
+
+
+def _processes(server: PostgresServer) -> list[psutil.Process]:
+    parent = psutil.Process(int((server.home / "pid").read_text()))
+    return [parent, *parent.children()]
+
+
+def test_a_database_that_is_away_holds_up_nothing_and_catches_up(
+    server: PostgresServer, address: Address, archiver: Archiver, archive_here: Callable[..., None], tmp_path: Path
+) -> None:
+    lake = Archive(str(tmp_path / "lake"))
+    base = {"type": "postgres", **server.settings, "retention": AGES, "timeout": "3s"}
+    archiver.settings |= {"sinks": {**lake.sinks["sinks"], "base": base}, "retry": "1s"}
+    stop, failed = threading.Event(), []
+
+    def work() -> None:
+        try:
+            archive_here(archiver, stop, trigger=MICRO_BATCH)
+        except Exception as error:  # told by the test's end
+            failed.append(error)
+
+    paid = [transaction(transaction_id=f"t{one:03}", card_id=f"c{one}") for one in range(30)]
+
+    def pay(some: list[Any]) -> None:
+        records = [(b"k", encode(scored(one)), [("input-topic", b"t")]) for one in some]
+        send(archiver.kafka.bootstrap_servers, archiver.topics.scored, records)
+
+    def ids() -> list[str]:
+        return [one[2] for one in rows(server, "scored", "transaction_id")] if server.running else []
+
+    pay(paid[:10])
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        _until(lambda: _has_table(server) and len(ids()) == 10, failed)
+        server.kill()
+        pay(paid[10:20])
+        _until(lambda: len(lake.rows("scored")) == 20, failed)
+        pay(paid[20:])
+        _until(lambda: len(lake.rows("scored")) == 30, failed)
+        server.start()
+        _until(lambda: len(ids()) == 30, failed)
+    finally:
+        stop.set()
+        thread.join()
+    assert not failed
+    assert ids() == [one.transaction_id for one in paid]
+
+
+def _has_table(server: PostgresServer) -> bool:
+    with server.connect() as found:
+        return bool(found.execute("SELECT to_regclass('scored') IS NOT NULL").fetchone()[0])  # type: ignore[index]
+
+
+def _until(is_so: Callable[[], bool], failed: list[Exception]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert not failed, failed
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
