@@ -80,6 +80,7 @@ class Chaos:
             "a damaged batch": self._damage,
             "a second detector on the checkpoint": self._second,
             "one partition more": self._grow,
+            "the newest file of the checkpoint is empty": self._lose_power,
         }
 
     def _send(self, values: list[bytes | None]) -> None:
@@ -98,6 +99,12 @@ class Chaos:
         self.detector.kill()  # or it has read the record before it is damaged
         self.source.pay(1)
         self.source.damage(self.broker, self.source.count)
+
+    def _lose_power(self) -> None:
+        self.detector.kill()
+        folder = Path(self.detector.settings["checkpoint"])
+        written = [file for name in ("offsets", "commits") for file in (folder / name).glob("[0-9]*")]
+        max(written, key=lambda file: file.stat().st_mtime_ns).write_bytes(b"")
 
     def _second(self) -> None:
         other = Detector(self.kafka, self.topics, self.folder / "second")
