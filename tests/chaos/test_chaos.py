@@ -51,6 +51,7 @@ class Chaos:
         self.mode, self.folder = mode, folder
         self.said: list[str] = []
         self.skipped = 0
+        self.has_damage = False
 
     def start(self) -> None:
         """Starts the detector, once more; steps over a record first where the last one has asked for it."""
@@ -73,7 +74,7 @@ class Chaos:
         return {
             "the detector is killed": self.detector.kill,
             "the broker is frozen for ten seconds": self._freeze,
-            "the broker is killed and comes back": self._kill_broker,
+            "the broker is gone and comes back": self._lose_broker,
             "hostile records": lambda: self._send(hostile(100, self.draws.randrange(10**6))),
             "times that no calendar has": lambda: [self.source.pay(1, timestamp=odd) for odd in ODD_TIMES.values()] and None,
             "a payment is taken back": self.source.take_back,
@@ -91,14 +92,22 @@ class Chaos:
         process.suspend()
         threading.Timer(10.0, process.resume).start()
 
-    def _kill_broker(self) -> None:
-        self.broker.kill()
+    def _lose_broker(self) -> None:
+        """Kills the broker; once there is a damaged batch it is only stopped.
+
+        Without another replica a broker that was killed cuts a partition off at its first damaged batch: that loss is Kafka's own.
+        """
+        if self.has_damage:
+            self.broker.stop()
+        else:
+            self.broker.kill()
         self.broker.start()
 
     def _damage(self) -> None:
         self.detector.kill()  # or it has read the record before it is damaged
         self.source.pay(1)
         self.source.damage(self.broker, self.source.count)
+        self.has_damage = True
 
     def _lose_power(self) -> None:
         self.detector.kill()
