@@ -164,7 +164,7 @@ def _events(spark: SparkSession, features: Path, rows: int) -> DataFrame:
     flat = spark.read.parquet(str(features)).limit(rows).repartition(PARTS)
     return flat.select(
         F.lit("transaction").alias("kind"),
-        F.struct("amount").alias("transaction"),
+        F.struct("amount", F.lit(None).cast("string").alias("transaction_type")).alias("transaction"),
         F.struct(*FEATURE_COLUMNS).alias("features"),
     )
 

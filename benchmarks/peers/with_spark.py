@@ -29,6 +29,8 @@ BATCH = 300_000
 HEAP = {"spark.driver.memory": "4g"}
 """As the detector's own benchmark of catching up has it."""
 POLL_S = 5
+MOST_BYTES = 1_000_000
+"""Of a record; none is a thousandth of it."""
 
 
 def main(address: str, source: str, target: str, model: Path, folder: Path) -> None:
@@ -63,7 +65,7 @@ def written(rows: DataFrame, topic: str) -> DataFrame:
     record = F.struct("transaction", "features", "score.fraud_score")
     types = rows.select(record.alias("record")).schema["record"].dataType.json()
     key = F.col("transaction.card_id").cast("binary")
-    value = Column(jvm.frauddetection.wire.Encoder.apply(record._jc, types))
+    value = Column(jvm.frauddetection.wire.Encoder.apply(record._jc, types, MOST_BYTES))
     return rows.select(F.lit(topic).alias("topic"), key.alias("key"), value.alias("value"))
 
 

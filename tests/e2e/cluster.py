@@ -163,6 +163,18 @@ class Namespace:
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def shell(self, commands: str) -> str:
+        """Returns what commands of a page of the docs print: their kubectl is in this namespace."""
+        here = f'set -euo pipefail; kubectl() {{ command kubectl --namespace {self.name} "$@"; }}\n'
+        done = subprocess.run(["bash", "-c", here + commands], capture_output=True, text=True, check=False, timeout=600)  # noqa: S607
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def image(self, pod: str) -> str:
+        """Returns the image of a pod's first container."""
+        image: str = self.core.read_namespaced_pod(pod, self.name).spec.containers[0].image
+        return image
+
     def report(self) -> str:
         """Returns what a failed test's reader wants: events, pods, the end of their logs."""
         parts = [

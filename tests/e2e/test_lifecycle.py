@@ -8,6 +8,7 @@ import re
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.e2e.kafka import Account, Broker, named
 from tests.e2e.release import Release, incarnation
 from tests.models import linear
 
+DOCS = Path(__file__).parents[2] / "docs"
 FIRST_ALERT_S = 120.0
 START_S = 180.0
 HISTORY_S = 300.0
@@ -188,6 +190,27 @@ def test_a_broken_rule_is_seen_and_its_repair_loses_nothing(life: Life, namespac
         life.release.until_running(life.release.driver, START_S, other_than=life.release.incarnation())
     life.restarted(lambda: life.apply(detector=rules("amount > 100")))
     life.account.settle()
+
+
+@pytest.mark.parametrize("life", ["kubeflow"], indirect=True)
+def test_a_migration_as_the_docs_have_it_gives_a_new_checkpoint_the_history(life: Life, namespace: Namespace) -> None:
+    repeats, image = life.account.repeats, namespace.image(life.release.driver)
+    driver = life.release.incarnation()
+    text = (DOCS / "how-to" / "change-features.md").read_text().partition("## On Kubernetes")[2]
+    block = re.search(r"```sh\n(.*?)```", text, re.DOTALL)
+    assert block
+    named = block[1].replace("RELEASE", life.release.name).replace("IMAGE", image)
+    printed = namespace.shell(named)
+    moved = re.search(r"^card: ([\d,]+) keys", printed, re.MULTILINE)
+    assert moved, printed
+    assert moved[1] != "0"
+    namespace.wait("v1", "Pod", "migrate", lambda found: bool(found) and found["status"]["phase"] == "Succeeded", START_S)
+    namespace.delete("v1", "Pod", "migrate")
+    life.apply(detector=rules("amount > 100") | {"checkpoint": {"folder": "version-2"}})
+    life.release.until_running(life.release.driver, START_S, other_than=driver)
+    life.release.until_logged("detector started", START_S)
+    life.account.settle()
+    assert life.account.repeats == repeats, "what the old detector had published is published again"
 
 
 @pytest.mark.core

@@ -100,6 +100,18 @@ def test_a_topic_that_is_made_anew_is_read_from_its_beginning(
     assert source.scored()[-1].features["card_count_1d"] == (8 if fewer else 13), "the history is gone"
 
 
+def test_a_topic_that_is_no_longer_an_input_stops_no_start(
+    source: Source, detector: Detector, kafka: KafkaConnection, new_topics: Callable[..., TopicNames], run_here: Callable[..., None]
+) -> None:
+    other = Source(kafka, new_topics(1))
+    source.pay(1)
+    other.pay(1)
+    run_here(detector, input={"transactions": [{"topic": source.topic}, {"topic": other.topic}]})
+    source.pay(1)
+    run_here(detector)
+    assert source.scored()[-1].features["card_count_1d"] == 3, "what the other topic told is forgotten"
+
+
 def test_a_damaged_batch_is_stepped_over(
     source: Source,
     detector: Detector,
