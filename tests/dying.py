@@ -1,25 +1,30 @@
-"""An archiver with three sinks that dies again and again; afterwards each of them has every record once."""
+"""An archiver with three sinks that is cut off again and again; afterwards each of them has every record once."""
 
+import os
+import random
+import secrets
 import signal
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from deltalake import DeltaTable
 
-from configuration import KafkaConnection, TopicNames
+from configuration import FraudDetectionError, KafkaConnection, TopicNames
 from contract import encode
 from harness.detector import Archiver
-from harness.dying_archiver import VARIABLE
+from harness.dying_archiver import POINTS, VARIABLE, armed, cut_off
 from harness.kafka import send
 from local.postgres import PostgresServer
 from tests.records import alert, scored, transaction
 from tests.s3 import Archive
 
-AT_ONCE = 40
+AT_ONCE = 20
 ALERTS = 4
 """Every so-many-th payment is an alert."""
+SEED = "CRASH_SEED"
 
 
 class Dying(Archiver):
@@ -37,12 +42,12 @@ class Stores:
         ages = {"scored": "36500d", "alerts": "36500d", "labels": "36500d"}
         base = {"type": "postgres", **database.settings, "retention": ages}
         sinks = {**self._lake.sinks["sinks"], "delta": {"type": "delta", "path": self._delta}, "database": base}
-        self.archiver.settings |= {"sinks": sinks, "max_offsets": 2 * AT_ONCE}
+        self.archiver.settings["sinks"] = sinks
         self._sent = 0
 
     def pay(self) -> None:
-        """Sends what a detector says of some payments more, and says of the last ones again."""
-        first = max(self._sent - AT_ONCE // 2, 0)
+        """Sends what a detector says of some payments more, and before that of the last ones again, a whole batch of its own."""
+        first = max(self._sent - AT_ONCE, 0)
         self._sent += AT_ONCE
         paid = [(one, transaction(transaction_id=f"t{one:05}", card_id=f"c{one % 9}")) for one in range(first, self._sent)]
         address, topics = self.archiver.kafka.bootstrap_servers, self.archiver.topics
@@ -50,11 +55,18 @@ class Stores:
         send(address, topics.alerts, [(b"k", encode(alert(p)), _came_of(one)) for one, p in paid if one % ALERTS == 0])
 
     def die(self, points: Iterable[str], environment: pytest.MonkeyPatch) -> None:
-        """Lets the archiver die at each of the points, with new records before each."""
+        """Kills the archiver at each of the points, with new records before each."""
         for point in points:
             self.pay()
             environment.setenv(VARIABLE, point)
             assert self.archiver.run("availableNow") == -signal.SIGKILL, f"it did not die at {point}: {self.archiver.errors}"
+
+    def cut_off(self, points: Iterable[str], archive_here: Callable[..., Any]) -> None:
+        """The same in a test's own Spark, with an error in place of each kill: every sink ends there, and begins from its files."""
+        for point in points:
+            self.pay()
+            with pytest.raises(FraudDetectionError, match="cut off"), armed(point, cut_off):
+                archive_here(self.archiver)
 
     def check_after_a_run(self) -> None:
         """The same as `check`, once an archiver has copied all that waits."""
@@ -71,6 +83,18 @@ class Stores:
             with self._database.connect() as found:
                 rows = found.execute(f"SELECT transaction_id FROM {table}").fetchall()  # noqa: S608
             assert sorted(one for (one,) in rows) == wanted
+
+
+def drawn() -> random.Random:
+    """Returns what chooses points. Its seed is printed; CRASH_SEED repeats a run's points."""
+    seed = int(os.environ.get(SEED) or secrets.randbits(32))
+    sys.stderr.write(f"\n{SEED}={seed}\n")
+    return random.Random(seed)  # noqa: S311 no secret
+
+
+def some_time(chosen: random.Random, name: str) -> str:
+    """Returns a point with the time of its batch at which it counts."""
+    return f"{name}:{chosen.randint(1, POINTS[name].times)}"
 
 
 def _came_of(number: int) -> list[tuple[str, bytes]]:

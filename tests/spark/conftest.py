@@ -14,6 +14,7 @@ from configuration import KafkaConnection, TopicNames
 from harness.detector import QUICK_START, Archiver, Detector
 from local.s3 import S3Server
 from spark_jobs import archive_scored, session
+from spark_jobs.archive_metrics import ArchiveMetrics
 from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.detect_fraud import stream
 from spark_jobs.metrics import StreamMetrics
@@ -85,15 +86,22 @@ def archiver(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iter
 
 
 @pytest.fixture(scope="session")
-def archive_here(spark: SparkSession) -> Callable[..., None]:
+def archive_here(spark: SparkSession) -> Callable[..., CollectorRegistry]:
     """Returns a function that lets an archiver copy all that waits, in the tests' own Spark; raises what a process would report.
 
-    With `until` it copies in micro-batches, until that event is set.
+    With `until` it copies in micro-batches, until that event is set. `registry` takes its metrics, which Spark fills in a moment
+    later; it is returned.
     """
 
-    def run(archiver: Archiver, until: threading.Event | None = None, **changes: Any) -> None:
+    def run(
+        archiver: Archiver, until: threading.Event | None = None, registry: CollectorRegistry | None = None, **changes: Any
+    ) -> CollectorRegistry:
         mode = "microBatch" if until else "availableNow"
         settings = ArchiveSettings.load(["--config", str(archiver.write(mode, **changes))], "tests")
-        archive_scored.stream(spark.newSession(), settings, until or threading.Event())
+        told, own = registry or CollectorRegistry(), spark.newSession()
+        metrics = ArchiveMetrics(told, settings.sinks)
+        own.streams.addListener(metrics)
+        archive_scored.stream(own, settings, until or threading.Event(), metrics)
+        return told
 
     return run

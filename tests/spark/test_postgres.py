@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -30,20 +30,13 @@ AGES = {"scored": "36500d", "alerts": "36500d", "labels": "36500d"}
 PATIENCE_S = 60.0
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    one = PostgresServer(tmp_path_factory.mktemp("postgres"))
-    one.start()
-    yield one
-    one.stop()
+@pytest.fixture
+def server(database: PostgresServer) -> PostgresServer:
+    return database
 
 
 @pytest.fixture
 def address(server: PostgresServer) -> Address:
-    """An empty database."""
-    with server.connect() as found:
-        found.execute("DROP SCHEMA public CASCADE")
-        found.execute("CREATE SCHEMA public")
     asked: dict[str, Any] = server.settings
     names = ("host", "port", "database", "user", "password_file", "sslmode")
     return Address(*(asked[name] for name in names), None, 3.0)
