@@ -67,8 +67,9 @@ class Checkpoint:
         """
         planned = [f"offsets/{batch}" for batch in self._batches("offsets") if batch > self.committed]
         for name in (*planned, *self._place_files):  # the place last: until then the next start looks again
+            own = (self._lines(name) or [])[: _own(name)]
             lines = [NOTHING if of_one is None else json.dumps(moved(of_one)).encode() for of_one in self._read(name)]
-            self._files.write(name, NEWLINE.join([*self._lines(name)[: _own(name)], *lines]))
+            self._files.write(name, NEWLINE.join([*own, *lines]))
         self.places = None if self.places is None else moved(self.places)
 
     def remember(self, ids: Mapping[str, str], gaps: Gaps) -> None:
@@ -78,9 +79,14 @@ class Checkpoint:
             self.ids, self.gaps = dict(ids), gaps
 
     def _read(self, name: str) -> list[ByTopic | None]:
-        """Returns what a file says of each source, None of one that had nothing yet."""
+        """Returns what a file says of each source, None of one that had nothing yet; nothing where there is no file."""
+        lines = self._lines(name)
+        if lines is None:
+            return []
         try:
-            return [None if line == NOTHING else json.loads(line) for line in self._lines(name)[_own(name) :]]
+            if len(lines) <= _own(name):
+                raise ValueError(name)
+            return [None if line == NOTHING else json.loads(line) for line in lines[_own(name) :]]
         except ValueError:
             raise UnusableCheckpoint(
                 f"The checkpoint {self._url} cannot be used: its file {name} is damaged",
@@ -88,8 +94,9 @@ class Checkpoint:
                 f"`fraud doctor --checkpoint {self._url}` looks through all of them.",
             ) from None
 
-    def _lines(self, name: str) -> list[bytes]:
-        return (self._files.read(name) or b"").split(NEWLINE)
+    def _lines(self, name: str) -> list[bytes] | None:
+        text = self._files.read(name)
+        return None if text is None else text.split(NEWLINE)
 
     def _batches(self, folder: str) -> list[int]:
         names = (name.rpartition("/")[2] for name in self._files.sizes(folder))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.checkpoint_files import Folder
+from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.places import ByTopic, Checkpoint
 
 OWN = 'v1\n{"batchWatermarkMs":0}\n'
@@ -43,6 +44,14 @@ def test_a_batch_that_was_planned_keeps_its_end(folder: Path) -> None:
     assert (folder / "offsets/3").read_text() == OWN + '{"scored": {"0": 9, "1": 9}}\n-'
     assert (folder / "offsets/4").read_text() == OWN + '{"scored": {"0": 20, "1": 9}}\n{"labels": {"0": 9}}'
     assert (folder / "sources/0/0").read_text() == f"\0v1\n{SAID}", "it counts no more"
+
+
+@pytest.mark.parametrize("content", ["", "v1", OWN.strip(), f"{OWN}{SAID[:9]}"])
+def test_a_file_that_is_cut_off_is_named(folder: Path, content: str) -> None:
+    (folder / "offsets/3").write_text(content)
+    (folder / "commits/3").write_text("v1\n{}")
+    with pytest.raises(UnusableCheckpoint, match="its file offsets/3 is damaged"):
+        Checkpoint(Folder(folder), "C")
 
 
 def test_before_the_first_start_there_is_no_place(tmp_path: Path) -> None:
