@@ -91,9 +91,11 @@ class _Fuse:
         def method(*arguments: Any, **named: Any) -> Any:
             is_due = chosen and self._is_due()
             if is_due and point.when == "amid":
-                self._has_burnt.set()
-                with patch.object(postgres, "_upsert", partial(_upsert_in_part, postgres._upsert, self._end)):
-                    return original(*arguments, **named)
+                try:
+                    with patch.object(postgres, "_upsert", partial(_upsert_in_part, postgres._upsert, self._end)):
+                        return original(*arguments, **named)
+                finally:
+                    self._has_burnt.set()
             self._look(burns=is_due and point.when == "before")
             found = original(*arguments, **named)
             self._look(burns=is_due and point.when == "after")

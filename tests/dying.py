@@ -60,10 +60,15 @@ class Stores:
         self._sent = 0
 
     def pay(self) -> None:
-        """Sends what a detector says of some payments more, and before that of the last ones again, a whole batch of its own."""
-        first = max(self._sent - AT_ONCE, 0)
+        """Sends what a detector says of some payments more, and before that of the last ones again."""
+        self.repeat()
         self._sent += AT_ONCE
-        paid = [(one, transaction(transaction_id=f"t{one:05}", card_id=f"c{one % 9}")) for one in range(first, self._sent)]
+        self.repeat()
+
+    def repeat(self) -> None:
+        """Sends what a detector has said of the last payments, a whole batch of its own."""
+        numbers = range(max(self._sent - AT_ONCE, 0), self._sent)
+        paid = [(one, transaction(transaction_id=f"t{one:05}", card_id=f"c{one % 9}")) for one in numbers]
         address, topics = self.archiver.kafka.bootstrap_servers, self.archiver.topics
         send(address, topics.scored, [(b"k", encode(scored(payment)), _came_of(one)) for one, payment in paid])
         send(address, topics.alerts, [(b"k", encode(alert(p)), _came_of(one)) for one, p in paid if one % ALERTS == 0])
