@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection, Mapping
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from pyspark.sql.streaming.listener import (
@@ -54,7 +55,7 @@ class ArchiveMetrics(StreamingQueryListener):
             registry=registry,
         )
         for sink in sinks:
-            since.labels(sink).set_function(lambda of=sink: time.monotonic() - self._last[of])
+            since.labels(sink).set_function(partial(self._silent_s, sink))
             for metric in (self._rows, self._behind, self._duration, self._retrying, self._failures):
                 metric.labels(sink)
         self.health = Health(lambda: 0.0)  # a store that is away is waited for: no restart mends it
@@ -93,6 +94,9 @@ class ArchiveMetrics(StreamingQueryListener):
             self._rows.labels(sink).inc(progress.numInputRows)
             self._duration.labels(sink).set(progress.batchDuration / 1000)
             self._behind.labels(sink).set(sum(records_behind(source) for source in progress.sources))
+
+    def _silent_s(self, sink: str) -> float:
+        return time.monotonic() - self._last[sink]
 
     def _moved(self, sink: str) -> None:
         self._last[sink] = time.monotonic()
