@@ -33,22 +33,25 @@ class Point(NamedTuple):
     of: type
     name: str
     when: Literal["before", "amid", "after"]
+    kinds: tuple[str, ...]
+    """Kinds of sinks that get there."""
     times: int = 1
-    """How often at least a batch of scored payments and alerts gets there, with a lake, Delta tables and a database."""
+    """How often at least each of them does with a batch of scored payments and alerts."""
 
 
+LAKES = ("parquet", "delta")
 POINTS: Mapping[str, Point] = {
-    "before_files": Point(ParquetSink, "write_one", "before", 6),
-    "after_files": Point(ParquetSink, "write_one", "after", 6),
-    "before_log": Point(DeltaTable, "create_write_transaction", "before", 3),
-    "after_log": Point(DeltaTable, "create_write_transaction", "after", 3),
-    "before_seen": Point(Seen, "keep", "before", 2),
-    "after_seen": Point(Seen, "keep", "after", 2),
-    "before_copy": Point(PostgresSink, "_copy", "before", 2),
-    "amid_copy": Point(PostgresSink, "_copy", "amid", 2),
-    "after_copy": Point(PostgresSink, "_copy", "after", 2),
-    "before_lake_commits": Point(Lake, "write", "after", 2),
-    "before_database_commits": Point(PostgresSink, "write", "after"),
+    "before_files": Point(ParquetSink, "write_one", "before", LAKES, 3),
+    "after_files": Point(ParquetSink, "write_one", "after", LAKES, 3),
+    "before_log": Point(DeltaTable, "create_write_transaction", "before", ("delta",), 3),
+    "after_log": Point(DeltaTable, "create_write_transaction", "after", ("delta",), 3),
+    "before_seen": Point(Seen, "keep", "before", LAKES),
+    "after_seen": Point(Seen, "keep", "after", LAKES),
+    "before_copy": Point(PostgresSink, "_copy", "before", ("postgres",), 2),
+    "amid_copy": Point(PostgresSink, "_copy", "amid", ("postgres",), 2),
+    "after_copy": Point(PostgresSink, "_copy", "after", ("postgres",), 2),
+    "before_lake_commits": Point(Lake, "write", "after", LAKES),
+    "before_database_commits": Point(PostgresSink, "write", "after", ("postgres",)),
 }
 
 

@@ -17,16 +17,16 @@ KILLS = 10
 @pytest.mark.fresh
 def test_no_cut_between_two_steps_of_a_batch_loses_or_doubles_a_record(
     kafka: KafkaConnection,
-    topics: TopicNames,
+    new_topics: Callable[..., TopicNames],
     tmp_path: Path,
     database: PostgresServer,
     archive_here: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     chosen = drawn()
-    stores = Stores(kafka, topics, tmp_path, database)
+    stores = Stores(kafka, new_topics(1), tmp_path, database)
     stores.die(["amid_copy"], monkeypatch)
-    stores.cut_off([some_time(chosen, name) for name in chosen.choices(list(POINTS), k=KILLS)], archive_here)
+    stores.cut_off([some_time(chosen, name) for name in chosen.choices(list(POINTS), k=KILLS)], chosen, archive_here)
     archive_here(stores.archiver)
     stores.repeat()
     archive_here(stores.archiver)
