@@ -89,9 +89,9 @@ def catch_up(
         used = CpuTime(detector.pid)
 
         def until(count: int) -> tuple[int, float, float]:
-            while (scored := _records(consumer, topics.scored)) < count:
+            while (scored := records(consumer, topics.scored)) < count:
                 assert detector.alive, detector.errors
-                assert not _records(consumer, topics.rejected), "payments are refused, and would be waited for for ever"
+                assert not records(consumer, topics.rejected), "payments are refused, and would be waited for for ever"
                 time.sleep(STEP_S)
             return scored, time.monotonic(), used.seconds()
 
@@ -198,7 +198,8 @@ def _produce(kafka: KafkaConnection, topics: TopicNames, folder: Path, **setting
     return int(json.loads(done.stdout)["transactions"])
 
 
-def _records(consumer: Consumer, topic: str) -> int:
+def records(consumer: Consumer, topic: str) -> int:
+    """Returns how many records came to a topic."""
     places = [TopicPartition(topic, number) for number in consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions]
     return sum(consumer.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)[1] for place in places)
 

@@ -105,7 +105,7 @@ LIMITS: dict[str, Json] = {
     "test.timeout": {"pattern": f"^{PATTERN.pattern}$"},
 }
 OWNED = {
-    "ArchiveConfig": {"kafka", "topics", "input", "limits", "checkpoint", "s3", "spark", "log_dir"},
+    "ArchiveConfig": {"kafka", "topics", "input", "limits", "checkpoint", "metrics", "s3", "spark", "log_dir"},
     "DetectorConfig": {"kafka", "topics", "checkpoint", "metrics", "log_dir", "spark", "s3"},
     "Models": {"store"},
     "ProducerConfig": {"kafka", "topics", "create_topics", "partitions", "json"},

@@ -100,11 +100,11 @@ class Process:
                 process.wait(STOP_TIMEOUT_S)
         self._forget()
 
-    def kill(self) -> None:
+    def kill(self, by: signal.Signals = signal.SIGKILL) -> None:
         """Ends the server as a power cut would."""
         process = self._find()
         if process is not None:
-            process.kill()
+            process.send_signal(by)
             process.wait(STOP_TIMEOUT_S)
         self._forget()
 

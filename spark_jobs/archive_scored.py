@@ -11,15 +11,21 @@ merchants           ┘
 import sys
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 
 import structlog
+from prometheus_client import CollectorRegistry
+from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 
 from configuration import FraudDetectionError, report, require_topics, stop_signals
-from spark_jobs import failures, running, session, sources
+from spark_jobs import failures, places, running, session, sources
+from spark_jobs.archive_metrics import ArchiveMetrics, name_of
 from spark_jobs.archive_settings import NAME, ArchiveSettings, DeltaSettings, PostgresSettings, SinkSettings
+from spark_jobs.checkpoint_files import Files as CheckpointFiles
 from spark_jobs.copying import Copy, Sink, copy
+from spark_jobs.health import serve
 from spark_jobs.lease import Lease
 from spark_jobs.running import Run
 from spark_jobs.settings import on_s3
@@ -31,6 +37,8 @@ from spark_jobs.sinks.postgres.sink import PostgresSink
 from spark_jobs.transforms.stored import learnt, said
 
 PROGRAM = "python -m spark_jobs.archive_scored"
+LOOK_S = 5.0
+"""How often it is seen that Spark's Java process answers."""
 
 log = structlog.get_logger()
 
@@ -54,19 +62,24 @@ def run(settings: ArchiveSettings) -> None:
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
-    require_topics(settings.kafka, (*settings.topics.outputs(), *settings.input_topics))
+    require_topics(settings.kafka, settings.all_topics)
+    registry = CollectorRegistry()
+    metrics = ArchiveMetrics(registry, settings.sinks)
+    if settings.metrics.port:
+        serve(registry, metrics.health, settings.metrics.host, settings.metrics.port)
     spark = session.build(NAME, settings.spark, settings.s3, settings.slots, settings.log_dir)
+    spark.streams.addListener(metrics)
     try:
         session.require_storage(spark, settings.s3a_checkpoint)
         with stop_signals() as stop_asked:
-            stream(spark, settings, stop_asked)
+            stream(spark, settings, stop_asked, metrics)
         log.info("archiver stopped")
     finally:
         spark.stop()
 
 
-def stream(spark: SparkSession, settings: ArchiveSettings, stop_asked: threading.Event) -> None:
-    """Copies in a session until `stop_asked` is set or all is done, to every sink at once.
+def stream(spark: SparkSession, settings: ArchiveSettings, stop_asked: threading.Event, metrics: ArchiveMetrics) -> None:
+    """Copies in a session that `metrics` listens to until `stop_asked` is set or all is done, to every sink at once.
 
     A sink that cannot go on stops none of the others. When these have ended, the first such error is raised.
 
@@ -79,8 +92,13 @@ def stream(spark: SparkSession, settings: ArchiveSettings, stop_asked: threading
         ThreadPoolExecutor(len(settings.sinks), thread_name_prefix="sink") as threads,
     ):
         log.info("archiver started", mode=settings.trigger.mode, sinks=sorted(settings.sinks), checkpoint=settings.checkpoint)
-        asked = [_copy(name, settings, stop_asked, lease) for name in settings.sinks]
+        asked = [_copy(name, settings, stop_asked, lease, metrics) for name in settings.sinks]
         copies = [threads.submit(copy, spark, one) for one in asked]
+        metrics.health.started(settings.trigger, settings.max_offsets)
+        while wait(copies, LOOK_S).not_done:
+            with suppress(Py4JError):  # where Java has ended the copies say so
+                _ = spark.streams.active  # asks Java
+                metrics.health.looked()
     for one in copies:
         one.result()
 
@@ -94,12 +112,28 @@ def rows(spark: SparkSession, settings: ArchiveSettings) -> DataFrame:
     return said(sent, settings.topics).unionByName(learnt(taught, inputs, settings.limits))
 
 
-def _copy(name: str, settings: ArchiveSettings, stop_asked: threading.Event, lease: Lease) -> Copy:
+def _copy(name: str, settings: ArchiveSettings, stop_asked: threading.Event, lease: Lease, metrics: ArchiveMetrics) -> Copy:
     asked, checkpoint = settings.sinks[name], settings.checkpoint_of(name)
-    run = Run(f"{NAME}_{name}", checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
-    places = () if isinstance(asked, PostgresSettings) else on_s3(asked.path)
-    sink = _sink(asked, checkpoint, settings)
-    return Copy(name, sink, places, lambda spark: rows(spark, settings), run, settings.trigger, settings.retry, lease.look)
+
+    def settle(files: CheckpointFiles) -> None:
+        require_topics(settings.kafka, settings.all_topics)
+        kept = places.Checkpoint(files, checkpoint)
+        metrics.lost(name, places.settle(kept, settings.kafka, settings.all_topics, settings.on_lost_records).lost)
+
+    run = Run(name_of(name), checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
+    buckets = () if isinstance(asked, PostgresSettings) else on_s3(asked.path)
+    return Copy(
+        name=name,
+        sink=_sink(asked, checkpoint, settings),
+        places=buckets,
+        read=lambda spark: rows(spark, settings),
+        run=run,
+        trigger=settings.trigger,
+        longest_pause=settings.retry,
+        look=lease.look,
+        settle=settle,
+        metrics=metrics,
+    )
 
 
 def _sink(asked: SinkSettings, checkpoint: str, settings: ArchiveSettings) -> Sink:

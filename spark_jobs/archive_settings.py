@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from configuration import Duration, KafkaConnection, Settings, TopicNames
 from spark_jobs.input_settings import Input, InputSettings, topics_of
 from spark_jobs.parts import Part
-from spark_jobs.settings import S3, AvailableNowTrigger, Limits, MicroBatchTrigger, Place, Spark, on_s3
+from spark_jobs.settings import S3, AvailableNowTrigger, Limits, Metrics, MicroBatchTrigger, OnLost, Place, Spark, on_s3
 
 NAME = "archive_scored"
 TASKS = 2
@@ -95,6 +95,11 @@ class ArchiveSettings(Settings):
         MicroBatchTrigger(interval=timedelta(minutes=1)),
         description="microBatch, or availableNow, which copies all there is and ends",
     )
+    on_lost_records: OnLost = Field(
+        "stop",
+        description="What a sink does where Kafka has deleted records before they were read, or has made a topic anew: stop, or "
+        "skip, which goes on behind them with all that the sink has, and counts them",
+    )
     max_offsets: int = Field(100_000, ge=1, description="How many records of each of the two kinds of topics a batch reads at most")
     retry: Duration = Field(
         timedelta(minutes=1),
@@ -102,6 +107,7 @@ class ArchiveSettings(Settings):
         description="Longest pause before a sink that has failed is tried again; the first is a second, and each is twice as long",
     )
     s3: S3 = Field(S3(), description="How s3a:// paths are reached")
+    metrics: Metrics = Field(Metrics(), description="Prometheus metrics of the sinks")
     spark: Spark = Field(Spark(), description="Spark itself")
     stop_timeout: Duration = Field(
         timedelta(seconds=30),
@@ -130,6 +136,11 @@ class ArchiveSettings(Settings):
     def input_topics(self) -> tuple[str, ...]:
         """Names of the topics with labels and profiles."""
         return topics_of(self.inputs)
+
+    @property
+    def all_topics(self) -> tuple[str, ...]:
+        """Names of the topics that are read."""
+        return (*self.topics.outputs(), *self.input_topics)
 
     @property
     def slots(self) -> int:

@@ -41,7 +41,7 @@ CAUSES = (
     Cause(
         r"Read-only file system",
         UnusableCheckpoint,
-        "The checkpoint {checkpoint}, or a folder of Spark's own files, is on a volume that cannot be written ({said})",
+        "The checkpoint {checkpoint}, or another folder that is written to, is on a volume that cannot be written ({said})",
         f"Mount it for writing and start again. {GOES_ON}",
     ),
     # S3, as Hadoop's client says it once it has given up.

@@ -15,15 +15,24 @@ from pyspark.sql import DataFrame, SparkSession
 from configuration import FraudDetectionError
 from spark_jobs import batch_logs, checkpoint_files, failures, running
 from spark_jobs import session as sessions
-from spark_jobs.errors import CheckpointInUse, MissingConnector, NewerDatabase, NotOurs, RecordsExpired, UnusableStorage
+from spark_jobs.archive_metrics import ArchiveMetrics
+from spark_jobs.checkpoint_files import Files
+from spark_jobs.errors import (
+    CheckpointInUse,
+    MissingConnector,
+    NewerDatabase,
+    NotOurs,
+    QueryFailed,
+    RecordsExpired,
+    UnusableStorage,
+    UnusableTopic,
+)
 from spark_jobs.running import Run
 from spark_jobs.settings import AvailableNowTrigger, MicroBatchTrigger
 
 FIRST_PAUSE = timedelta(seconds=1)
-LASTING = (CheckpointInUse, MissingConnector, NewerDatabase, NotOurs, RecordsExpired)
+LASTING = (CheckpointInUse, MissingConnector, NewerDatabase, NotOurs, RecordsExpired, UnusableTopic)
 """What no waiting mends."""
-
-EXPIRED = "What this sink has stays. To go on with what Kafka still has name a new `checkpoint`, and a new `path` if it has one."
 
 _STARTING = threading.Lock()
 """PySpark starts what Java calls back with the first query that needs it, and is not made for two at once."""
@@ -54,6 +63,9 @@ class Copy(NamedTuple):
     longest_pause: timedelta
     look: Callable[[], None]
     """Raises where another program has taken the checkpoint."""
+    settle: Callable[[Files], None]
+    """Sees that the next batch begins at records that Kafka has; raises where it does not, and may not be moved."""
+    metrics: ArchiveMetrics
 
 
 def copy(session: SparkSession, asked: Copy) -> None:
@@ -68,9 +80,11 @@ def copy(session: SparkSession, asked: Copy) -> None:
             _attempt(session, asked, pauses)
         except FraudDetectionError as error:
             if isinstance(error, LASTING) or isinstance(asked.trigger, AvailableNowTrigger):
+                asked.metrics.failed(asked.name)
                 log.error("a sink is given up until the next start", sink=asked.name, error=str(error))
                 raise
             failures.keep_trace(asked.run.name, asked.run.log_dir)
+            asked.metrics.failed(asked.name)
             pause = pauses.next()
             log.warning("a sink does not take what is copied", sink=asked.name, error=str(error), again_in_s=pause.total_seconds())
             asked.run.stop_asked.wait(pause.total_seconds())
@@ -99,21 +113,25 @@ def _attempt(session: SparkSession, asked: Copy, pauses: "_Pauses") -> None:
     asked.look()
     try:
         sessions.require_storage(session, asked.places)
-        batch_logs.repair(checkpoint_files.files_of(session, checkpoint), checkpoint)
+        files = checkpoint_files.files_of(session, checkpoint)
+        batch_logs.repair(files, checkpoint)
+        asked.settle(files)
         asked.sink.open(session)
         with _STARTING:
             query = running.start(asked.read(session).writeStream.foreachBatch(write), asked.trigger, asked.run)
-        running.wait(query, asked.trigger, asked.run, [asked.look])
+        try:
+            running.wait(query, asked.trigger, asked.run, [asked.look])
+        except FraudDetectionError as error:
+            raise _while_it_ran(raised[0] if raised else error) from error
     except failures.SparkFailure as error:
         raise failures.explain(error, checkpoint, log_dir) from error
     except OSError as error:
         raise UnusableStorage(f"A file cannot be read or written: {error}", "Check `checkpoint` and the sink's `path`.") from error
-    except FraudDetectionError as error:
-        if raised:
-            raise raised[0] from error
-        if isinstance(error, RecordsExpired):
-            raise RecordsExpired(error.what, EXPIRED) from error
-        raise
+
+
+def _while_it_ran(error: FraudDetectionError) -> FraudDetectionError:
+    """Returns the error with which an attempt ends. What Kafka has deleted is looked at by the next one, which may step over it."""
+    return QueryFailed(error.what, error.advice) if isinstance(error, RecordsExpired) else error
 
 
 class _Pauses:

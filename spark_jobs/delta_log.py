@@ -1,5 +1,6 @@
 """Delta tables as delta-rs finds them: where they are, how S3 is reached, and which files count."""
 
+import re
 from configparser import ConfigParser
 from configparser import Error as NoProfile
 
@@ -7,6 +8,10 @@ from deltalake import DeltaTable
 
 from spark_jobs.errors import UnusableStorage
 from spark_jobs.settings import S3
+
+PATIENCE = {"max_retries": "5", "retry_timeout": "30s"}
+"""Of a request to a server that is away; by itself delta-rs tries for three minutes, and a stop waits for it."""
+MARKS = re.compile(r"\x1b\[[0-9;]*m|↳")
 
 
 def files(place: str, s3: S3) -> list[str] | None:
@@ -18,13 +23,18 @@ def files(place: str, s3: S3) -> list[str] | None:
     return [f"s3a://{one.partition('://')[2]}" if one.startswith(("s3://", "s3a://")) else one for one in found]
 
 
+def told(error: Exception) -> str:
+    """Returns what delta-rs says, on one line and without its colours."""
+    return " ".join(MARKS.sub(" ", str(error)).split())[:300]
+
+
 def storage_options(s3: S3) -> dict[str, str]:
     """Returns how delta-rs reaches s3a:// paths. Without a folder of credentials it looks for keys as the AWS SDKs do.
 
     Raises:
         UnusableStorage: the file with keys cannot be read.
     """
-    options = {}
+    options = dict(PATIENCE)
     if s3.endpoint:
         options["AWS_ENDPOINT_URL"] = s3.endpoint
         options["AWS_ALLOW_HTTP"] = str(s3.endpoint.startswith("http://")).lower()

@@ -150,10 +150,7 @@ def _settle(files: Files, settings: DetectorSettings) -> places.Settled:
         before = len((kept.places or {}).get(topic, ())) or now
         if now > before:
             log.info("a topic has grown; its new partitions are read from their beginning", topic=topic, before=before, now=now)
-    found = places.settle(kept, settings.kafka, settings.input_topics, settings.on_lost_records)
-    for topic, number in found.lost.items():
-        log.warning("records are lost: Kafka had deleted them", topic=topic, records=number)
-    return found
+    return places.settle(kept, settings.kafka, settings.input_topics, settings.on_lost_records)
 
 
 def _records(raw: DataFrame, settings: DetectorSettings, models: ModelSource | None, sizes: Mapping[str, int]) -> DataFrame:

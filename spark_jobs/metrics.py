@@ -174,7 +174,7 @@ class StreamMetrics(StreamingQueryListener):
             self._state_rows.labels(group).set(step.numRowsTotal)
             self._state_bytes.labels(group, "memory").set(step.memoryUsedBytes)
             self._state_bytes.labels(group, "disk").set(step.customMetrics.get(ON_DISK, 0))
-        behind = sum(_behind(source) for source in progress.sources)
+        behind = sum(records_behind(source) for source in progress.sources)
         self._lag_rows.set(behind)
         passed_over = progress.observedMetrics.get(mapping.OBSERVATION)
         if passed_over is not None:
@@ -213,7 +213,7 @@ class StreamMetrics(StreamingQueryListener):
             self._failed_rules.labels(name.removeprefix(FAILED_RULE)).inc(counts[name])
 
 
-def _behind(source: Any) -> int:
+def records_behind(source: Any) -> int:
     """Returns how many records a source has not read, as the kernel's source tells (Unread.java).
 
     It tells nothing where Spark has not asked for the newest offsets, as in a batch that a restart repeats: then 0.

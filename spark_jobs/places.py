@@ -5,25 +5,29 @@ an error at each start, or silence. So FILE beside Spark's own files keeps the t
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
-from confluent_kafka import IsolationLevel, TopicCollection, TopicPartition
+import structlog
+from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from configuration import KafkaConnection, reach
+from configuration import BrokerUnreachable, KafkaConnection, reach
 from spark_jobs.checkpoint_files import Files
 from spark_jobs.errors import RecordsExpired, UnusableCheckpoint, UnusableTopic
+from spark_jobs.settings import OnLost
 
 FILE = "kafka.json"
 TIMEOUT_S = 10.0
-NEWLINE = b"\n"
+NEWLINE, NOTHING = b"\n", b"-"
+
+log = structlog.get_logger()
 
 ByTopic = dict[str, dict[str, int]]
 """Places, as Spark writes them: by topic and number of the partition, the offset of the next record."""
 Gaps = dict[str, dict[str, list[list[int]]]]
 """Ranges that are stepped over, in rising order: the first offset of each, and the one behind its last."""
-OnLost = Literal["stop", "skip"]
 
 
 class Settled(NamedTuple):
@@ -37,40 +41,62 @@ class Settled(NamedTuple):
 
 
 class Checkpoint:
-    """The files of a checkpoint, as far as they are about places."""
+    """The files of a checkpoint, as far as they are about places. A stream may have several sources, of different topics."""
 
     def __init__(self, files: Files, url: str) -> None:
-        self._files = files
+        self._files, self._url = files, url
         ids, gaps = json.loads(files.read(FILE) or '{"topics": {}, "skipped": {}}').values()
         self.ids: dict[str, str] = ids
         self.gaps: Gaps = gaps
         self.committed = max(self._batches("commits"), default=-1)
         """The newest finished batch; -1 before the first one."""
-        self._place_file = "sources/0/0" if self.committed < 0 else f"offsets/{self.committed}"
-        text = files.read(self._place_file)
-        try:
-            self.places: ByTopic | None = None if text is None else json.loads(text.rpartition(NEWLINE)[2])
-            """Where the next batch begins; None before the first start."""
-        except ValueError:
-            raise UnusableCheckpoint(
-                f"The checkpoint {url} cannot be used: its file {self._place_file} is damaged",
-                f"Bring that file back from a copy of the checkpoint; `fraud doctor --checkpoint {url}` looks through all of them.",
-            ) from None
+        self._place_files = (
+            [f"offsets/{self.committed}"]
+            if self.committed >= 0
+            else sorted(name for name in files.sizes("sources") if name.endswith("/0"))
+        )
+        found = [of_one for name in self._place_files for of_one in self._read(name) if of_one is not None]
+        self.places: ByTopic | None = {topic: of_one for some in found for topic, of_one in some.items()} if found else None
+        """Where the next batch begins; None before the first start."""
 
-    def move(self, places: ByTopic) -> None:
-        """Makes the next batch begin elsewhere. One that was planned and not finished is planned anew: it has given no state."""
-        for batch in self._batches("offsets"):
-            if batch > self.committed:
-                self._files.remove(f"offsets/{batch}")
-        before = (self._files.read(self._place_file) or b"").rpartition(NEWLINE)[0]
-        self._files.write(self._place_file, before + NEWLINE + json.dumps(places).encode())
-        self.places = places
+    def move(self, moved: Callable[[ByTopic], ByTopic]) -> None:
+        """Makes the next batch begin elsewhere.
+
+        One that was planned and not finished keeps its end, moved in the same way: a sink that knows batches by their number may
+        have a part of it, and finds no other records in it when it comes again.
+        """
+        planned = [f"offsets/{batch}" for batch in self._batches("offsets") if batch > self.committed]
+        for name in (*planned, *self._place_files):  # the place last: until then the next start looks again
+            own = (self._lines(name) or [])[: _own(name)]
+            lines = [NOTHING if of_one is None else json.dumps(moved(of_one)).encode() for of_one in self._read(name)]
+            self._files.write(name, NEWLINE.join([*own, *lines]))
+        self.places = None if self.places is None else moved(self.places)
 
     def remember(self, ids: Mapping[str, str], gaps: Gaps) -> None:
         """Keeps the topics' ids and what is stepped over."""
         if (ids, gaps) != (self.ids, self.gaps):
             self._files.write(FILE, json.dumps({"topics": ids, "skipped": gaps}).encode())
             self.ids, self.gaps = dict(ids), gaps
+
+    def _read(self, name: str) -> list[ByTopic | None]:
+        """Returns what a file says of each source, None of one that had nothing yet; nothing where there is no file."""
+        lines = self._lines(name)
+        if lines is None:
+            return []
+        try:
+            if len(lines) <= _own(name):
+                raise ValueError(name)
+            return [None if line == NOTHING else json.loads(line) for line in lines[_own(name) :]]
+        except ValueError:
+            raise UnusableCheckpoint(
+                f"The checkpoint {self._url} cannot be used: its file {name} is damaged",
+                "Bring that file back from a copy of the checkpoint; "
+                f"`fraud doctor --checkpoint {self._url}` looks through all of them.",
+            ) from None
+
+    def _lines(self, name: str) -> list[bytes] | None:
+        text = self._files.read(name)
+        return None if text is None else text.split(NEWLINE)
 
     def _batches(self, folder: str) -> list[int]:
         names = (name.rpartition("/")[2] for name in self._files.sizes(folder))
@@ -80,7 +106,8 @@ class Checkpoint:
 def settle(checkpoint: Checkpoint, connection: KafkaConnection, topics: Sequence[str], on_lost: OnLost) -> Settled:
     """Sees that the next batch begins at records that Kafka has, in the topics that the checkpoint has read so far.
 
-    With `skip` the checkpoint's place is moved: over what was deleted, and to the beginning of a topic that was made anew.
+    With `skip` the checkpoint's place is moved: over what was deleted, which the log tells, and to the beginning of a topic that
+    was made anew.
 
     Raises:
         RecordsExpired: records were deleted before they were read, or brokers have lost some that were; and it is `stop`.
@@ -94,18 +121,22 @@ def settle(checkpoint: Checkpoint, connection: KafkaConnection, topics: Sequence
             raise UnusableTopic(
                 f"Not the topics that this checkpoint has read: {', '.join(anew)}. They were deleted and made anew, or "
                 f"{connection.bootstrap_servers} is another cluster",
-                "Where the address is wrong, correct kafka.bootstrap_servers. Else start with --on_lost_records skip: the detector "
-                "keeps its history, and reads the new topics from their beginning.",
+                "Where the address is wrong, correct kafka.bootstrap_servers. Else start with --on_lost_records skip: what was "
+                "read before is kept, and the new topics are read from their beginning.",
             )
         asked = {topic: places for topic, places in checkpoint.places.items() if topic in ids}
-        places, said, lost = _possible(asked, _ends(connection, asked), anew)
+        ends = _ends(connection, asked)
+        places, said, lost = _possible(asked, ends, anew)
         if said and on_lost == "stop":
             raise RecordsExpired(
                 f"Kafka no longer has records that were not read yet: {'; '.join(said)}",
-                "Start with --on_lost_records skip: the detector keeps its history, goes on behind them, and counts what was lost.",
+                "Start with --on_lost_records skip: what was read before is kept, and the stream goes on behind them and counts "
+                "what was lost.",
             )
         if places != asked:
-            checkpoint.move({**checkpoint.places, **places})
+            for topic, number in lost.items():
+                log.warning("records are lost: Kafka had deleted them", topic=topic, records=number)
+            checkpoint.move(lambda old: {**old, **_possible({t: old[t] for t in old if t in asked}, ends, anew)[0]})
     kept = {topic: ranges for topic, ranges in checkpoint.gaps.items() if ids.get(topic) == checkpoint.ids.get(topic)}
     checkpoint.remember({**checkpoint.ids, **ids}, kept)
     return Settled(kept, lost, any(_ahead(checkpoint.places, kept)))
@@ -118,19 +149,34 @@ def topic_ids(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, s
         BrokerUnreachable: no broker answers within ten seconds.
     """
     admin, _ = reach(connection)
-    answers = admin.describe_topics(TopicCollection(list(topics)), request_timeout=TIMEOUT_S)
-    return {topic: str(answer.result().topic_id) for topic, answer in answers.items()}
+    with _answering(connection):
+        answers = admin.describe_topics(TopicCollection(list(topics)), request_timeout=TIMEOUT_S)
+        return {topic: str(answer.result().topic_id) for topic, answer in answers.items()}
 
 
 def _ends(connection: KafkaConnection, places: ByTopic) -> dict[tuple[str, int], tuple[int, int]]:
     """Returns the first offset of each partition that there is, and the one behind its last."""
     admin, cluster = reach(connection)
     there = [TopicPartition(topic, number) for topic in places for number in cluster.topics[topic].partitions]
-    firsts, ends = (
-        admin.list_offsets(dict.fromkeys(there, spec), request_timeout=TIMEOUT_S, isolation_level=IsolationLevel.READ_UNCOMMITTED)
-        for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
-    )
-    return {(one.topic, one.partition): (_offset(firsts[one]), _offset(ends[one])) for one in there}
+    with _answering(connection):
+        firsts, ends = (
+            admin.list_offsets(
+                dict.fromkeys(there, spec), request_timeout=TIMEOUT_S, isolation_level=IsolationLevel.READ_UNCOMMITTED
+            )
+            for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
+        )
+        return {(one.topic, one.partition): (_offset(firsts[one]), _offset(ends[one])) for one in there}
+
+
+@contextmanager
+def _answering(connection: KafkaConnection) -> Iterator[None]:
+    try:
+        yield
+    except KafkaException as error:
+        raise BrokerUnreachable(
+            f"Kafka at {connection.bootstrap_servers} does not say which records it has: {error.args[0]}",
+            "Check that it runs, and that this user may read the topics.",
+        ) from None
 
 
 def _offset(answer: Any) -> int:  # confluent_kafka's stubs lack the field
@@ -161,6 +207,11 @@ def _possible(
             elif place > end:
                 said.append(f"of {where} it has those before offset {end}, and those before {place} were read")
     return possible, said, lost
+
+
+def _own(name: str) -> int:
+    """Returns how many lines of a file are Spark's own: the version of its form, and in offsets/ what it says of the batch."""
+    return 2 if name.startswith("offsets/") else 1
 
 
 def _ahead(places: ByTopic | None, gaps: Gaps) -> list[bool]:

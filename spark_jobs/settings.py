@@ -13,6 +13,7 @@ from spark_jobs.parts import Part
 from spark_jobs.spark_settings import refusals
 
 PassOrRefuse = Literal["pass", "refuse"]
+OnLost = Literal["stop", "skip"]
 
 
 class RealTimeTrigger(Part):
@@ -216,7 +217,7 @@ class DetectorSettings(Settings):
         None,
         description="Of records that came to Kafka before, nothing leaves: they make the history that later ones see. null: of all",
     )
-    on_lost_records: Literal["stop", "skip"] = Field(
+    on_lost_records: OnLost = Field(
         "stop",
         description="What a start does where Kafka has deleted records before they were read, or has made a topic anew: stop, or "
         "skip, which goes on behind them with the history kept, and counts them",

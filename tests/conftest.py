@@ -12,6 +12,7 @@ import structlog
 
 from configuration import KafkaConnection, TopicNames
 from local.broker import Broker
+from local.postgres import PostgresServer
 from local.s3 import S3Server
 from producer.topics import create_topics
 
@@ -45,6 +46,24 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     one.start()
     yield one
     one.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    one = PostgresServer(tmp_path_factory.mktemp("postgres"))
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> PostgresServer:
+    """The server, with nothing in its database."""
+    postgres.start()  # where a test has left it away
+    with postgres.connect() as found:
+        found.execute("DROP SCHEMA public CASCADE")
+        found.execute("CREATE SCHEMA public")
+    return postgres
 
 
 @pytest.fixture

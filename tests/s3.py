@@ -2,8 +2,11 @@
 
 import re
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator
 from configparser import ConfigParser
+from contextlib import suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -58,11 +61,16 @@ class Archive:
 
 
 class Proxy:
-    """An S3 server as clients see it: it answers 503 while `away` is set, and from the first path on that `ends_at` matches."""
+    """An S3 server as clients see it.
+
+    It answers 503 while `away` is set, and from the first path on that `ends_at` matches, and not at all while it is `dead`. Of the
+    next answers each waits for so many seconds as `slow` has.
+    """
 
     def __init__(self, server: S3Server) -> None:
         proxy, target = self, server.endpoint.removeprefix("http://")
-        self.away, self.ends_at = False, ""
+        self.away, self.dead, self.ends_at = False, False, ""
+        self.slow: deque[float] = deque()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -70,6 +78,11 @@ class Proxy:
             def handle_one(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 proxy.away = proxy.away or bool(proxy.ends_at and re.search(proxy.ends_at, self.path))
+                with suppress(IndexError):
+                    time.sleep(proxy.slow.popleft())  # what a slow server does; nothing is waited for
+                if proxy.dead:
+                    self.close_connection = True
+                    return
                 if proxy.away:
                     self._answer(
                         503, {}, b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"

@@ -17,7 +17,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_jobs.delta_log import storage_options
+from spark_jobs.delta_log import storage_options, told
 from spark_jobs.errors import UnusableStorage
 from spark_jobs.settings import S3
 from spark_jobs.sinks.parquet import ParquetSink
@@ -46,7 +46,7 @@ class DeltaSink:
                 self._write_one(name, rows, batch_id)
             except (DeltaError, OSError) as error:
                 raise UnusableStorage(
-                    f"The Delta log of {self._path}/{name} cannot be used: {' '.join(str(error).split())[:300]}",
+                    f"The Delta log of {self._path}/{name} cannot be used: {told(error)}",
                     "Check the place; on S3 the bucket's rights and the settings under `s3` too.",
                 ) from None
 
@@ -59,8 +59,8 @@ class DeltaSink:
         days = [day for (day,) in rows.select("date").distinct().collect()]
         self._files.write_one(name, rows, batch_id)
         actions = _added(rows.sparkSession, f"{self._path}/{name}", days, batch_id, DAYS[name])
-        told = CommitProperties(app_transactions=[Transaction(self._identity, batch_id)])
-        table.create_write_transaction([*actions], "append", schema, ["date"], commit_properties=told)
+        mark = CommitProperties(app_transactions=[Transaction(self._identity, batch_id)])
+        table.create_write_transaction([*actions], "append", schema, ["date"], commit_properties=mark)
 
     def _table(self, name: str, schema: Schema) -> DeltaTable:
         """Returns the table as it is now, made or with the columns that it lacks."""

@@ -15,8 +15,14 @@ Samples = dict[Series, float]
 Fault = Callable[[float, Samples], None]
 """Changes what is scraped, so many seconds after it began."""
 
-JOBS = {"fraud_watch": "payments/fraud-watcher", "fraud": "payments/fraud-detector"}
+JOBS = {
+    "fraud_watch": "payments/fraud-watcher",
+    "fraud_archive": "payments/fraud-archiver",
+    "fraud": "payments/fraud-detector",
+}
 RATE, ALERTED = 100.0, 0.0076
+ARCHIVED_S = 60.0
+"""How often the archiver copies."""
 BEGAN_S = 2700.0
 """When a fault begins: every window but that of a day is full by then."""
 SCRAPE_S = 15
@@ -39,6 +45,7 @@ SAME_MODEL, SLOTS_NEEDED, SLOTS_HAD = (
     ("fraud_slots_had", ""),
 )
 LOST = ("fraud_lost_records_total", 'topic="transactions"')
+COPIED, TO_COPY = (("fraud_archive_seconds_since_progress", 'sink="lake"'), ("fraud_archive_lag_rows", 'sink="lake"'))
 WATCHED_IN, WATCHED_REJECTED = (
     ("fraud_watch_in_records_total", 'topic="transactions"'),
     ("fraud_watch_rejected_total", 'reason="missing"'),
@@ -54,7 +61,7 @@ LATENCIES = {le: ("fraud_watch_scored_latency_seconds_bucket", f'le="{le}"') for
 
 
 class World(NamedTuple):
-    """A detector at work, with or without a watcher, that reports progress once a period."""
+    """A detector at work, with or without a watcher, that reports progress once a period; and an archiver."""
 
     period_s: float
     is_watched: bool
@@ -70,6 +77,7 @@ class World(NamedTuple):
         samples = dict.fromkeys((LAG, REJECTED, MISSING, REFUSED, FAILED, UNSCORED, LOST, HELD_BACK), 0.0)
         samples |= {SINCE: at_s - told_s, STARTED: 0.0, BATCHES: steps, ROWS: self.payments(told_s), CHAMPION: 1.0}
         samples |= self._decisions(0, told_s) | {SAME_MODEL: 1.0, SLOTS_NEEDED: 10.0, SLOTS_HAD: 10.0}
+        samples |= {COPIED: at_s % ARCHIVED_S, TO_COPY: RATE}
         if self.is_watched:
             came = self.payments(at_s)
             samples |= dict.fromkeys((WAITED, WATCHED_REJECTED, WATCHED_UNSCORED), 0.0) | {REACHABLE: 1.0, WATCHED_IN: came}
@@ -100,7 +108,7 @@ class World(NamedTuple):
 
 def of_detector(samples: Samples) -> list[Series]:
     """Returns the series that the detector itself serves."""
-    return [series for series in samples if not series[0].startswith("fraud_watch")]
+    return [series for series in samples if _program(series) == "fraud"]
 
 
 FIRED = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[2d]))'
@@ -123,9 +131,18 @@ def promtool_test(name: str, series: list[dict[str, str]], looks: list[dict[str,
     return {"name": name, "interval": f"{every_s}s", "input_series": series, "promql_expr_test": looks}
 
 
+def of_watcher(samples: Samples) -> list[Series]:
+    """Returns the series that the watcher serves."""
+    return [series for series in samples if _program(series) == "fraud_watch"]
+
+
+def _program(series: Series) -> str:
+    return next(prefix for prefix in JOBS if series[0].startswith(prefix))
+
+
 def _named(series: Series) -> str:
     name, labels = series
-    job = f'job="{JOBS["fraud_watch" if name.startswith("fraud_watch") else "fraud"]}"'
+    job = f'job="{JOBS[_program(series)]}"'
     return f"{name}{{{','.join(filter(None, (job, labels)))}}}"
 
 

@@ -120,7 +120,24 @@ def jump(series: a.Series) -> Making:
 
 def blinded(world: a.World) -> a.Fault:
     def fault(t: float, samples: a.Samples) -> None:
-        for series in set(samples) - set(a.of_detector(samples)):
+        for series in a.of_watcher(samples):
             del samples[series]
 
     return fault
+
+
+def unarchived(world: a.World) -> a.Fault:
+    def fault(t: float, samples: a.Samples) -> None:
+        del samples[a.COPIED], samples[a.TO_COPY]
+
+    return fault
+
+
+def stalled(world: a.World) -> a.Fault:
+    """The archiver's store takes nothing."""
+    return lambda t, samples: samples.update({a.COPIED: t})
+
+
+def waiting_to_be_copied(first: float, by_second: float) -> Making:
+    """Returns a fault after which the archiver has so many records before it, and so many more a second."""
+    return lambda world: lambda t, samples: samples.update({a.TO_COPY: max(first + by_second * t, 0.0)})

@@ -16,7 +16,22 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.chart import alerting as a
-from tests.chart.faults import Making, blinded, deciding, frozen, growing, jump, killed, late, setting, starting, until
+from tests.chart.faults import (
+    Making,
+    blinded,
+    deciding,
+    frozen,
+    growing,
+    jump,
+    killed,
+    late,
+    setting,
+    stalled,
+    starting,
+    unarchived,
+    until,
+    waiting_to_be_copied,
+)
 from tests.chart.manifests import find, objects
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
@@ -26,6 +41,12 @@ PERIODS = {
     60: ("--set", "detector.config.trigger.mode=microBatch", "--set", "detector.config.trigger.interval=60s"),
     303: ("--set", "detector.config.trigger.mode=realTime", "--set", "detector.executor.slots=10"),
 }
+ARCHIVED = (
+    "--set",
+    "archive.enabled=true,archive.config.sinks.lake.type=parquet",
+    "--set",
+    "archive.config.sinks.lake.path=s3a://fraud/lake",
+)
 WORLDS = [a.World(period, is_watched) for period in PERIODS for is_watched in (True, False)]
 
 
@@ -94,6 +115,12 @@ CASES = {
     "no score for two in a hundred": Case(growing(0.02, a.UNSCORED, a.WATCHED_UNSCORED), {"FraudPaymentsUnscored"}, seen),
     "no score for one in two hundred": Case(growing(0.005, a.UNSCORED, a.WATCHED_UNSCORED), set()),
     "records are lost": Case(jump(a.LOST), {"FraudRecordsLost"}, when_told, passes=True),
+    "a store takes nothing": Case(stalled, {"FraudArchiveStalled"}, lambda world: 960),
+    "a store takes nothing for ten minutes": Case(until(600, stalled), set()),
+    "the archiver is gone": Case(unarchived, {"FraudArchiveStalled"}, lambda world: 420),
+    "the archiver is away for two minutes": Case(until(120, unarchived), set()),
+    "a store takes less than comes": Case(waiting_to_be_copied(0, 1_000), {"FraudArchiveStalled"}, lambda world: 2400),
+    "the archiver catches up": Case(waiting_to_be_copied(10_000_000, -1_000), set(), lambda world: 3600),
     "the watcher is gone": Case(blinded, {"FraudWatcherDown"}, lambda world: 240, watched_only=True),
     "the watcher is away for a minute": Case(until(75, blinded), set(), watched_only=True),
     "the watcher reaches no broker": Case(setting(REACHABLE=0), {"FraudWatcherBlind"}, lambda world: 180, watched_only=True),
@@ -106,7 +133,7 @@ DAY_S = 24 * HOUR_S
 def rendered(world: a.World) -> list[dict[str, Any]]:
     """Returns the groups of rules that the chart makes for such a world."""
     asked = ("--set", "monitoring.prometheusRule.enabled=true", "--set", f"watcher.enabled={str(world.is_watched).lower()}")
-    return find(objects(*PERIODS[int(world.period_s)], *asked), "PrometheusRule", "fraud-detector")["spec"]["groups"]
+    return find(objects(*PERIODS[int(world.period_s)], *asked, *ARCHIVED), "PrometheusRule", "fraud-detector")["spec"]["groups"]
 
 
 def promtool(*arguments: str, folder: Path) -> str:

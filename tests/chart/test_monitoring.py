@@ -9,8 +9,9 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from charts.derived import CHART
+from spark_jobs.archive_metrics import ArchiveMetrics
 from spark_jobs.metrics import StreamMetrics
-from tests.chart.manifests import Object, find, kinds, objects, spark_pod
+from tests.chart.manifests import Object, find, kinds, objects, pods, spark_pod
 from watcher.metrics import WatchMetrics
 from watcher.settings import WatcherSettings
 from watcher.watch import Watcher
@@ -32,10 +33,11 @@ def test_nothing_is_watched_unless_asked() -> None:
 def test_rules_ask_for_metrics_that_there_are() -> None:
     registry = CollectorRegistry()
     StreamMetrics(registry)
+    ArchiveMetrics(registry, ["lake"])
     Watcher(WatcherSettings(), WatchMetrics(registry))
     known = {name for metric in registry.collect() for name in (metric.name, *(sample.name for sample in metric.samples))}
     known |= {f"{metric.name}_total" for metric in registry.collect() if metric.type == "counter"}
-    asked = {name for rule in rules().values() for name in re.findall(r"\bfraud_[a-z_]+", rule["expr"])}
+    asked = {name for rule in rules("--values", "values-s3.yaml").values() for name in re.findall(r"\bfraud_[a-z_]+", rule["expr"])}
     assert {one.startswith("fraud_watch_") for one in asked} == {True, False}
     assert asked <= known
 
@@ -67,6 +69,21 @@ def test_the_pod_monitor_finds_the_driver_and_no_executor() -> None:
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     (driver,) = spark_pod(found, "driver").spec["containers"]
     assert {"name": endpoint["port"], "containerPort": 8000} in driver["ports"]
+
+
+def test_the_archivers_pod_monitor_finds_it_and_its_alert_knows_its_interval() -> None:
+    found = objects(*ALL, "--values", "values-s3.yaml")
+    monitor = find(found, "PodMonitor", "fraud-archiver")
+    (pod,) = (one for one in pods(found) if one.labels["app.kubernetes.io/component"] == "archiver")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= pod.labels.items()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert {"name": endpoint["port"], "containerPort": 8000} in pod.spec["containers"][0]["ports"]
+    assert "FraudArchiveStalled" not in rules()
+    assert "FraudArchiveStalled" not in rules("--values", "values-s3.yaml", "--set", "archive.schedule=@hourly")
+    slow = rules(
+        "--values", "values-s3.yaml", "--set", "archive.config.trigger.mode=microBatch,archive.config.trigger.interval=10m"
+    )
+    assert "> 1800 or" in slow["FraudArchiveStalled"]["expr"]
 
 
 def test_a_dashboard_in_the_folder_reaches_grafana(tmp_path: Path) -> None:

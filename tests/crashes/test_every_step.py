@@ -1,8 +1,5 @@
-"""An archiver that is killed before and after each step of a batch, and ten times more at random. The seed is printed."""
+"""An archiver that is killed at each step of a batch, and ten times at random. The seed is printed; CRASH_SEED repeats it."""
 
-import random
-import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,28 +7,24 @@ import pytest
 from configuration import KafkaConnection, TopicNames
 from harness.dying_archiver import POINTS
 from local.postgres import PostgresServer
-from tests.dying import Stores
+from tests.dying import Stores, drawn, some_time
 
-TIMES = {"before_files": 6, "after_files": 6, "before_log": 3, "after_log": 3, "before_copy": 2, "after_copy": 2}
-"""How often a batch gets there at least: a file for each dataset of two lakes, a log for each of one, a table."""
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[PostgresServer]:
-    one = PostgresServer(tmp_path / "postgres")
-    one.start()
-    yield one
-    one.stop()
+KILLS = 10
 
 
-@pytest.mark.timeout(1_800)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("at_random", [False, True], ids=["each step", "at random"])
 def test_no_kill_loses_or_doubles_a_record(
-    kafka: KafkaConnection, topics: TopicNames, tmp_path: Path, database: PostgresServer, monkeypatch: pytest.MonkeyPatch
+    kafka: KafkaConnection,
+    topics: TopicNames,
+    tmp_path: Path,
+    database: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    at_random: bool,
 ) -> None:
-    seed = secrets.randbits(32)
-    print(f"seed {seed}")
-    chosen = random.Random(seed)  # noqa: S311 no secret
-    names = [*POINTS, *chosen.choices(list(POINTS), k=10)]
+    chosen = drawn()
+    names = chosen.choices(list(POINTS), k=KILLS) if at_random else list(POINTS)
     stores = Stores(kafka, topics, tmp_path, database)
-    stores.die([f"{name}:{chosen.randint(1, TIMES.get(name, 1))}" for name in names], monkeypatch)
+    stores.die([some_time(chosen, name) for name in names], monkeypatch)
     stores.check_after_a_run()

@@ -1,7 +1,8 @@
 """One Spark for the tests that run in this process, detectors among them; `Detector` for those that need a process of their own."""
 
+import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from configuration import KafkaConnection, TopicNames
 from harness.detector import QUICK_START, Archiver, Detector
 from local.s3 import S3Server
 from spark_jobs import archive_scored, session
+from spark_jobs.archive_metrics import ArchiveMetrics
 from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.detect_fraud import stream
 from spark_jobs.metrics import StreamMetrics
 from spark_jobs.settings import S3, DetectorSettings, Spark
+from tests.volumes import Volume
 
 FAR = datetime(2999, 12, 31, tzinfo=UTC)
 
@@ -78,6 +81,16 @@ def run_here(spark: SparkSession) -> Callable[..., CollectorRegistry]:
 
 
 @pytest.fixture
+def volume(tmp_path: Path) -> Iterator[Volume]:
+    try:
+        one = Volume(tmp_path / "volume", "300k")
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no volume can be mounted here: that takes root, or sudo without a password")
+    yield one
+    one.end()
+
+
+@pytest.fixture
 def archiver(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iterator[Archiver]:
     one = Archiver(kafka, topics, tmp_path)
     yield one
@@ -85,15 +98,28 @@ def archiver(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iter
 
 
 @pytest.fixture(scope="session")
-def archive_here(spark: SparkSession) -> Callable[..., None]:
+def archive_here(spark: SparkSession) -> Callable[..., CollectorRegistry]:
     """Returns a function that lets an archiver copy all that waits, in the tests' own Spark; raises what a process would report.
 
-    With `until` it copies in micro-batches, until that event is set.
+    With `until` it copies in micro-batches, until that event is set. `conf` are settings of Spark's for its session. `registry`
+    takes its metrics, which Spark fills in a moment later; it is returned.
     """
 
-    def run(archiver: Archiver, until: threading.Event | None = None, **changes: Any) -> None:
+    def run(
+        archiver: Archiver,
+        until: threading.Event | None = None,
+        conf: Mapping[str, str] | None = None,
+        registry: CollectorRegistry | None = None,
+        **changes: Any,
+    ) -> CollectorRegistry:
         mode = "microBatch" if until else "availableNow"
         settings = ArchiveSettings.load(["--config", str(archiver.write(mode, **changes))], "tests")
-        archive_scored.stream(spark.newSession(), settings, until or threading.Event())
+        told, own = registry or CollectorRegistry(), spark.newSession()
+        for name, value in (conf or {}).items():
+            own.conf.set(name, value)
+        metrics = ArchiveMetrics(told, settings.sinks)
+        own.streams.addListener(metrics)
+        archive_scored.stream(own, settings, until or threading.Event(), metrics)
+        return told
 
     return run

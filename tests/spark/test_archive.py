@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import timedelta
@@ -16,8 +17,9 @@ import pytest
 from pyspark.sql import DataFrame
 
 from contract import Alert, Scored, Topics, Transaction, decode, encode
+from harness import dying_archiver
 from harness.detector import MICRO_BATCH, Archiver
-from harness.kafka import send
+from harness.kafka import send, send_all
 from local.s3 import BUCKET, S3Server
 from spark_jobs.errors import NotOurs
 from spark_jobs.features import FEATURE_COLUMNS
@@ -172,40 +174,34 @@ ROWS, BATCH, DAYS = 500, 100, 3
 
 @pytest.mark.fresh
 @pytest.mark.parametrize("archive", ["s3"], indirect=True)
-def test_each_record_is_there_once_when_the_archiver_is_killed_amid_a_write(
-    archiver: Archiver, archive: Archive, archive_here: Run, s3: S3Server
+def test_each_record_is_there_once_when_the_archiver_is_killed_amid_a_batch(
+    archiver: Archiver, archive: Archive, archive_here: Run, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = Archive(f"{archive.path}-checkpoint", s3)
     archiver.settings |= archive.sinks | {"checkpoint": checkpoint.path, "s3": s3.settings, "max_offsets": BATCH}
     _fill(archiver)
-    archiver.start("microBatch", trigger=MICRO_BATCH)
-    # A second batch whose scored records are published, and whose alerts are not yet: all of it comes again.
-    while not (_any(archive, "scored/date=*/batch_id=[1-9]*") and _any(archive, "alerts/.spark-staging-*")):
-        assert archiver.alive, archiver.errors
-        assert not _any(archive, f"scored/date=*/batch_id={2 * ROWS // BATCH - 1}"), "it is done"
-    archiver.kill()
-    committed = len(list(checkpoint.place.glob("lake/commits/[0-9]*")))
-    assert _any(archive, f"scored/date=*/batch_id={committed}/*.parquet"), "the kill came before the write"
-    assert _any(archive, "alerts/.spark-staging-*"), "the kill came after the write"
+    archiver.module = dying_archiver.__name__
+    # The second batch: its scored records are published, its alerts and transactions are not. All of it comes again.
+    monkeypatch.setenv(dying_archiver.VARIABLE, "after_files:4")
+    assert archiver.run("microBatch", trigger=MICRO_BATCH) == -signal.SIGKILL, archiver.errors
+    assert [len(list(archive.place.glob(f"{name}/date=*/batch_id=1"))) for name in ("scored", "alerts")] == [DAYS, 0]
+    assert len(list(checkpoint.place.glob("lake/commits/[0-9]*"))) == 1
 
     archive_here(archiver, max_offsets=2 * ROWS)
-    for name in ("scored", "alerts"):
+    for name in ("scored", "alerts", "transactions"):
         assert sorted(row["transaction_id"] for row in archive.rows(name)) == [f"t{one:04}" for one in range(ROWS)], name
     assert not [one for one in archive.files() if ".spark-staging" in one]
     logs = "".join(file.read_text() for file in (archiver.folder / "logs").iterdir())
     assert not [key for key in keys(s3) if key in logs + archiver.errors]
 
 
-def _any(archive: Archive, pattern: str) -> bool:
-    return any(archive.place.glob(pattern))
-
-
 def _fill(archiver: Archiver) -> None:
-    """Sends a scored transaction and an alert for each of ROWS payments on DAYS days."""
-    address, topics = archiver.kafka.bootstrap_servers, archiver.topics
+    """Sends a scored transaction and an alert for each of ROWS payments on DAYS days, one after the other."""
+    topics = archiver.topics
     paid = [
         transaction(transaction_id=f"t{number:04}", card_id=f"c{number % 50}", event_time=AT + timedelta(days=number % DAYS))
         for number in range(ROWS)
     ]
-    send(address, topics.scored, [(one.card_id.encode(), encode(scored(one))) for one in paid])
-    send(address, topics.alerts, [(one.card_id.encode(), encode(alert(one))) for one in paid])
+    told = (((topics.scored, encode(scored(one))), (topics.alerts, encode(alert(one)))) for one in paid)
+    begin = int(AT.timestamp() * 1000)
+    send_all(archiver.kafka.bootstrap_servers, ((topic, b"k", value) for both in told for topic, value in both), begin)

@@ -1,12 +1,8 @@
 """A full volume, one that cannot be written, an S3 server that turns requests away: told as what it is, and the history is kept."""
 
-import os
-import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -23,44 +19,10 @@ from spark_jobs.metrics import StreamMetrics
 from spark_jobs.settings import DetectorSettings
 from tests.records import AT, transaction
 from tests.s3 import Proxy, keys
+from tests.volumes import Volume
 
 MANY = 3_000
-BUSY_S = 30.0
 FEW = {"state_partitions": 1, "console": {"enabled": False}}
-
-
-class Volume:
-    """A volume of its own, in memory, at a folder."""
-
-    def __init__(self, folder: Path, size: str) -> None:
-        self.folder = folder
-        folder.mkdir()
-        _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
-
-    def remount(self, option: str) -> None:
-        """Returns once the volume is so; one that a file is still written to is busy."""
-        deadline = time.monotonic() + BUSY_S
-        while True:
-            try:
-                return _mount("-o", f"remount,{option}", str(self.folder))
-            except subprocess.CalledProcessError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
-
-
-def _mount(*arguments: str) -> None:
-    subprocess.run([*([] if os.geteuid() == 0 else ["sudo", "-n"]), "mount", *arguments], check=True, capture_output=True)
-
-
-@pytest.fixture
-def volume(tmp_path: Path) -> Iterator[Volume]:
-    try:
-        one = Volume(tmp_path / "volume", "300k")
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no volume can be mounted here: that takes root, or sudo without a password")
-    yield one
-    subprocess.run([*([] if os.geteuid() == 0 else ["sudo", "-n"]), "umount", "--lazy", str(one.folder)], check=True)
 
 
 def send_payments(detector: Detector, first: int, count: int) -> None:

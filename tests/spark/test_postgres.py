@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,32 +18,28 @@ from harness.detector import MICRO_BATCH, Archiver
 from harness.kafka import send
 from local.postgres import PostgresServer
 from spark_jobs.errors import NewerDatabase, UnusableDatabase
+from spark_jobs.sinks.postgres import schema
 from spark_jobs.sinks.postgres.connection import Address, connected
 from spark_jobs.sinks.postgres.schema import TABLES, drop_partitions, make_partitions, migrate
 from spark_jobs.sinks.postgres.sink import PostgresSink
 from spark_jobs.transforms.stored import said
 from tests.records import AT, alert, scored, transaction
 from tests.s3 import Archive
+from tests.volumes import Volume
 
 TOPICS = Topics()
 AGES = {"scored": "36500d", "alerts": "36500d", "labels": "36500d"}
 PATIENCE_S = 60.0
+MANY = 5_000
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    one = PostgresServer(tmp_path_factory.mktemp("postgres"))
-    one.start()
-    yield one
-    one.stop()
+@pytest.fixture
+def server(database: PostgresServer) -> PostgresServer:
+    return database
 
 
 @pytest.fixture
 def address(server: PostgresServer) -> Address:
-    """An empty database."""
-    with server.connect() as found:
-        found.execute("DROP SCHEMA public CASCADE")
-        found.execute("CREATE SCHEMA public")
     asked: dict[str, Any] = server.settings
     names = ("host", "port", "database", "user", "password_file", "sslmode")
     return Address(*(asked[name] for name in names), None, 3.0)
@@ -147,6 +143,73 @@ def test_a_database_that_hangs_or_refuses_is_one_paragraph(server: PostgresServe
     finally:
         for one in frozen:
             one.send_signal(signal.SIGCONT)
+
+
+def test_a_database_without_a_right_is_one_paragraph_and_nothing_is_made(server: PostgresServer, address: Address) -> None:
+    with server.connect() as found:
+        found.execute("DROP ROLE IF EXISTS reader")
+        found.execute(f"CREATE ROLE reader LOGIN PASSWORD '{server.password_file.read_text()}'")
+    with (
+        pytest.raises(UnusableDatabase, match=r"refuses what is written: InsufficientPrivilege \(42501\)"),
+        connected(address._replace(user="reader")) as connection,
+    ):
+        migrate(connection)
+    with server.connect() as found:
+        found.execute("ALTER DATABASE fraud SET default_transaction_read_only = on")
+    try:
+        with pytest.raises(UnusableDatabase, match=r"ReadOnlySqlTransaction \(25006\)"), connected(address) as connection:
+            migrate(connection)
+    finally:
+        with server.connect() as found:
+            found.execute("SET default_transaction_read_only = off")
+            found.execute("ALTER DATABASE fraud RESET default_transaction_read_only")
+    assert rows(server, "pg_class WHERE relname = 'fraud_migrations'", "1") == []
+
+
+def test_an_older_schema_is_brought_up_to_date_and_keeps_its_rows(
+    server: PostgresServer, address: Address, raw: Callable[..., DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = schema._migrations()
+    newest = max(known)
+    paid = [
+        said(raw((TOPICS.scored, encode(scored(transaction(transaction_id=name))), {"timestamp": AT})), TOPICS) for name in "ab"
+    ]
+    sink = PostgresSink(address, 1, dict.fromkeys(AGES, timedelta(days=36_500)))
+    with monkeypatch.context() as older:
+        older.setattr(schema, "_migrations", lambda: {number: known[number] for number in known if number < newest})
+        sink.open(None)  # type: ignore[arg-type]
+        sink.write(paid[0], 0)
+    sink.open(None)  # type: ignore[arg-type]
+    sink.write(paid[1], 1)
+    assert [one[2] for one in rows(server, "scored", "transaction_id")] == ["a", "b"]
+    assert [one[0] for one in rows(server, "fraud_migrations", "1")] == sorted(known)
+
+
+def test_a_database_whose_disk_is_full_has_no_part_of_a_batch(
+    server: PostgresServer, address: Address, raw: Callable[..., DataFrame], volume: Volume
+) -> None:
+    volume.remount("size=512k")
+    with server.connect() as found:
+        found.execute(f"CREATE TABLESPACE small LOCATION '{volume.folder}'")
+    try:
+        sink = PostgresSink(address._replace(timeout_s=30.0), 1, dict.fromkeys(AGES, timedelta(days=36_500)))
+        sink.open(None)  # type: ignore[arg-type]
+        with server.connect() as found:
+            make_partitions(found, TABLES[0], [AT.date()])
+            found.execute("ALTER TABLE scored_20180401 SET TABLESPACE small")
+        values = (encode(scored(transaction(transaction_id=f"t{one:05}"))) for one in range(MANY))
+        batch = said(raw(*((TOPICS.scored, value, {"timestamp": AT}) for value in values)), TOPICS)
+        with pytest.raises(UnusableDatabase, match=r"has no room left \(53100\)"):
+            sink.write(batch, 0)
+        assert rows(server, "scored", "1") == []
+        volume.remount("size=100m")
+        sink.write(batch, 0)
+        assert len(rows(server, "scored", "1")) == MANY
+    finally:
+        with server.connect() as found:
+            found.execute("DROP SCHEMA public CASCADE")
+            found.execute("CREATE SCHEMA public")
+            found.execute("DROP TABLESPACE small")
 
 
 def _processes(server: PostgresServer) -> list[psutil.Process]:

@@ -1,7 +1,6 @@
 """A second detector or archiver on a checkpoint is refused by name, in a folder and on S3; after a kill the next one starts."""
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -15,8 +14,6 @@ from harness.detector import Archiver, Detector
 from harness.kafka import read_all, send
 from local.s3 import BUCKET, S3Server
 from spark_jobs import checkpoint_files, lease
-from spark_jobs.archive_scored import stream as archive
-from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.errors import CheckpointInUse
 from spark_jobs.lease import Holder, held
 from tests.records import transaction
@@ -29,7 +26,13 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path: Path, s3: S3Server) -> 
 
 
 def test_the_second_is_refused_by_name(
-    detector: Detector, run_here: Callable[..., None], spark: SparkSession, s3: S3Server, checkpoint: str, tmp_path: Path
+    detector: Detector,
+    run_here: Callable[..., None],
+    archive_here: Callable[..., None],
+    spark: SparkSession,
+    s3: S3Server,
+    checkpoint: str,
+    tmp_path: Path,
 ) -> None:
     archiver = Archiver(detector.kafka, detector.topics, tmp_path)
     archiver.settings |= Archive(str(tmp_path / "lake")).sinks
@@ -37,9 +40,8 @@ def test_the_second_is_refused_by_name(
     with held(place, checkpoint, "detect_fraud") as first:
         with pytest.raises(CheckpointInUse, match=rf"{checkpoint} is in use by another program, detect_fraud on .*, process \d+"):
             run_here(detector, checkpoint=checkpoint)
-        settings = ArchiveSettings.load(["--config", str(archiver.write("availableNow", checkpoint=checkpoint))], "tests")
         with pytest.raises(CheckpointInUse, match="detect_fraud on"):
-            archive(spark.newSession(), settings, threading.Event())
+            archive_here(archiver, checkpoint=checkpoint)
         first.look()
     assert list(place.sizes()) == [], "neither has left anything"
     run_here(detector, checkpoint=checkpoint)

@@ -82,6 +82,8 @@ def _told(error: psycopg.Error, connection: psycopg.Connection | None) -> str:
     if connection is None:
         return f"cannot be used: {' '.join(str(error).split())}"
     code = f" ({error.sqlstate})" if error.sqlstate else ""
+    if isinstance(error, psycopg.errors.DiskFull):
+        return f"has no room left{code}"
     if isinstance(error, psycopg.OperationalError):
         return f"is gone, or did not answer in time{code}"
     return f"refuses what is written: {type(error).__name__}{code}"

@@ -5,6 +5,7 @@
 {{- $_ := set $config "topics" .Values.topics.names -}}
 {{- $_ := set $config "checkpoint" (.Values.archive.checkpoint.url | default "/checkpoints/archive_scored") -}}
 {{- $_ := set $config "log_dir" nil -}}
+{{- $_ := set $config "metrics" (dict "port" 8000 "host" "0.0.0.0") -}}
 {{- if .Values.archive.schedule }}{{ $_ := set $config "trigger" (dict "mode" "availableNow") }}{{ end -}}
 {{- $s3 := include "fraud.s3Settings" . | fromYaml -}}
 {{- if include "fraud.archiverKeys" . }}{{ $_ := set $s3 "credentials_dir" "/etc/s3" }}{{ end -}}
@@ -53,6 +54,19 @@ spec:
       terminationMessagePolicy: FallbackToLogsOnError
       securityContext:
         {{- include "fraud.containerSecurity" . | nindent 8 }}
+      ports:
+        - {name: metrics, containerPort: 8000}
+      startupProbe:
+        httpGet: {path: /readyz, port: metrics}
+        periodSeconds: 5
+        failureThreshold: 240
+        timeoutSeconds: 5
+      # It fails where Spark's Java process hangs. A store that is away is waited for.
+      livenessProbe:
+        httpGet: {path: /healthz, port: metrics}
+        periodSeconds: 15
+        failureThreshold: 4
+        timeoutSeconds: 5
       resources:
         requests: {cpu: {{ $archive.cpu | quote }}, memory: {{ $memory }}}
         limits: {memory: {{ $memory }}}

@@ -14,6 +14,8 @@
 {{- $own := printf `job="%s/%s-detector"` .Release.Namespace .Release.Name -}}
 {{- $live := printf `job="%s/%s-watcher"` .Release.Namespace .Release.Name -}}
 {{- $watched := .Values.watcher.enabled -}}
+{{- $archive := .Values.archive -}}
+{{- $copies := printf `job="%s/%s-archiver"` .Release.Namespace .Release.Name -}}
 {{- $late := min 1700 (add 10 ($isRealTime | ternary 0 (mul 3 $period))) -}}
 {{- if ne $mode "availableNow" }}
 - alert: FraudDetectorDown
@@ -158,6 +160,22 @@
   description: >-
     Kafka had deleted {{ `{{ $value | humanize }}` }} records before the detector came to them, and it went on without them. Payments among
     them were never decided, and the history lacks them.
+{{- if and $archive.enabled (not $archive.schedule) }}
+{{- $pause := include "fraud.seconds" (dig "trigger" "interval" "1m" $archive.config) | int }}
+- alert: FraudArchiveStalled
+  # Behind: there was more than a batch takes at each look of half an hour, and it does not become less.
+  expr: >-
+    max by (sink) (fraud_archive_seconds_since_progress{ {{- $copies -}} } > {{ max 600 (mul 3 $pause) }}
+    or (min_over_time(fraud_archive_lag_rows{ {{- $copies -}} }[30m]) > {{ $archive.config.max_offsets | default 100000 | int }}
+    and deriv(fraud_archive_lag_rows{ {{- $copies -}} }[30m]) >= 0))
+    or label_replace(absent(fraud_archive_seconds_since_progress{ {{- $copies -}} }), "sink", "any sink", "", "")
+  for: 5m
+  severity: warning
+  summary: The archiver does not copy to {{ `{{ $labels.sink }}` }}, or not as fast as records come
+  description: >-
+    Its store is away or full, or refuses what is written, or it takes less than the detector sends. Nothing is lost while Kafka keeps
+    the records, which is seven days by default. The archiver's log says why.
+{{- end }}
 {{- if $watched }}
 - alert: FraudWatcherDown
   expr: absent(fraud_watch_broker_reachable{ {{- $live -}} })

@@ -1,0 +1,174 @@
+"""What the archiver takes for a record, by sink and by the length of a batch; and how soon a database tells a card's timeline.
+
+A detector has scored the payments before. Each run is an archiver of its own that finds all of them waiting: CPU time is that of
+Python, its workers and the JVM, and counts from the moment at which WARM_UP of the records are copied.
+"""
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+from confluent_kafka import Consumer
+
+from benchmarks import detector
+from benchmarks.cpu import CpuTime
+from benchmarks.page import table
+from configuration import KafkaConnection, TopicNames
+from harness.detector import MICRO_BATCH, Archiver, scraped
+from local.postgres import PostgresServer
+from local.process import free_port
+from local.screen import percentile
+from spark_jobs.sinks.postgres.schema import TABLES, make_partitions, migrate
+
+ROWS = 300_000
+PACE = 5_000
+"""Payments a second of which a batch has as many as come in 1 s and in 10 s."""
+BATCHES_S = (1, 10)
+WARM_UP = 0.3
+STEP_S = 0.2
+MIB = 1024**2
+
+TIMELINE_ROWS, TIMELINE_CARDS, TIMELINE_DAYS = 10_000_000, 100_000, 90
+ASKED, AT_ONCE = 500, 500_000
+TIMELINE = "SELECT * FROM card_timeline WHERE card_id = %s AND at >= %s ORDER BY at DESC"
+FILL = """
+    INSERT INTO scored (event_time, key, transaction_id, card_id, customer_id, terminal_id, merchant_id, merchant_category, amount,
+                        currency, channel, country, response_code, decision, rules, ruleset_version)
+    SELECT %(begin)s + n * %(step)s::interval, sha256(n::text::bytea), 't' || n, 'card-' || (hashint4(n) & 2147483647) %% %(cards)s,
+           'customer-' || n %% 50000, 'terminal-' || n %% 10000, 'merchant-' || n %% 5000, '5411', n %% 30000 / 100.0,
+           'EUR', 'pos', 'FR', 'approved', 'approve', '{}', 'v'
+    FROM generate_series(%(first)s::int, %(last)s::int) AS n
+"""
+
+Row = dict[str, Any]
+
+
+def section(kafka: KafkaConnection, folder: Path) -> str:
+    """Returns the section's text."""
+    server = PostgresServer(folder / "postgres")
+    server.start()
+    try:
+        copied = copying(kafka, folder, server)
+        told = timeline(server)
+    finally:
+        server.stop()
+    columns = {"sink": "sinks", "seconds": "batch", "rows": "records", "rows_per_second": "records/s"}
+    columns |= {"rows_per_second_per_core": "records/s/core", "batch_ms": "ms a batch", "mib": "MiB of the driver's Python"}
+    return f"""\
+{ROWS:,} payments that a detector with the demo's rules has scored, and their alerts, wait in Kafka. A batch has as many as come in
+one second and in ten at {PACE:,} payments a second, and the next one begins at once. CPU time is that of Python and JVM together,
+without the database's. All sinks together read Kafka three times, and count each record three times. Nothing is collected to the
+driver: its Python does not grow with the batch. (Goals: 20,000 to PostgreSQL with a primary key and two indexes, 15,000 to all.)
+
+{table(tuple(columns.values()), [tuple(row[name] for name in columns) for row in copied])}
+
+A card's timeline of {TIMELINE_DAYS} days out of {told["rows"]:,} payments in PostgreSQL, `card_timeline`, {ASKED} cards at random,
+each with {told["found"]} rows on average: p50 {told["p50"]:.1f} ms, p95 {told["p95"]:.1f} ms. (Goal: 50 ms at p95.)"""
+
+
+def copying(kafka: KafkaConnection, folder: Path, server: PostgresServer) -> list[Row]:
+    """Returns a measurement of each sink alone and of all at once, with short and with long batches."""
+    topics = _scored(kafka, folder)
+    found = []
+    for names in (("parquet",), ("delta",), ("postgres",), ("parquet", "delta", "postgres")):
+        for seconds in BATCHES_S:
+            with server.connect() as database:
+                database.execute("DROP SCHEMA public CASCADE")
+                database.execute("CREATE SCHEMA public")
+            home = folder / f"{'-'.join(names)}-{seconds}"
+            home.mkdir()
+            row = _copy(kafka, topics, home, _sinks(names, home, server), seconds * PACE)
+            found.append({"sink": "all" if len(names) > 1 else names[0], "seconds": f"{seconds} s", **row})
+    return found
+
+
+def timeline(server: PostgresServer) -> Row:
+    """Returns `rows` in the database, `found` of a card, and `p50` and `p95` of asking for its timeline, in milliseconds."""
+    now = datetime.now(UTC)
+    begin = (now - timedelta(days=TIMELINE_DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
+    chosen = random.Random(20)  # noqa: S311 no secret
+    times, found = [], 0
+    with server.connect() as database:
+        _fill(database, begin)
+        for _ in range(ASKED):
+            card = f"card-{chosen.randrange(TIMELINE_CARDS)}"
+            began = time.perf_counter()
+            found += len(database.execute(TIMELINE, (card, begin)).fetchall())
+            times.append((time.perf_counter() - began) * 1000)
+    told = {name: percentile(times, percent) for name, percent in (("p50", 50), ("p95", 95))}
+    return {"rows": TIMELINE_ROWS, "found": round(found / ASKED), **told}
+
+
+def _scored(kafka: KafkaConnection, folder: Path) -> TopicNames:
+    topics = detector.backlog(kafka, folder, count=ROWS)
+    with detector.running(kafka, topics, folder, MICRO_BATCH, detector.DEMO_RULES, spark={"conf": detector.HEAP}) as writer:
+        writer.until_scored(ROWS)
+    return topics
+
+
+def _sinks(names: Sequence[str], home: Path, server: PostgresServer) -> dict[str, Row]:
+    ages = dict.fromkeys((table.name for table in TABLES), "36500d")
+    return {
+        name: {"type": "postgres", **server.settings, "retention": ages}
+        if name == "postgres"
+        else {"type": name, "path": str(home / name)}
+        for name in names
+    }
+
+
+def _copy(kafka: KafkaConnection, topics: TopicNames, home: Path, sinks: Mapping[str, Row], max_offsets: int) -> Row:
+    archiver, port = Archiver(kafka, topics, home), free_port()
+    archiver.settings |= {"sinks": dict(sinks), "max_offsets": max_offsets, "metrics": {"port": port}}
+    archiver.settings |= {"spark": {"conf": detector.HEAP}, "stop_timeout": "5s"}
+    consumer = Consumer({**kafka.librdkafka(), "group.id": "benchmark"})
+    names = (*topics.outputs(), topics.labels, topics.customers, topics.merchants)
+    total = len(sinks) * sum(detector.records(consumer, name) for name in names)
+    consumer.close()
+    archiver.start("microBatch", trigger=MICRO_BATCH)
+    try:
+        used = CpuTime(archiver.pid)
+
+        def until(count: float) -> tuple[float, float, float]:
+            while (copied := _sum(port, "fraud_archive_rows_total")) < count:
+                assert archiver.alive, archiver.errors
+                assert not _sum(port, "fraud_archive_failures_total"), archiver.errors
+                time.sleep(STEP_S)
+            return copied, time.monotonic(), used.seconds()
+
+        begun, ended = until(WARM_UP * total), until(total)
+        mib = psutil.Process(archiver.pid).memory_info().rss / MIB
+        batch_s = _sum(port, "fraud_archive_batch_seconds") / len(sinks)
+        assert archiver.stop() == 0, archiver.errors
+    finally:
+        archiver.kill()
+    rows, wall, cpu = (after - before for before, after in zip(begun, ended, strict=True))
+    return {
+        "rows": round(rows),
+        "rows_per_second": round(rows / wall),
+        "rows_per_second_per_core": round(rows / cpu),
+        "batch_ms": round(batch_s * 1000),
+        "mib": round(mib),
+    }
+
+
+def _sum(port: int, name: str) -> float:
+    """Returns a metric of all sinks together."""
+    return sum(value for series, value in scraped(port).items() if series.startswith(f"{name}{{"))
+
+
+def _fill(database: psycopg.Connection, begin: datetime) -> None:
+    """Fills `scored` with payments of TIMELINE_CARDS cards, one after the other in time, by series that the database makes."""
+    database.execute("DROP SCHEMA public CASCADE")
+    database.execute("CREATE SCHEMA public")
+    migrate(database)
+    make_partitions(database, TABLES[0], [(begin + timedelta(days=day)).date() for day in range(TIMELINE_DAYS + 1)])
+    step = timedelta(days=TIMELINE_DAYS) / TIMELINE_ROWS
+    for first in range(0, TIMELINE_ROWS, AT_ONCE):
+        values = {"begin": begin, "step": step, "cards": TIMELINE_CARDS, "first": first, "last": first + AT_ONCE - 1}
+        database.execute(FILL, values)
+    database.execute("VACUUM ANALYZE scored")
