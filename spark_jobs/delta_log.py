@@ -2,20 +2,48 @@
 
 from configparser import ConfigParser
 from configparser import Error as NoProfile
+from urllib.parse import unquote
 
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from spark_jobs.errors import UnusableStorage
 from spark_jobs.settings import S3
 
+READER_VERSION = 1
+"""Of the protocol: files count whole, and have their columns' own names. What a later one knows is not looked for here."""
+
 
 def files(place: str, s3: S3) -> list[str] | None:
-    """Returns the files that the log of a Delta table names now, as Spark reads them; None where the place is no Delta table."""
+    """Returns the files that the log of a Delta table names now, as Spark reads them; None where the place is no Delta table.
+
+    Raises:
+        UnusableStorage: the log cannot be read, or says that a reader has to know more than which files count.
+    """
     options = storage_options(s3)
-    if not DeltaTable.is_deltatable(place, options):
-        return None
-    found = DeltaTable(place, storage_options=options, without_files=False).file_uris()
-    return [f"s3a://{one.partition('://')[2]}" if one.startswith(("s3://", "s3a://")) else one for one in found]
+    try:
+        if not DeltaTable.is_deltatable(place, options):
+            return None
+        table = DeltaTable(place, storage_options=options)
+        version = table.protocol().min_reader_version
+        actions = table.get_add_actions()
+    except (DeltaError, OSError) as error:
+        raise unusable(place, error) from None
+    if version > READER_VERSION:
+        raise UnusableStorage(
+            f"The Delta table {place} asks for readers of protocol version {version}, and this is one of version {READER_VERSION}",
+            "Write it without deletion vectors and column mapping, or copy it to a table without them.",
+        )
+    return [f"{place}/{unquote(name)}" for name in actions.column("path").to_pylist()]  # the log has them as URLs
+
+
+def unusable(place: str, error: Exception) -> UnusableStorage:
+    """Returns the error to report for what delta-rs raises."""
+    said = " ".join(str(error).split())[:300]
+    return UnusableStorage(
+        f"The Delta log of {place} cannot be used: {said}",
+        "Check the place; on S3 the bucket's rights and the settings under `s3` too.",
+    )
 
 
 def storage_options(s3: S3) -> dict[str, str]:
