@@ -50,6 +50,7 @@ KNOWN = frozenset(
         "log_dir",
         "max_declines_per_minute",
         "max_offsets",
+        "max_skew",
         "merchants",
         "metrics",
         "model",

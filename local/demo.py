@@ -1,13 +1,14 @@
-"""`fraud demo`: broker, topics, traffic, detector, watcher and trainer at once, watched through the topics that they write."""
+"""`fraud demo`: broker, traffic, detector, watcher, archiver and trainer at once, watched through the topics that they write."""
 
 import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -130,10 +131,11 @@ class Demo:
     def run(self, seconds: float | None, plain: bool) -> None:
         """Runs until Ctrl-C, SIGTERM or `seconds` after it went live; then stops all that it started.
 
-        It is live once the detector has caught up with the history, and a model that has learnt from it scores.
+        It is live once the detector has caught up with the history, and a model that has learnt from it scores: from the archive of
+        what this detector has said.
 
         Raises:
-            FraudDetectionError: broker, detector, producer, watcher or trainer ended early.
+            FraudDetectionError: broker, detector, producer, watcher, archiver or trainer ended early.
         """
         self.folder.mkdir(parents=True)
         out = Console()
@@ -157,10 +159,11 @@ class Demo:
             watch = Watch(connection, self._topics, self.state, self._rate)
             stack.callback(watch.close)
 
-            def train() -> Child:
-                return start("trainer", "training.train_model")
-
-            looks = self._looks(watch, children, None if trained else train, stop, seconds)
+            work = {
+                "archiving": partial(start, "archiver", "spark_jobs.archive_scored"),
+                "training": partial(start, "trainer", "training.train_model"),
+            }
+            looks = self._looks(watch, children, {} if trained else work, stop, seconds)
             if plain:
                 self._show_lines(looks)
             else:
@@ -189,10 +192,18 @@ class Demo:
             "label_delay": LABEL_DELAY,
             "inline_labels": True,
         }
-        trainer = {**common, "data": "kafka", "label_delay": LABEL_DELAY, "store": store, "promote": True}
+        lake = str(self.folder / "lake")
+        archiver = {
+            **common,
+            "sinks": {"lake": {"type": "parquet", "path": lake}},
+            "trigger": {"mode": "availableNow"},
+            "checkpoint": str(self.folder / "archiver" / "checkpoint"),
+            "log_dir": str(self.folder / "archiver"),
+        }
+        trainer = {**common, "data": lake, "label_delay": LABEL_DELAY, "store": store, "promote": True}
         trainer["log_dir"] = str(self.folder / "trainer")
         written = {}
-        programs = {"detector": detector, "producer": producer, "watcher": common, "trainer": trainer}
+        programs = {"detector": detector, "producer": producer, "watcher": common, "archiver": archiver, "trainer": trainer}
         for name, settings in programs.items():
             written[name] = self.folder / f"{name}.yaml"
             written[name].write_text(yaml.safe_dump(settings, sort_keys=False))
@@ -228,23 +239,27 @@ class Demo:
         self,
         watch: Watch,
         children: list[Child],
-        train: Callable[[], Child] | None,
+        work: Mapping[str, Callable[[], Child]],
         stop: threading.Event,
         seconds: float | None,
     ) -> Iterator[list[bytes]]:
-        """Yields the alerts of each look, and takes the demo from one phase to the next; `train` starts the trainer."""
-        trainer: Child | None = None
+        """Yields the alerts of each look, and takes the demo from one phase to the next.
+
+        `work` has the phases between "caught up" and "live", one after the other, and what each of them starts and waits for.
+        """
+        coming: Iterator[tuple[str, Callable[[], Child] | None]] = iter(work.items())
+        worker: Child | None = None
         began = 0.0
         while not stop.is_set():
             yield watch.look()
             for child in children:
                 child.check()
-            if self.state.phase == "caught up" and train is not None:
-                self.state.phase = "training"
-                trainer = train()
-            if self.state.phase == "caught up" or (self.state.phase == "training" and trainer and trainer.done()):
-                watch.go_live()
-                began = self.state.seconds
+            if self.state.phase == "caught up" or (worker is not None and worker.done()):
+                self.state.phase, begin = next(coming, ("live", None))
+                worker = begin() if begin else None
+                if worker is None:
+                    watch.go_live()
+                    began = self.state.seconds
             if seconds is not None and self.state.phase == "live" and self.state.seconds - began >= seconds:
                 return
 

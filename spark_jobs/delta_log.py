@@ -3,8 +3,10 @@
 import re
 from configparser import ConfigParser
 from configparser import Error as NoProfile
+from urllib.parse import unquote
 
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from spark_jobs.errors import UnusableStorage
 from spark_jobs.settings import S3
@@ -12,18 +14,42 @@ from spark_jobs.settings import S3
 PATIENCE = {"max_retries": "5", "retry_timeout": "30s"}
 """Of a request to a server that is away; by itself delta-rs tries for three minutes, and a stop waits for it."""
 MARKS = re.compile(r"\x1b\[[0-9;]*m|↳")
+READER_VERSION = 1
+"""Of the protocol: files count whole, and have their columns' own names. What a later one knows is not looked for here."""
 
 
 def files(place: str, s3: S3) -> list[str] | None:
-    """Returns the files that the log of a Delta table names now, as Spark reads them; None where the place is no Delta table."""
+    """Returns the files that the log of a Delta table names now, as Spark reads them; None where the place is no Delta table.
+
+    Raises:
+        UnusableStorage: the log cannot be read, or says that a reader has to know more than which files count.
+    """
     options = storage_options(s3)
-    if not DeltaTable.is_deltatable(place, options):
-        return None
-    found = DeltaTable(place, storage_options=options, without_files=False).file_uris()
-    return [f"s3a://{one.partition('://')[2]}" if one.startswith(("s3://", "s3a://")) else one for one in found]
+    try:
+        if not DeltaTable.is_deltatable(place, options):
+            return None
+        table = DeltaTable(place, storage_options=options)
+        version = table.protocol().min_reader_version
+        actions = table.get_add_actions()
+    except (DeltaError, OSError) as error:
+        raise unusable(place, error) from None
+    if version > READER_VERSION:
+        raise UnusableStorage(
+            f"The Delta table {place} asks for readers of protocol version {version}, and this is one of version {READER_VERSION}",
+            "Write it without deletion vectors and column mapping, or copy it to a table without them.",
+        )
+    return [f"{place}/{unquote(name)}" for name in actions.column("path").to_pylist()]  # the log has them as URLs
 
 
-def told(error: Exception) -> str:
+def unusable(place: str, error: Exception) -> UnusableStorage:
+    """Returns the error to report for what delta-rs raises."""
+    return UnusableStorage(
+        f"The Delta log of {place} cannot be used: {_told(error)}",
+        "Check the place; on S3 the bucket's rights and the settings under `s3` too.",
+    )
+
+
+def _told(error: Exception) -> str:
     """Returns what delta-rs says, on one line and without its colours."""
     return " ".join(MARKS.sub(" ", str(error)).split())[:300]
 

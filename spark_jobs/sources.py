@@ -14,9 +14,10 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from configuration import KafkaConnection, require_topics
-from contract import Topics
+from contract import Topics, Transaction
 from spark_jobs import delta_log
 from spark_jobs.errors import UnusableKey, UnusableRegistry
+from spark_jobs.features import FEATURE_COLUMNS
 from spark_jobs.input_settings import InputSettings
 from spark_jobs.places import Gaps
 from spark_jobs.schema import KINDS, schema
@@ -28,6 +29,8 @@ from spark_jobs.transforms.inputs import Inputs, Registry
 TIMEOUT_S = 10.0
 FORMAT = "frauddetection.kafka.OrderedKafka"
 """The kernel's form of Spark's Kafka source."""
+SERVED_KEY = ("transaction_id", "card_id", "event_time")
+"""What a payment is known by in a lake: a repeat has the same."""
 FIRST, END = -2, -1
 """Places in a partition, as Spark's Kafka source has them; librdkafka has the same for its end."""
 
@@ -197,15 +200,31 @@ def _options(connection: KafkaConnection, topics: Sequence[str], start: str) -> 
 def read_history(session: SparkSession, folder: str, s3: S3) -> DataFrame:
     """Returns the records of a data set as events, the columns of `transforms.decode`.
 
-    FOLDER/{transactions,labels,customers,merchants}/, as `python -m producer dataset` and the archiver write them: a Delta table,
-    or Parquet files in the folder itself or in folders by day. Fields that it lacks are null, columns that the contract does not
-    know are left out. A kind without a folder has no records, but a data set has transactions.
+    FOLDER/{transactions,labels,customers,merchants}/, as `python -m producer dataset` and the archiver write them: Delta tables by
+    day, of which the files count that the log names, or Parquet files in the folder itself or in folders by day. Fields that it
+    lacks are null, columns that the contract does not know are left out. A kind without a folder has no records, but a data set
+    has transactions.
 
     Raises:
-        UnusableStorage: the keys of S3 cannot be read.
+        UnusableStorage: a Delta log cannot be read, or the keys of S3.
     """
     events = [_events(session, f"{folder}/{kind}s", kind, record, s3) for kind, record in KINDS.items()]
     return reduce(DataFrame.unionByName, events)
+
+
+def read_served(session: SparkSession, folder: str, s3: S3) -> DataFrame | None:
+    """Returns what the archiver has kept of scored payments, SERVED_KEY and FEATURE_COLUMNS: each feature as it was served.
+
+    Null where it was absent, and where the detector of that time did not know it. None: the data set has no such folder.
+
+    Raises:
+        UnusableStorage: as `read_history`.
+    """
+    if not _is_there(session, f"{folder}/scored"):
+        return None
+    features = T.StructType([T.StructField(name, T.DoubleType()) for name in FEATURE_COLUMNS])
+    key = [one for one in schema(Transaction) if one.name in SERVED_KEY]
+    return _rows(session, f"{folder}/scored", T.StructType([*key, *features]), s3)
 
 
 def _events(session: SparkSession, folder: str, kind: str, record: type, s3: S3) -> DataFrame:
@@ -227,9 +246,14 @@ def _events(session: SparkSession, folder: str, kind: str, record: type, s3: S3)
 
 
 def _rows(session: SparkSession, folder: str, form: T.StructType, s3: S3) -> DataFrame:
+    reader = session.read.schema(form)
     of_table = delta_log.files(folder, s3) if _is_there(session, f"{folder}/_delta_log") else None
-    reader = session.read.schema(form).option("basePath", folder)
-    return reader.parquet(*(of_table or [folder])).select(*form.names)  # without what the folders' names say
+    if of_table is None:
+        return reader.parquet(folder).select(*form.names)  # without what the folders' names say
+    if not of_table:
+        return session.createDataFrame([], form)
+    # Folders of one table may be of several depths, once it has been compacted. Their names say nothing that the files do not.
+    return reader.option("recursiveFileLookup", "true").parquet(*of_table).select(*form.names)
 
 
 def _is_there(session: SparkSession, folder: str) -> bool:

@@ -24,7 +24,8 @@ class WriteFeaturesSettings(Settings):
     """Computes the features of every transaction of a data set, each as it was when the transaction arrived."""
 
     data: Place = Field(
-        description="Folder with {transactions,labels,customers,merchants}/*.parquet; `producer dataset` writes one"
+        description="Folder or s3a:// URL with {transactions,labels,customers,merchants}/, as `producer dataset` and the archiver "
+        "write it"
     )
     out: Place = Field(description="Folder for Parquet files: the transactions' fields and their features; must not exist")
     s3: S3 = Field(S3(), description="How s3a:// paths are reached")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.features import FEATURE_COLUMNS, IS_PAYMENT, MODEL_INPUTS
 from spark_jobs.pipeline import features
@@ -59,6 +59,11 @@ def keep(events: DataFrame, folder: Path) -> None:
         "double(transaction.amount) AS amount",
         *(f"features.{name}" for name in FEATURE_COLUMNS),
     ).write.partitionBy("kind").parquet(str(folder))
+
+
+def payments(session: SparkSession, folder: Path) -> DataFrame:
+    """Returns all payments that `keep` has written, with their features."""
+    return session.read.parquet(f"{folder}/kind=transaction")
 
 
 def read(folder: Path, span: Span, at: datetime) -> pd.DataFrame:

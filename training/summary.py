@@ -1,12 +1,15 @@
 """The report of a trained model for people: tables on standard output."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from training.bundle import in_words
+from training.skew import sentence
 
 WORDS = {
     "auc_roc": "AUC",
@@ -42,6 +45,19 @@ def show(found: dict[str, Any]) -> None:
         say(f"{name}: {'never' if at is None else f'fraud_score {at:.4g} and more'}")
     for leak in found["leaks"]:
         say(f"[yellow]Leak? {leak['sentence']}")
+    if found["skew"]:
+        for line in _skew(found["skew"]):
+            say(line)
+
+
+def _skew(found: dict[str, Any]) -> Iterator[str]:
+    differing = [one for one in found["features"] if one["differing"]]
+    if not differing:
+        few = f"; the archive is too short to compare {len(found['not_compared'])} of them" if found["not_compared"] else ""
+        yield f"{found['payments']:,} payments were served with the features that are learnt from{few}"
+    yield from (f"[yellow]Skew? {escape(sentence(one))}" for one in differing)
+    if found["of_other_features"]:
+        yield f"{found['of_other_features']:,} payments were served with other features, and are not compared"
 
 
 def _metrics(found: dict[str, Any]) -> Table:

@@ -21,7 +21,7 @@ from spark_jobs.input_settings import InputSettings, topics_of
 from spark_jobs.settings import S3, Limits, Place, Spark, on_s3
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.mapping import mapping
-from training import dataset, fitting, progress, summary
+from training import dataset, fitting, progress, skew, summary
 from training.bundle import Description, Thresholds, TrainedFamily, TrainedOn, describe, model_file
 from training.dataset import Reach
 from training.fitting import Model, Rival, Rows
@@ -71,6 +71,13 @@ class TrainSettings(Settings):
     promote: bool = Field(
         False, description="Make the new model champion, unless its average precision is lower than the champion's"
     )
+    max_skew: float = Field(
+        skew.LIMIT,
+        ge=0,
+        le=1,
+        description="From an archive: in which share of payments a feature may differ from what it was served with. Above it no "
+        "model is made",
+    )
     json_summary: bool = Field(False, alias="json", description="Print the report as JSON on standard output")
     kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
     topics: TopicNames = Field(TopicNames(), description="Names of the topics")
@@ -116,14 +123,17 @@ def run(settings: TrainSettings) -> dict[str, Any]:
     """Returns the report of the new version, which is in the store by then.
 
     Raises:
-        FraudDetectionError: one of those of `spark_jobs.errors`, `training.splits`, `training.export` and `training.store`.
+        FraudDetectionError: of `spark_jobs.errors`, `training.splits`, `training.skew`, `training.export` or `training.store`.
     """
     champion = rival(settings)  # before the work of minutes: can the store be reached?
     with TemporaryDirectory(prefix="fraud-train-") as folder, _spark(settings) as spark:
         events = Path(folder) / "events"
         with progress.step("features"):
             reach = _features(settings, spark, events)
-        return save(settings, train(settings, events, reach, champion))
+        served = served_otherwise(settings, spark, events, reach)
+        candidate = train(settings, events, reach, champion)
+        candidate.report["skew"] = served
+        return save(settings, candidate)
 
 
 def save(settings: TrainSettings, candidate: Candidate) -> dict[str, Any]:
@@ -250,6 +260,23 @@ def _features(settings: TrainSettings, spark: SparkSession, folder: Path) -> Rea
     periods(*reach, settings.label_delay)
     dataset.keep(events, folder)
     return reach
+
+
+def served_otherwise(settings: TrainSettings, spark: SparkSession, events: Path, reach: Reach) -> dict[str, Any] | None:
+    """Returns how the features differ from those that were served, of the days that a model learns from and of later ones.
+
+    None where the data do not say what was served.
+
+    Raises:
+        SkewTooLarge: by more than `max_skew`.
+    """
+    served = None if settings.data == KAFKA else sources.read_served(spark, settings.data, settings.s3)
+    if served is None:
+        return None
+    with progress.step("skew"):
+        found = skew.compare(dataset.payments(spark, events), served, periods(*reach, settings.label_delay).train.begin)
+    skew.require_little(found, settings.max_skew)
+    return found
 
 
 def read_events(settings: TrainSettings, spark: SparkSession) -> DataFrame:

@@ -17,8 +17,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_jobs.delta_log import storage_options, told
-from spark_jobs.errors import UnusableStorage
+from spark_jobs.delta_log import storage_options, unusable
 from spark_jobs.settings import S3
 from spark_jobs.sinks.parquet import ParquetSink
 from spark_jobs.transforms.stored import DAYS
@@ -45,10 +44,7 @@ class DeltaSink:
             try:
                 self._write_one(name, rows, batch_id)
             except (DeltaError, OSError) as error:
-                raise UnusableStorage(
-                    f"The Delta log of {self._path}/{name} cannot be used: {told(error)}",
-                    "Check the place; on S3 the bucket's rights and the settings under `s3` too.",
-                ) from None
+                raise unusable(f"{self._path}/{name}", error) from None
 
     def _write_one(self, name: str, rows: DataFrame, batch_id: int) -> None:
         schema = Schema.from_json(rows.schema.json())

@@ -1,17 +1,13 @@
-"""What a model learns from is what the detector sees, by folder and by topic; and what it learns can be kept and loaded."""
+"""What a model learns can be kept and loaded."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from configuration import KafkaConnection, TopicNames
-from harness.kafka import send
-from harness.worlds import World, data_set
+from harness.worlds import data_set
 from local.s3 import BUCKET, S3Server
 from spark_jobs import sources
 from spark_jobs.features import MODEL_INPUTS
@@ -23,9 +19,7 @@ from training.export import file_scores
 from training.families import FAMILIES, mllib_gbt
 from training.splits import Span
 from training.store import ModelStore
-from training.train_model import KAFKA, TrainSettings, promote, read_events, save, train
-
-COLUMNS = ["transaction_id", "event_time", "card_id", *MODEL_INPUTS, "is_fraud", "labelled_at", "scenario", "campaign_id"]
+from training.train_model import TrainSettings, promote, save, train
 
 
 @pytest.fixture(scope="module")
@@ -71,32 +65,3 @@ def test_a_model_is_trained_kept_and_promoted(
     scores = file_scores(manifest.family, content, dataset.inputs(rows))
     fraud = rows["is_fraud"].to_numpy()
     assert scores[fraud].mean() > 5 * scores[~fraud].mean()
-
-
-def test_topics_tell_what_a_folder_tells(
-    spark: SparkSession, kafka: KafkaConnection, new_topics: Callable[..., TopicNames], tmp_path: Path
-) -> None:
-    data = data_set(tmp_path / "data", "--traffic", "all", "--rows", "3000", "--days", "2", "--label-delay", "1h")
-    topics, world = new_topics(), World(data)
-    customers, merchants = world.profiles()
-    chunks = list(world.chunks(1))
-    paid = [one for chunk in chunks for one in chunk.transactions]
-    for topic, records in (
-        (topics.customers, [*customers, *(one for chunk in chunks for one in chunk.customers)]),
-        (topics.merchants, merchants),
-        (topics.labels, [one for chunk in chunks for one in chunk.labels]),
-        (topics.transactions, [*paid, paid[7], (paid[0][0], b"no JSON")]),
-    ):
-        send(kafka.bootstrap_servers, topic, records)
-    found = []
-    for name, source in (("folder", str(data)), ("topics", KAFKA)):
-        events = read_events(TrainSettings(data=source, kafka=kafka, topics=topics), spark)
-        reach = dataset.reach(events)
-        dataset.keep(events, tmp_path / name)
-        found.append(dataset.read(tmp_path / name, Span(reach.first, reach.last + timedelta(seconds=1)), reach.last)[COLUMNS])
-    by_folder, by_topics = found
-    assert len(by_folder) == 3_000
-    assert by_folder["is_fraud"].any()
-    assert by_folder["labelled_at"].isna().any(), "some labels have not come yet"
-    assert by_folder["card_count_1d"].max() > 1
-    pd.testing.assert_frame_equal(by_topics, by_folder, check_exact=False, rtol=1e-12)

@@ -19,6 +19,7 @@ FOUND: dict[str, Any] = {
     "prequential": {"folds": [], "scenarios": [], "mean": {"auc_roc": 1.0}, "deviation": {"auc_roc": 0.01}},
     "thresholds": {"review": 0.2, "decline": None},
     "leaks": [],
+    "skew": None,
 }
 
 
@@ -35,6 +36,24 @@ def test_a_leak_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     sentence = "30 of 14,990 labels were known before their transaction was made. " + "Check labelled_at. " * 5
     show({**FOUND, "leaks": [Leak("label_before_transaction", sentence, {}).json()]})
     assert f"Leak? {sentence}\n" in capsys.readouterr().out
+
+
+def test_what_was_served_otherwise_is_a_line_a_feature(capsys: pytest.CaptureFixture[str]) -> None:
+    told: dict[str, Any] = {"payments": 12_000, "of_other_features": 0, "not_compared": ["speed_kmh"], "features": []}
+    show({**FOUND, "skew": told})
+    few = "12,000 payments were served with the features that are learnt from; the archive is too short to compare 1 of them\n"
+    assert few in capsys.readouterr().out
+    example = {"transaction_id": "[t7]", "served": None, "computed": 2.0}
+    one = {"feature": "card_count_1h", "compared": 10_000, "differing": 5, "share": 0.0005, "largest": 1.0, "example": example}
+    before = {**one, "feature": "speed_kmh", "compared": 0, "differing": 0, "share": 0.0, "example": None}
+    times = {"first": "2026-01-01T00:00:00Z", "last": "2026-01-02T00:00:00Z"}
+    show({**FOUND, "skew": {**told, "of_other_features": 3, "features": [{**one, **times}, before]}})
+    said = capsys.readouterr().out
+    days = "from 2026-01-01T00:00:00Z to 2026-01-02T00:00:00Z"
+    values = "such as [t7] (served absent, computed 2)"
+    assert f"Skew? card_count_1h differs in 5 of 10,000 payments (0.05%), by up to 1, {days}, {values}\n" in said
+    assert "3 payments were served with other features, and are not compared\n" in said
+    assert "speed_kmh" not in said
 
 
 @pytest.mark.parametrize(
