@@ -228,8 +228,8 @@ def _events(session: SparkSession, folder: str, kind: str, record: type, s3: S3)
 
 def _rows(session: SparkSession, folder: str, form: T.StructType, s3: S3) -> DataFrame:
     of_table = delta_log.files(folder, s3) if _is_there(session, f"{folder}/_delta_log") else None
-    reader = session.read.schema(form).option("basePath", folder)
-    return reader.parquet(*(of_table or [folder])).select(*form.names)  # without what the folders' names say
+    # What folders' names say is not asked for: compacted files of a table lie less deep than others, which Spark would not allow.
+    return session.read.schema(form).parquet(*(of_table or [folder])).select(*form.names)
 
 
 def _is_there(session: SparkSession, folder: str) -> bool:
