@@ -83,7 +83,9 @@ class Busy:
         tables = {name: table for name in lake.names if (table := lake.table(name)) is not None}
         for name, table in tables.items():
             self.most_files = max(self.most_files, len(table.file_uris()))
-            for day in upkeep.crowded(table, lambda _: True):
+            if crowded := upkeep.crowded(table, lambda _: True):
+                upkeep.claim(table)
+            for day in crowded:
                 upkeep.compact(table, day)
                 self.compactions += 1
             table.create_checkpoint()

@@ -62,21 +62,26 @@ def compact(
 
     there = Lake(lake, _settings(config).s3)
     found = there.tables("be compacted")
-    with there.reached():
-        crowded = [(name, one, count) for name, table in found.items() for one, count in upkeep.crowded(table, wanted).items()]
-    done = []
-    for name, one, _ in track(crowded, "days", console=progress, transient=True, disable=not progress.is_terminal):
+    days: list[tuple[str, date]] = []
+    done: list[dict[str, Any]] = []
+    for name, table in found.items():
+        with there.reached():
+            if crowded := upkeep.crowded(table, wanted):
+                upkeep.claim(table)
+        days += [(name, one) for one in crowded]
+    for name, one in track(days, "days", console=progress, transient=True, disable=not progress.is_terminal):
         with there.reached():
             old, new = upkeep.compact(found[name], one)
-        done.append({"table": name, "day": one.isoformat(), "files_before": old, "files_after": new})
+        if old:
+            done.append({"table": name, "day": one.isoformat(), "files_before": old, "files_after": new})
     with there.reached():
         for table in found.values():
             table.create_checkpoint()  # what opens the table now need not read the commits before
     if as_json:
         out.print_json(data=done)
         return
-    before_it, after_it = (sum(one[name] for one in done) for name in ("files_before", "files_after"))
-    out.print(f"{len(done):,} days compacted: {before_it:,} files are {after_it:,} now." if done else "No day has small files.")
+    many, few = sum(one["files_before"] for one in done), sum(one["files_after"] for one in done)
+    out.print(f"{len(done):,} days compacted: {many:,} files are {few:,} now." if done else "No day has small files.")
 
 
 @app.command()

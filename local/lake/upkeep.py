@@ -1,8 +1,9 @@
 """Keeps Delta tables small, beside the archiver that fills them: small files become large ones, and what nobody needs goes.
 
-Both are commits of delta-rs. The archiver only ever adds files, and such a commit goes with any other: nothing waits for anything.
+Both are commits of delta-rs. The archiver only ever adds files, and that goes with a compaction at work: nobody waits for anybody.
 """
 
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, timedelta
@@ -27,13 +28,22 @@ def crowded(table: DeltaTable, wanted: Callable[[date], bool]) -> dict[date, int
     return {day: count for day, count in sorted(counts) if count > 1 and wanted(day)}
 
 
+def claim(table: DeltaTable) -> None:
+    """Shuts out whoever else compacts the table by the time: their next commit is refused. To be called before `compact`.
+
+    delta-rs 1.6.6 does not see that two compactions have replaced the same files: all their rows would be there twice. It does see
+    that a table's properties were changed meanwhile.
+    """
+    table.alter.set_table_properties({"fraud.compaction": secrets.token_hex(8)}, raise_if_not_exists=False)
+
+
 def compact(table: DeltaTable, day: date) -> tuple[int, int]:
     """Makes few large files of a day's small ones, in one commit; returns how many were replaced, and by how many.
 
     A reader sees the old files or the new ones. The old ones stay where they are, for those that read them, until `vacuum`.
 
     Raises:
-        CommitFailedError: somebody else has compacted the same day meanwhile; nothing has changed.
+        CommitFailedError: somebody else has claimed the table meanwhile; nothing has changed.
     """
     done = table.optimize.compact(partition_filters=[("date", "=", day.isoformat())], target_size=TARGET)
     return done["numFilesRemoved"], done["numFilesAdded"]

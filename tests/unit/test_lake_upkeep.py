@@ -15,8 +15,6 @@ from configuration import FraudDetectionError
 from local.cli import app
 from local.errors import LakeBusy, NoLake, NoTable
 from local.lake import upkeep
-from local.lake.tables import Lake
-from spark_jobs.settings import S3
 from tests.lake import IDENTITY, write_delta, write_parquet
 from tests.records import AT, alert, scored, transaction
 
@@ -109,12 +107,18 @@ def test_a_stop_leaves_what_is_done_and_a_whole_table(lake: Path, monkeypatch: p
     assert len(answer("compact", lake)) == 2, "of three days"
 
 
-def test_of_two_that_compact_one_day_one_is_told(lake: Path) -> None:
-    before = rows(DeltaTable(lake / "scored"))
-    ours, theirs = DeltaTable(lake / "scored"), DeltaTable(lake / "scored")
-    upkeep.compact(theirs, DAY)
-    with pytest.raises(LakeBusy, match="Nothing is lost"), Lake(str(lake), S3()).reached():
-        upkeep.compact(ours, DAY)
+def test_of_two_that_compact_at_once_the_later_one_counts(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, original = rows(DeltaTable(lake / "scored")), upkeep.compact
+
+    def overtaken(table: DeltaTable, day: date) -> tuple[int, int]:
+        monkeypatch.undo()
+        assert len(answer("compact", lake)) == 3, "another run, from its beginning to its end"
+        return original(table, day)
+
+    monkeypatch.setattr(upkeep, "compact", overtaken)
+    refused = fraud("compact", lake).exception
+    assert isinstance(refused, LakeBusy)
+    assert "Nothing is lost" in str(refused)
     assert rows(DeltaTable(lake / "scored")) == before
 
 
