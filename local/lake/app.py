@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress, track
 from rich.table import Table
@@ -188,10 +189,20 @@ def _show(days: list[dict[str, Any]], wrong: list[dict[str, Any]]) -> None:
         out.print(f"Nothing is missing and nothing is there twice: {rows:,} rows, {len({one['day'] for one in days}):,} days.")
         return
     out.print(f"{len(wrong):,} of {len(days):,} datasets' days are not as they should be:")
-    table = Table(*(name.replace("_", " ") for name in wrong[0]))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    told = [name for name in wrong[0] if any(one[name] for one in wrong)]
+    for name in told:
+        is_number = name not in ("dataset", "day", "example")
+        table.add_column(
+            _HEADERS.get(name, name), justify="right" if is_number else "left", no_wrap=name != "example", overflow="fold"
+        )
     for one in wrong:
-        table.add_row(*("-" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in one.values()))
+        values = (one[name] for name in told)
+        table.add_row(*("-" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in values))
     tables.print(table)
+
+
+_HEADERS = {"missing_in_lake": "not in\nlake", "missing_in_database": "not in\ndatabase", "example": "such as"}
 
 
 def _postgres(settings: "ArchiveSettings", name: str) -> "PostgresSettings":
