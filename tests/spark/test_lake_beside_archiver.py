@@ -27,7 +27,7 @@ def test_maintenance_beside_the_archiver_loses_nothing(
     thread.start()
     try:
         with busy.maintained(failed):
-            busy.pay(6, failed)
+            busy.pay(4, failed)
     finally:
         stop.set()
         thread.join()
