@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contract import Customer, Label, Merchant, Transaction
-from contract.fields import fields_of
+from contract.fields import ListOf, MapOf, Nested, OneOf, Shape, fields_of
+from contract.scalars import Scalar
 
 FOLDERS: Mapping[str, type] = {"transactions": Transaction, "labels": Label, "customers": Customer, "merchants": Merchant}
 """The records by the name of the folder."""
@@ -16,11 +17,22 @@ FOLDERS: Mapping[str, type] = {"transactions": Transaction, "labels": Label, "cu
 
 def arrow_schema(kind: type) -> pa.Schema:
     """Returns the Arrow schema of a record class: its fields, in order, by their types."""
-    columns = []
-    for one in fields_of(kind):
-        name, *arguments = one.scalar.arrow
-        columns.append(pa.field(one.name, getattr(pa, name)(*arguments)))
-    return pa.schema(columns)
+    return pa.schema([pa.field(one.name, _arrow(one.shape)) for one in fields_of(kind)])
+
+
+def _arrow(shape: Shape) -> pa.DataType:
+    match shape:
+        case OneOf():
+            return pa.string()
+        case ListOf():
+            return pa.list_(_arrow(shape.item))
+        case MapOf():
+            return pa.map_(pa.string(), _arrow(shape.value))
+        case Nested():
+            return pa.struct(list(arrow_schema(shape.record)))
+        case Scalar():
+            name, *arguments = shape.arrow
+            return getattr(pa, name)(*arguments)
 
 
 def holds_data(folder: Path) -> bool:

@@ -32,7 +32,7 @@ from spark_jobs.settings import on_s3
 from spark_jobs.sinks.delta import DeltaSink
 from spark_jobs.sinks.lake import Files, Lake
 from spark_jobs.sinks.parquet import ParquetSink
-from spark_jobs.sinks.postgres.connection import Address
+from spark_jobs.sinks.postgres.connection import address_of
 from spark_jobs.sinks.postgres.sink import PostgresSink
 from spark_jobs.transforms.stored import learnt, said
 
@@ -138,10 +138,7 @@ def _copy(name: str, settings: ArchiveSettings, stop_asked: threading.Event, lea
 
 def _sink(asked: SinkSettings, checkpoint: str, settings: ArchiveSettings) -> Sink:
     if isinstance(asked, PostgresSettings):
-        files = [None if file is None else str(file.absolute()) for file in (asked.password_file, asked.ca_file)]
-        seconds = asked.timeout.total_seconds()
-        address = Address(asked.host, asked.port, asked.database, asked.user, files[0], asked.sslmode, files[1], seconds)
-        return PostgresSink(address, asked.tasks, dict(asked.retention))
+        return PostgresSink(address_of(asked), asked.tasks, dict(asked.retention))
 
     def writer(identity: str) -> Files:
         if isinstance(asked, DeltaSettings):

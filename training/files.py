@@ -35,8 +35,7 @@ class Files:
         self.place = place
         self._in_s3 = bool(on_s3(place))
         with self._reached():
-            root = place.removeprefix("s3a://").rstrip("/") if self._in_s3 else str(Path(place).absolute())
-            self._system = fs.SubTreeFileSystem(root, _s3_client(s3) if self._in_s3 else fs.LocalFileSystem())
+            self._system = file_system(place, s3)
 
     def folders(self) -> list[str]:
         """Returns the names of all folders; none where the place itself is not there yet."""
@@ -105,6 +104,18 @@ class Files:
                 f"{self.place} cannot be used: {str(error).splitlines()[0]}",
                 "Check the place; on S3 the bucket's name and the settings under `s3` too.",
             ) from None
+
+
+def file_system(place: str, s3: S3) -> fs.FileSystem:
+    """Returns a folder or s3a://bucket/prefix as Arrow reaches it; paths are relative to it.
+
+    Raises:
+        UnusableStore: the file with keys cannot be read.
+        OSError, ArrowException: it cannot be reached.
+    """
+    if on_s3(place):
+        return fs.SubTreeFileSystem(place.removeprefix("s3a://").rstrip("/"), _s3_client(s3))
+    return fs.SubTreeFileSystem(str(Path(place).absolute()), fs.LocalFileSystem())
 
 
 def _s3_client(s3: S3) -> fs.S3FileSystem:

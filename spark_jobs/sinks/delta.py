@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 from pyspark.sql import DataFrame, SparkSession
 
@@ -55,8 +55,12 @@ class DeltaSink:
         days = [day for (day,) in rows.select("date").distinct().collect()]
         self._files.write_one(name, rows, batch_id)
         actions = _added(rows.sparkSession, f"{self._path}/{name}", days, batch_id, DAYS[name])
-        mark = CommitProperties(app_transactions=[Transaction(self._identity, batch_id)])
-        table.create_write_transaction([*actions], "append", schema, ["date"], commit_properties=mark)
+        told = CommitProperties(app_transactions=[Transaction(self._identity, batch_id)])
+        try:
+            table.create_write_transaction([*actions], "append", schema, ["date"], commit_properties=told)
+        except CommitFailedError:  # a compaction has begun meanwhile, and shuts out others by a change of the table's properties
+            table.update_incremental()
+            table.create_write_transaction([*actions], "append", schema, ["date"], commit_properties=told)
 
     def _table(self, name: str, schema: Schema) -> DeltaTable:
         """Returns the table as it is now, made or with the columns that it lacks."""

@@ -41,17 +41,21 @@ _WHOLE = ("key", "value", "headers")
 
 _INPUT = "struct<topic:string,partition:int,offset:bigint,element:int>"
 
+_RECEIPT = "replayed"
+"""Header of a receipt: it has no value, and says among the dead letters that one was sent again (docs/adr/0029)."""
+
 
 def said(records: DataFrame, topics: Topics) -> DataFrame:
     """Returns what the detector has sent, one row a record: `dataset`, `input`, `source`, and a column for each of its datasets.
 
     `dataset` says which it belongs to, and the column of that name has it typed. `input` has the coordinates of the input record
     that it came of, null where its headers do not tell them: a repeat has the same. `source` is where it lies in Kafka, and for
-    what is unreadable all of it.
+    what is unreadable all of it. Receipts of dead letters that were sent again are left out: they are ours, and no results.
     """
     read = {name: _json(F.col("value"), form) for name, form in _forms().items()}
     topic_of = {"scored": topics.scored, "alerts": topics.alerts, "rejected": topics.rejected}
-    typed = records.select("*", *(F.when(F.col("topic") == topic_of[name], column).alias(name) for name, column in read.items()))
+    told = records.where(~_is_receipt(topics.rejected))
+    typed = told.select("*", *(F.when(F.col("topic") == topic_of[name], column).alias(name) for name, column in read.items()))
     dataset = F.coalesce(*(F.when(F.expr(_is_ours(kind, name)), F.lit(name)) for name, kind in _SAID.items()), F.lit(UNREADABLE))
     return _rows(
         typed.withColumn("dataset", dataset),
@@ -104,6 +108,11 @@ def _rows(typed: DataFrame, came_of: Column, *columns: Column | str) -> DataFram
     is_whole = F.col("dataset") == UNREADABLE
     kept = (F.when(is_whole, F.col(name)).alias(name) if name in _WHOLE else F.col(name) for name in _SOURCE)
     return typed.select("dataset", came_of.alias("input"), F.struct(*kept).alias("source"), *columns)
+
+
+def _is_receipt(rejected: str) -> Column:
+    named = F.coalesce(F.exists("headers", lambda one: one["key"] == _RECEIPT), F.lit(False))
+    return (F.col("topic") == rejected) & F.col("value").isNull() & named
 
 
 def _input() -> Column:

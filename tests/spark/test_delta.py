@@ -1,5 +1,6 @@
 """Delta tables say what Kafka says, to every reader, whenever the archiver is cut off."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,10 +12,12 @@ import duckdb
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
+from typer.testing import CliRunner
 
 from contract import Topics, encode
 from harness.detector import Archiver
 from harness.kafka import send
+from local.cli import app
 from local.s3 import BUCKET, S3Server
 from spark_jobs.delta_log import storage_options
 from spark_jobs.settings import S3
@@ -88,14 +91,27 @@ def test_readers_agree_and_skip_what_they_do_not_need(tmp_path: Path, found: Cal
         assert {one.event_time for one in PAID if first <= one.event_time <= last}
 
 
-def test_the_archiver_keeps_it_on_s3_and_a_trainer_reads_it(
+def lake(command: str, path: str, archiver: Archiver, *more: str) -> Any:
+    """Returns what `fraud lake` says, as JSON has it."""
+    done = CliRunner().invoke(app, ["lake", command, path, *more, f"--config={archiver.write('availableNow')}", "--json"])
+    assert done.exit_code == 0, done.output or done.exception
+    return json.loads(done.stdout)
+
+
+def test_the_archiver_keeps_it_on_s3_where_it_is_compacted_and_a_trainer_reads_it(
     archiver: Archiver, archive_here: Callable[..., None], s3: S3Server, tmp_path: Path, spark: SparkSession
 ) -> None:
     path = f"s3a://{BUCKET}/{tmp_path.name}"
     archiver.settings |= {"sinks": {"delta": {"type": "delta", "path": path}}, "s3": s3.settings}
-    for some in (PAID[:3], PAID[3:]):
+    for some in (PAID[:2], PAID[2:4], PAID[4:]):
         send(archiver.kafka.bootstrap_servers, archiver.topics.scored, [(b"k", encode(scored(one))) for one in some])
         archive_here(archiver)
+        if some == PAID[2:4]:  # so that there are small files beside large ones
+            compacted = lake("compact", path, archiver)
+    assert {(one["table"], one["files_before"], one["files_after"]) for one in compacted} >= {("transactions", 2, 1)}
+    assert lake("vacuum", path, archiver)["files"]["transactions"] == 0
+    assert lake("verify", path, archiver, "--kafka", "--lag=0s")["ok"]
+    assert lake("sql", path, archiver, "SELECT sum(payments) AS n FROM alerts_by_country") == [{"n": 6}]
     options = storage_options(S3.model_validate(s3.settings))
     assert ids(path, "transactions", options) == [f"t{one}" for one in range(6)]
     events = read_history(spark, path, S3.model_validate(s3.settings)).select("transaction.transaction_id", "transaction.amount")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import psycopg
 
+from spark_jobs.archive_settings import PostgresSettings
 from spark_jobs.errors import UnusableDatabase
 
 _connections: "dict[Address, psycopg.Connection]" = {}
@@ -26,6 +27,13 @@ class Address(NamedTuple):
     sslmode: str
     ca_file: str | None
     timeout_s: float
+
+
+def address_of(asked: PostgresSettings) -> Address:
+    """Returns what the settings of a sink say of it."""
+    files = [None if file is None else str(file.absolute()) for file in (asked.password_file, asked.ca_file)]
+    seconds = asked.timeout.total_seconds()
+    return Address(asked.host, asked.port, asked.database, asked.user, files[0], asked.sslmode, files[1], seconds)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 -- Amounts of different currencies are never added up. Days are days in UTC, whatever the session's time zone.
+-- DuckDB makes the same views over the lake, of this very text (local/lake/views.py): what is written here both have to understand.
 
 CREATE VIEW alerts_per_minute AS
-SELECT date_trunc('minute', "timestamp", 'UTC') AS minute, decision, count(*) AS alerts
+SELECT date_trunc('minute', "timestamp" AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS minute, decision, count(*) AS alerts
 FROM alerts GROUP BY 1, 2;
 
 CREATE VIEW amount_at_risk AS
@@ -59,8 +60,8 @@ WITH frauds AS (
 )
 SELECT day, count(*) FILTER (WHERE is_alert) AS alerts, count(*) FILTER (WHERE is_fraud) AS frauds,
     count(*) FILTER (WHERE is_alert AND is_fraud) AS caught,
-    count(*) FILTER (WHERE is_alert AND is_fraud)::float / nullif(count(*) FILTER (WHERE is_alert), 0) AS precision,
-    count(*) FILTER (WHERE is_alert AND is_fraud)::float / nullif(count(*) FILTER (WHERE is_fraud), 0) AS recall
+    count(*) FILTER (WHERE is_alert AND is_fraud)::float8 / nullif(count(*) FILTER (WHERE is_alert), 0) AS precision,
+    count(*) FILTER (WHERE is_alert AND is_fraud)::float8 / nullif(count(*) FILTER (WHERE is_fraud), 0) AS recall
 FROM joined
 WHERE day < (now() AT TIME ZONE 'UTC')::date - 7
 GROUP BY day;
