@@ -62,7 +62,7 @@ def run(settings: ArchiveSettings) -> None:
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
-    require_topics(settings.kafka, settings.all_topics)
+    require_topics(settings.kafka, [*chain(*settings.sources)])
     registry = CollectorRegistry()
     metrics = ArchiveMetrics(registry, settings.sinks)
     if settings.metrics.port:
@@ -116,9 +116,9 @@ def _copy(name: str, settings: ArchiveSettings, stop_asked: threading.Event, lea
     asked, checkpoint = settings.sinks[name], settings.checkpoint_of(name)
 
     def settle(files: CheckpointFiles) -> None:
-        require_topics(settings.kafka, settings.all_topics)
+        require_topics(settings.kafka, [*chain(*settings.sources)])
         kept = places.Checkpoint(files, checkpoint)
-        metrics.lost(name, places.settle(kept, settings.kafka, settings.all_topics, settings.on_lost_records).lost)
+        metrics.lost(name, places.settle(kept, settings.kafka, settings.sources, settings.on_lost_records).lost)
 
     run = Run(name_of(name), checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
     buckets = () if isinstance(asked, PostgresSettings) else on_s3(asked.path)

@@ -138,9 +138,9 @@ class ArchiveSettings(Settings):
         return topics_of(self.inputs)
 
     @property
-    def all_topics(self) -> tuple[str, ...]:
-        """Names of the topics that are read."""
-        return (*self.topics.outputs(), *self.input_topics)
+    def sources(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the topics that are read, by the source that reads them."""
+        return self.topics.outputs(), self.input_topics
 
     @property
     def slots(self) -> int:

@@ -150,7 +150,7 @@ def _settle(files: Files, settings: DetectorSettings) -> places.Settled:
         before = len((kept.places or {}).get(topic, ())) or now
         if now > before:
             log.info("a topic has grown; its new partitions are read from their beginning", topic=topic, before=before, now=now)
-    return places.settle(kept, settings.kafka, settings.input_topics, settings.on_lost_records)
+    return places.settle(kept, settings.kafka, [settings.input_topics], settings.on_lost_records)
 
 
 def _records(raw: DataFrame, settings: DetectorSettings, models: ModelSource | None, sizes: Mapping[str, int]) -> DataFrame:

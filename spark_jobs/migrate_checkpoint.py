@@ -130,7 +130,7 @@ def _migrate(spark: SparkSession, settings: MigrateSettings) -> tuple[Newest, li
     found = list(_check(spark, settings, newest, moves))
     kept_plans.write(new, GROUPS)
     old = places.Checkpoint(files_of(spark, settings.old), settings.old)
-    places.Checkpoint(new, settings.to).remember(old.ids, old.gaps)
+    places.Checkpoint(new, settings.to).remember(old.ids, old.gaps, old.left)
     new.remove(UNFINISHED)
     return newest, found
 

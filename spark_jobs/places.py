@@ -45,9 +45,11 @@ class Checkpoint:
 
     def __init__(self, files: Files, url: str) -> None:
         self._files, self._url = files, url
-        ids, gaps = json.loads(files.read(FILE) or '{"topics": {}, "skipped": {}}').values()
-        self.ids: dict[str, str] = ids
-        self.gaps: Gaps = gaps
+        kept = json.loads(files.read(FILE) or "{}")
+        self.ids: dict[str, str] = kept.get("topics", {})
+        self.gaps: Gaps = kept.get("skipped", {})
+        self.left: ByTopic = kept.get("left", {})
+        """Places in topics that are no input any more: should they become one again, they are read on from there."""
         self.committed = max(self._batches("commits"), default=-1)
         """The newest finished batch; -1 before the first one."""
         self._place_files = (
@@ -55,28 +57,36 @@ class Checkpoint:
             if self.committed >= 0
             else sorted(name for name in files.sizes("sources") if name.endswith("/0"))
         )
-        found = [of_one for name in self._place_files for of_one in self._read(name) if of_one is not None]
-        self.places: ByTopic | None = {topic: of_one for some in found for topic, of_one in some.items()} if found else None
+        self.places = self._places()
         """Where the next batch begins; None before the first start."""
 
-    def move(self, moved: Callable[[ByTopic], ByTopic]) -> None:
-        """Makes the next batch begin elsewhere.
+    def move(self, moved: Callable[[int, ByTopic], ByTopic]) -> None:
+        """Makes the next batch begin elsewhere: `moved` takes the number of a source and its places, and returns the new ones.
 
         One that was planned and not finished keeps its end, moved in the same way: a sink that knows batches by their number may
         have a part of it, and finds no other records in it when it comes again.
         """
         planned = [f"offsets/{batch}" for batch in self._batches("offsets") if batch > self.committed]
         for name in (*planned, *self._place_files):  # the place last: until then the next start looks again
-            own = (self._lines(name) or [])[: _own(name)]
-            lines = [NOTHING if of_one is None else json.dumps(moved(of_one)).encode() for of_one in self._read(name)]
+            own, old = (self._lines(name) or [])[: _own(name)], self._read(name)
+            first = int(name.split("/")[1]) if name.startswith("sources/") else 0
+            new = [moved(source, of_one or {}) for source, of_one in enumerate(old, first)]
+            lines = [
+                NOTHING if before is None and not after else json.dumps(after).encode()
+                for before, after in zip(old, new, strict=True)
+            ]
             self._files.write(name, NEWLINE.join([*own, *lines]))
-        self.places = None if self.places is None else moved(self.places)
+        self.places = self._places()
 
-    def remember(self, ids: Mapping[str, str], gaps: Gaps) -> None:
-        """Keeps the topics' ids and what is stepped over."""
-        if (ids, gaps) != (self.ids, self.gaps):
-            self._files.write(FILE, json.dumps({"topics": ids, "skipped": gaps}).encode())
-            self.ids, self.gaps = dict(ids), gaps
+    def _places(self) -> ByTopic | None:
+        found = [of_one for name in self._place_files for of_one in self._read(name) if of_one is not None]
+        return {topic: of_one for some in found for topic, of_one in some.items()} if found else None
+
+    def remember(self, ids: Mapping[str, str], gaps: Gaps, left: ByTopic) -> None:
+        """Keeps the topics' ids, what is stepped over, and the places in topics that were left."""
+        if (ids, gaps, left) != (self.ids, self.gaps, self.left):
+            self._files.write(FILE, json.dumps({"topics": ids, "skipped": gaps, "left": left}).encode())
+            self.ids, self.gaps, self.left = dict(ids), gaps, left
 
     def _read(self, name: str) -> list[ByTopic | None]:
         """Returns what a file says of each source, None of one that had nothing yet; nothing where there is no file."""
@@ -103,20 +113,24 @@ class Checkpoint:
         return [int(name) for name in names if name.isdigit()]
 
 
-def settle(checkpoint: Checkpoint, connection: KafkaConnection, topics: Sequence[str], on_lost: OnLost) -> Settled:
+def settle(checkpoint: Checkpoint, connection: KafkaConnection, sources: Sequence[Sequence[str]], on_lost: OnLost) -> Settled:
     """Sees that the next batch begins at records that Kafka has, in the topics that the checkpoint has read so far.
 
-    With `skip` the checkpoint's place is moved: over what was deleted, which the log tells, and to the beginning of a topic that
-    was made anew.
+    `sources` are the topics of each source of the stream. The place in one that is no input any more is laid aside, and taken up
+    again with it. With `skip` the checkpoint's place is moved: over what was deleted, which the log tells, and to the beginning of
+    a topic that was made anew.
 
     Raises:
         RecordsExpired: records were deleted before they were read, or brokers have lost some that were; and it is `stop`.
         UnusableTopic: a topic is another one than before; and it is `stop`.
         BrokerUnreachable, MissingTopic: as `sources.count_partitions`.
     """
-    ids, lost = topic_ids(connection, topics), dict[str, int]()
+    ids, lost = topic_ids(connection, [topic for of_one in sources for topic in of_one]), dict[str, int]()
+    left = dict(checkpoint.left)
     if checkpoint.places is not None:
-        anew = sorted(topic for topic in checkpoint.places if topic in ids and checkpoint.ids.get(topic, ids[topic]) != ids[topic])
+        back = {topic: left.pop(topic) for topic in checkpoint.left if topic in ids}
+        asked = {topic: place for topic, place in {**back, **checkpoint.places}.items() if topic in ids}
+        anew = sorted(topic for topic in asked if checkpoint.ids.get(topic, ids[topic]) != ids[topic])
         if anew and on_lost == "stop":
             raise UnusableTopic(
                 f"Not the topics that this checkpoint has read: {', '.join(anew)}. They were deleted and made anew, or "
@@ -124,7 +138,6 @@ def settle(checkpoint: Checkpoint, connection: KafkaConnection, topics: Sequence
                 "Where the address is wrong, correct kafka.bootstrap_servers. Else start with --on_lost_records skip: what was "
                 "read before is kept, and the new topics are read from their beginning.",
             )
-        asked = {topic: places for topic, places in checkpoint.places.items() if topic in ids}
         ends = _ends(connection, asked)
         places, said, lost = _possible(asked, ends, anew)
         if said and on_lost == "stop":
@@ -133,13 +146,20 @@ def settle(checkpoint: Checkpoint, connection: KafkaConnection, topics: Sequence
                 "Start with --on_lost_records skip: what was read before is kept, and the stream goes on behind them and counts "
                 "what was lost.",
             )
-        if places != asked:
+        if places != checkpoint.places:
             for topic, number in lost.items():
                 log.warning("records are lost: Kafka had deleted them", topic=topic, records=number)
-            checkpoint.move(lambda old: {**old, **_possible({t: old[t] for t in old if t in asked}, ends, anew)[0]})
-    kept = {topic: ranges for topic, ranges in checkpoint.gaps.items() if ids.get(topic) == checkpoint.ids.get(topic)}
-    checkpoint.remember({**checkpoint.ids, **ids}, kept)
+            left |= {topic: place for topic, place in checkpoint.places.items() if topic not in ids}
+            checkpoint.remember(checkpoint.ids, checkpoint.gaps, {**checkpoint.left, **left})  # before the place forgets them
+            checkpoint.move(lambda source, old: _possible(_of(sources[source], {**back, **old}), ends, anew)[0])
+    known = {**checkpoint.ids, **ids}
+    kept = {topic: ranges for topic, ranges in checkpoint.gaps.items() if known.get(topic) == checkpoint.ids.get(topic)}
+    checkpoint.remember(known, kept, left)
     return Settled(kept, lost, any(_ahead(checkpoint.places, kept)))
+
+
+def _of(topics: Sequence[str], places: ByTopic) -> ByTopic:
+    return {topic: of_one for topic, of_one in places.items() if topic in topics}
 
 
 def topic_ids(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, str]:

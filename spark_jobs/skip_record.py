@@ -106,7 +106,7 @@ def skip(checkpoint: Checkpoint, settings: SkipSettings) -> Range:
     of_topic = gaps.setdefault(settings.topic, {})
     of_topic[number] = sorted([*of_topic.get(number, []), [skipped.first, skipped.end]])
     _send(settings, _letters(settings, skipped))  # first: a stop between the two repeats them, and loses none
-    checkpoint.remember({**checkpoint.ids, **ids}, gaps)
+    checkpoint.remember({**checkpoint.ids, **ids}, gaps, checkpoint.left)
     log.warning(
         "records are stepped over",
         topic=settings.topic,

@@ -100,16 +100,22 @@ def test_a_topic_that_is_made_anew_is_read_from_its_beginning(
     assert source.scored()[-1].features["card_count_1d"] == (8 if fewer else 13), "the history is gone"
 
 
-def test_a_topic_that_is_no_longer_an_input_stops_no_start(
+def test_a_topic_that_is_no_longer_an_input_stops_no_start_and_is_read_on_when_it_is_one_again(
     source: Source, detector: Detector, kafka: KafkaConnection, new_topics: Callable[..., TopicNames], run_here: Callable[..., None]
 ) -> None:
     other = Source(kafka, new_topics(1))
     source.pay(1)
     other.pay(1)
-    run_here(detector, input={"transactions": [{"topic": source.topic}, {"topic": other.topic}]})
+    both = {"transactions": [{"topic": source.topic}, {"topic": other.topic}]}
+    run_here(detector, input=both)
     source.pay(1)
+    other.pay(1)
     run_here(detector)
+    assert len(source.scored()) == 3
     assert source.scored()[-1].features["card_count_1d"] == 3, "what the other topic told is forgotten"
+    run_here(detector, input=both)
+    assert len(source.scored()) == 4, "the other topic was read from its beginning, or not at all"
+    assert source.scored()[-1].features["card_count_1d"] == 4
 
 
 def test_a_damaged_batch_is_stepped_over(

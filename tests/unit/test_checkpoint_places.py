@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def nine_is_first(places: ByTopic) -> ByTopic:
+def nine_is_first(_source: int, places: ByTopic) -> ByTopic:
     return {topic: {number: max(place, 9) for number, place in of_one.items()} for topic, of_one in places.items()}
 
 
@@ -32,6 +32,16 @@ def test_places_of_all_sources_are_one(folder: Path) -> None:
     assert (folder / "sources/0/0").read_text() == '\0v1\n{"scored": {"0": 9, "1": 9}}'
     assert (folder / "sources/1/0").read_text() == '\0v1\n{"labels": {"0": 9}}'
     assert one.places == Checkpoint(Folder(folder), "C").places == {"scored": {"0": 9, "1": 9}, "labels": {"0": 9}}
+
+
+def test_a_topic_leaves_and_comes_back_in_its_own_source(folder: Path) -> None:
+    one = Checkpoint(Folder(folder), "C")
+    one.move(lambda _, places: {topic: of_one for topic, of_one in places.items() if topic != "labels"})
+    assert (folder / "sources/1/0").read_text() == "\0v1\n{}"
+    assert one.places == {"scored": {"0": 5, "1": 7}}
+    one.move(lambda source, places: places | ({"labels": {"0": 2}} if source == 1 else {}))
+    assert (folder / "sources/0/0").read_text() == '\0v1\n{"scored": {"0": 5, "1": 7}}'
+    assert one.places == {"scored": {"0": 5, "1": 7}, "labels": {"0": 2}}
 
 
 def test_a_batch_that_was_planned_keeps_its_end(folder: Path) -> None:
