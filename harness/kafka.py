@@ -60,14 +60,13 @@ def send_until_taken(address: str, topic: str, key: bytes, value: bytes, *, time
     """Returns once the broker has the record: of a new setting or partition of a topic it may hear a moment after it was told."""
     producer = Producer({"bootstrap.servers": address, "linger.ms": 0})
     deadline = time.monotonic() + TIMEOUT_S
+    told: list[KafkaError | None] = []
     while True:
-        told: list[KafkaError | None] = []
-        producer.produce(topic, value, key, partition, on_delivery=lambda error, _, to=told: to.append(error), timestamp=timestamp)
+        producer.produce(topic, value, key, partition, on_delivery=lambda error, _: told.append(error), timestamp=timestamp)
         assert producer.flush(TIMEOUT_S) == 0
-        (error,) = told
-        if error is None:
+        if told[-1] is None:
             return
-        assert time.monotonic() < deadline, error
+        assert time.monotonic() < deadline, told[-1]
 
 
 def read_all(address: str, topic: str) -> list[Record]:
