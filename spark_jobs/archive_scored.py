@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from itertools import chain
 
 import structlog
 from prometheus_client import CollectorRegistry
