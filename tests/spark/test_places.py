@@ -105,10 +105,13 @@ def test_a_topic_that_is_no_longer_an_input_stops_no_start_and_is_read_on_when_i
 ) -> None:
     other = Source(kafka, new_topics(1))
     source.pay(1)
+    other.count = 1
     other.pay(1)
     both = {"transactions": [{"topic": source.topic}, {"topic": other.topic}]}
     run_here(detector, input=both)
+    source.count = 2
     source.pay(1)
+    other.count = 3
     other.pay(1)
     run_here(detector)
     assert len(source.scored()) == 3
