@@ -1,5 +1,6 @@
 """What Strimzi's operators would do: Secrets with certificates, exactly as they lay them out, rights, topics."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import NameOID
 
 TIMEOUT_S = 30.0
+BETWEEN_WORDS = re.compile("(?<=[a-z])(?=[A-Z])")
+"""Strimzi writes `DescribeConfigs` for what Kafka calls DESCRIBE_CONFIGS."""
 PASSWORD = "only-for-this-test"  # noqa: S105 of PKCS#12 stores that nobody reads here; Strimzi makes them, so they are there
 
 
@@ -104,7 +107,7 @@ def grant(admin: AdminClient, resources: list[dict[str, Any]]) -> None:
             ResourcePatternType.PREFIXED if acl["resource"]["patternType"] == "prefix" else ResourcePatternType.LITERAL,
             f"User:CN={resource['metadata']['name']}",
             "*",
-            AclOperation[operation.upper()],
+            AclOperation[BETWEEN_WORDS.sub("_", operation).upper()],
             AclPermissionType.ALLOW,
         )
         for resource in resources
