@@ -54,16 +54,16 @@ class Busy:
             while self._rows("alerts") < self.sent:
                 assert not failed, failed
                 assert time.monotonic() < deadline, "the archiver does not go on"
-                time.sleep(0.1)
+                time.sleep(0.3)
 
     @contextmanager
-    def maintained(self, failed: list[Exception]) -> Iterator[None]:
-        """Compacts and vacuums again and again, as fast as it can."""
+    def maintained(self, failed: list[Exception], pause_s: float) -> Iterator[None]:
+        """Compacts and vacuums again and again, with a pause between."""
         ended = threading.Event()
 
         def work() -> None:
             try:
-                while not ended.wait(0.5):
+                while not ended.wait(pause_s):
                     self.maintain()
             except Exception as error:  # told by the test's end
                 failed.append(error)

@@ -18,7 +18,7 @@ def test_files_stay_few_over_two_hundred_batches(kafka: KafkaConnection, topics:
     archiver.start("microBatch", trigger={"mode": "microBatch", "interval": "1s"})
     failed: list[Exception] = []
     try:
-        with busy.maintained(failed):
+        with busy.maintained(failed, pause_s=3):
             busy.pay(BATCHES, failed)
         assert archiver.stop() == 0, archiver.errors
     finally:

@@ -26,7 +26,7 @@ def test_maintenance_beside_the_archiver_loses_nothing(
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        with busy.maintained(failed):
+        with busy.maintained(failed, pause_s=0.5):
             busy.pay(4, failed)
     finally:
         stop.set()
