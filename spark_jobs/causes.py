@@ -44,6 +44,12 @@ CAUSES = (
         "The checkpoint {checkpoint}, or another folder that is written to, is on a volume that cannot be written ({said})",
         f"Mount it for writing and start again. {GOES_ON}",
     ),
+    Cause(
+        r"Mkdirs failed to create",
+        UnusableStorage,
+        "A folder cannot be made ({said})",
+        f"See that its volume is mounted for writing and that this user may write there; then start again. {GOES_ON}",
+    ),
     # S3, as Hadoop's client says it once it has given up.
     Cause(
         r"Status Code: (?:5\d\d|429)|SlowDown|AWSServiceThrottledException",

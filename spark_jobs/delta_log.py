@@ -1,12 +1,13 @@
 """Delta tables as delta-rs finds them: where they are, how S3 is reached, and which files count."""
 
 import re
+from collections.abc import Mapping
 from configparser import ConfigParser
 from configparser import Error as NoProfile
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from spark_jobs.errors import UnusableStorage
 from spark_jobs.settings import S3
@@ -26,9 +27,9 @@ def files(place: str, s3: S3) -> list[str] | None:
     """
     options = storage_options(s3)
     try:
-        if not DeltaTable.is_deltatable(place, options):
+        table = opened(place, options)
+        if table is None:
             return None
-        table = DeltaTable(place, storage_options=options)
         version = table.protocol().min_reader_version
         actions = table.get_add_actions()
     except (DeltaError, OSError) as error:
@@ -39,6 +40,18 @@ def files(place: str, s3: S3) -> list[str] | None:
             "Write it without deletion vectors and column mapping, or copy it to a table without them.",
         )
     return [f"{place}/{unquote(name)}" for name in actions.column("path").to_pylist()]  # the log has them as URLs
+
+
+def opened(place: str, options: Mapping[str, str] | None) -> DeltaTable | None:
+    """Returns the Delta table at a place as it is now; None where there is none. Raises what delta-rs raises.
+
+    `DeltaTable.is_deltatable` is not asked: while it waits for a server it holds up all of Python's threads, those of other sinks,
+    of the lease and of the metrics among them.
+    """
+    try:
+        return DeltaTable(place, storage_options=None if options is None else dict(options))
+    except TableNotFoundError:
+        return None
 
 
 def unusable(place: str, error: Exception) -> UnusableStorage:

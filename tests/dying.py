@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deltalake import DeltaTable
 
 from configuration import FraudDetectionError, KafkaConnection, TopicNames
 from contract import encode
@@ -19,7 +18,7 @@ from harness.dying_archiver import POINTS, VARIABLE, armed, cut_off
 from harness.kafka import send
 from local.postgres import PostgresServer
 from local.s3 import S3Server
-from spark_jobs.delta_log import storage_options
+from spark_jobs.delta_log import opened, storage_options
 from spark_jobs.settings import S3
 from tests.records import alert, scored, transaction
 from tests.s3 import Archive
@@ -115,9 +114,8 @@ class Stores:
         if sink == "lake":
             return _ids(self._lake.rows(table))
         if sink == "delta":
-            place = f"{self._delta}/{table}"
-            there = DeltaTable.is_deltatable(place, self._options)
-            return _ids(DeltaTable(place, storage_options=self._options).to_pyarrow_table().to_pylist() if there else [])
+            found = opened(f"{self._delta}/{table}", self._options)
+            return _ids([] if found is None else found.to_pyarrow_table().to_pylist())
         with self._database.connect() as found:
             if found.execute("SELECT to_regclass(%s)", (table,)).fetchone() == (None,):
                 return []

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 BUSY_S = 30.0
@@ -26,6 +27,14 @@ class Volume:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
+
+    def fill(self) -> Path:
+        """Returns a file that takes all the room that there is."""
+        file = self.folder / "filler"
+        with suppress(OSError), file.open("wb", buffering=0) as out:
+            while True:
+                out.write(bytes(4_096))
+        return file
 
     def end(self) -> None:
         """Takes it away, whoever has a file open there."""

@@ -14,7 +14,7 @@ from pyarrow import fs
 from pyarrow.lib import ArrowException
 
 from local.errors import LakeBusy, NoLake, NoTable
-from spark_jobs.delta_log import storage_options
+from spark_jobs.delta_log import opened, storage_options
 from spark_jobs.errors import UnusableStorage
 from spark_jobs.settings import S3, on_s3
 from training.files import file_system
@@ -57,9 +57,8 @@ class Lake:
 
     def table(self, name: str) -> DeltaTable | None:
         """Returns a dataset's Delta table as it is now; None where it is plain Parquet."""
-        place, options = f"{self.place}/{name}", storage_options(self._s3)
         with self.reached():
-            return DeltaTable(place, storage_options=options) if DeltaTable.is_deltatable(place, options) else None
+            return opened(f"{self.place}/{name}", storage_options(self._s3))
 
     @property
     def begun(self) -> date:

@@ -17,7 +17,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_jobs.delta_log import storage_options, unusable
+from spark_jobs.delta_log import opened, storage_options, unusable
 from spark_jobs.settings import S3
 from spark_jobs.sinks.parquet import ParquetSink
 from spark_jobs.transforms.stored import DAYS
@@ -66,7 +66,7 @@ class DeltaSink:
         """Returns the table as it is now, made or with the columns that it lacks."""
         if name not in self._tables:
             place, options = f"{self._path}/{name}", storage_options(self._s3)
-            if not DeltaTable.is_deltatable(place, options):
+            if opened(place, options) is None:
                 DeltaTable.create(place, schema, mode="ignore", partition_by=["date"], storage_options=options)
             self._tables[name] = DeltaTable(place, storage_options=options)
         table = self._tables[name]

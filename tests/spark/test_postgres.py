@@ -149,6 +149,7 @@ def test_a_database_without_a_right_is_one_paragraph_and_nothing_is_made(server:
     with server.connect() as found:
         found.execute("DROP ROLE IF EXISTS reader")
         found.execute(f"CREATE ROLE reader LOGIN PASSWORD '{server.password_file.read_text()}'")
+        found.execute("GRANT USAGE ON SCHEMA public TO reader")
     with (
         pytest.raises(UnusableDatabase, match=r"refuses what is written: InsufficientPrivilege \(42501\)"),
         connected(address._replace(user="reader")) as connection,

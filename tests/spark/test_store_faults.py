@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deltalake import DeltaTable
 from structlog.testing import capture_logs
 
 from configuration import FraudDetectionError
@@ -14,7 +13,7 @@ from contract import encode
 from harness.detector import Archiver
 from harness.kafka import send
 from local.s3 import S3Server
-from spark_jobs.delta_log import storage_options
+from spark_jobs.delta_log import opened, storage_options
 from spark_jobs.settings import S3
 from tests.records import scored, transaction
 from tests.s3 import Archive, Proxy, keys
@@ -60,27 +59,28 @@ class Lakes:
 
     def counts(self) -> set[int]:
         """Returns how many scored payments there are for a reader of each."""
-        table = f"{self._delta}/scored"
-        there = DeltaTable.is_deltatable(table, self._options)
-        rows = DeltaTable(table, storage_options=self._options).to_pyarrow_table().num_rows if there else 0
-        return {len(self.lake.rows("scored")), rows}
+        table = opened(f"{self._delta}/scored", self._options)
+        return {len(self.lake.rows("scored")), 0 if table is None else table.to_pyarrow_table().num_rows}
 
 
 def test_a_volume_that_is_full_or_cannot_be_written(archiver: Archiver, archive_here: Callable[..., Any], volume: Volume) -> None:
+    volume.remount("size=2m")
     lakes = Lakes(archiver, archive_here, str(volume.folder))
     lakes.pay(MANY)
-    volume.remount("size=16k")
-    assert "No space left on device" in lakes.fail()
-    assert lakes.counts() == {0}, "nothing is half there"
-    volume.remount("size=200m")
     lakes.copy()
-    assert lakes.counts() == {MANY}
+    volume.remount("ro")  # first: a write that was cut off for want of room may keep its file open
     lakes.pay(1)
-    volume.remount("ro")
-    assert "Read-only file system" in lakes.fail()
+    assert re.search("Read-only file system|A folder cannot be made", lakes.fail())
     volume.remount("rw")
     lakes.copy()
     assert lakes.counts() == {MANY + 1}
+    filler = volume.fill()
+    lakes.pay(1)
+    assert "No space left on device" in lakes.fail()
+    assert lakes.counts() == {MANY + 1}, "nothing is half there"
+    filler.unlink()
+    lakes.copy()
+    assert lakes.counts() == {MANY + 2}
 
 
 def test_an_s3_server_that_is_away_or_does_not_let_us_in(
