@@ -100,7 +100,7 @@ class ArchiveSettings(Settings):
         description="What a sink does where Kafka has deleted records before they were read, or has made a topic anew: stop, or "
         "skip, which goes on behind them with all that the sink has, and counts them",
     )
-    max_offsets: int = Field(100_000, ge=1, description="How many records of each of the two kinds of topics a batch reads at most")
+    max_offsets: int = Field(300_000, ge=1, description="How many records of each of the two kinds of topics a batch reads at most")
     retry: Duration = Field(
         timedelta(minutes=1),
         ge=timedelta(seconds=1),
