@@ -45,12 +45,11 @@ def test_archive_topics_and_data_set_teach_the_same_and_it_is_what_was_served(
     detector, archiver = (program(kafka, topics, tmp_path / program.__name__) for program in (Detector, Archiver))
     for one in (detector, archiver):
         one.folder.mkdir()
-    lakes = {kind: f"s3a://{BUCKET}/{tmp_path.name}-{kind}" for kind in ("parquet", "delta")}
+    lakes = {"parquet": f"s3a://{BUCKET}/{tmp_path.name}", "delta": str(tmp_path / "delta")}
     archiver.settings |= {"sinks": {kind: {"type": kind, "path": path} for kind, path in lakes.items()}, "s3": s3.settings}
-    run_here(detector, max_offsets=1_000)
-    archive_here(archiver, max_offsets=1_000)
-    parquet, delta = (Path(shutil.copytree(Archive(lakes[kind], s3).place, tmp_path / kind)) for kind in lakes)
-    compact(delta)
+    run_here(detector, max_offsets=2_000)
+    archive_here(archiver, max_offsets=2_000)
+    compact(tmp_path / "delta")
 
     def learnt(source: str, name: str) -> tuple[pd.DataFrame, TrainSettings, Reach]:
         settings = TrainSettings(data=source, kafka=kafka, topics=topics, s3=s3.settings, label_delay=DELAY)
@@ -65,7 +64,7 @@ def test_archive_topics_and_data_set_teach_the_same_and_it_is_what_was_served(
     assert expected["labelled_at"].isna().any(), "some labels have not come yet"
     assert expected["card_count_7d"].max() > 7
     assert expected["terminal_risk_30d"].max() > 0
-    for source, name in ((KAFKA, "topics"), (lakes["parquet"], "parquet on s3"), (str(delta), "compacted delta")):
+    for source, name in ((KAFKA, "topics"), (lakes["parquet"], "parquet on s3"), (lakes["delta"], "compacted delta")):
         found, settings, reach = learnt(source, name)
         pd.testing.assert_frame_equal(found, expected, check_exact=True, obj=name)
         told = served_otherwise(settings, spark, tmp_path / name, reach)
@@ -76,6 +75,7 @@ def test_archive_topics_and_data_set_teach_the_same_and_it_is_what_was_served(
             assert (told["payments"], told["of_other_features"], told["features"]) == (len(expected), 0, []), name
             assert not {"card_count_7d", "terminal_risk_1d"} & set(told["not_compared"])
 
+    parquet = shutil.copytree(Archive(lakes["parquet"], s3).place, tmp_path / "parquet")
     plant(parquet)
     skewed = of_data_set.model_copy(update={"data": str(parquet)})
     with pytest.raises(SkewTooLarge, match=r"card_count_1d differs in .* \([3-7]\.\d+%\), by up to 1, from .* such as "):
@@ -86,8 +86,8 @@ def test_archive_topics_and_data_set_teach_the_same_and_it_is_what_was_served(
 
 
 def small_world(folder: Path) -> Path:
-    """Returns a data set of ten days: labels after a day, a profile that changes, and labels that are overruled a day later."""
-    options = ("--traffic", "all", "--days", "10", "--label-delay", "1d", "--campaigns", '{"account_takeover": 1}')
+    """Returns a data set of nine days: labels after a day, a profile that changes, and labels that are overruled a day later."""
+    options = ("--traffic", "all", "--days", "9", "--label-delay", "1d", "--campaigns", '{"account_takeover": 1}')
     data = corner(data_set(folder / "world", *options), folder / "corner", share=0.03)
     labels = pq.read_table(data / "labels")
     first = labels.sort_by("labelled_at").slice(0, 20).to_pandas()
