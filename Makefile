@@ -137,7 +137,7 @@ test: setup chart-tools ## All that needs no cluster: lint, then every test; hal
 	@rm -f $(TIERS)
 	@bash tests/tier.sh lint 60 $(MAKE) --no-print-directory lint
 	@bash tests/tier.sh kernel 120 $(MAKE) --no-print-directory test-kernel
-	@bash tests/tier.sh tests 900 $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25 $(ARGS)
+	@bash tests/tier.sh tests 1850 $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25 $(ARGS)
 	@bash tests/tier.sh
 
 .PHONY: test-all
