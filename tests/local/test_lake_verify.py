@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -32,14 +32,6 @@ AGES = {"scored": "36500d", "alerts": "36500d", "labels": "36500d"}
 PAID = [transaction(transaction_id=f"t{number}", event_time=AT + timedelta(days=number % 2)) for number in range(6)]
 DAYS = [str(AT.date()), str(AT.date() + timedelta(days=1))]
 LETTER = Rejected(topic="x", partition=0, offset=1, timestamp=AT, reasons=("empty",), schema_version=3, value=b"\x00\xff")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    one = PostgresServer(tmp_path_factory.mktemp("postgres"))
-    one.start()
-    yield one
-    one.stop()
 
 
 class Stores:
@@ -114,8 +106,8 @@ def _insert(connection: Any, table: str, row: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def stores(home: Path, kafka: KafkaConnection, topics: TopicNames, server: PostgresServer) -> Stores:
-    return Stores(home, kafka, topics, server)
+def stores(home: Path, kafka: KafkaConnection, topics: TopicNames, database: PostgresServer) -> Stores:
+    return Stores(home, kafka, topics, database)
 
 
 def test_a_lake_that_has_everything_once_is_told_so(stores: Stores) -> None:
@@ -193,12 +185,12 @@ def test_lake_and_database_have_the_same_of_the_days_that_both_keep(stores: Stor
     assert stores.wrong("--kafka", "--database", "base") == [], "the database keeps none of these days"
 
 
-def test_a_database_that_cannot_be_asked_is_one_paragraph(stores: Stores, server: PostgresServer) -> None:
+def test_a_database_that_cannot_be_asked_is_one_paragraph(stores: Stores, database: PostgresServer) -> None:
     stores.archive(PAID)
     refused = stores.verify("--database", "other").exception
     assert isinstance(refused, NoSink)
     assert "base" in str(refused)
-    with server.connect() as found:
+    with database.connect() as found:
         found.execute("DROP SCHEMA public CASCADE")
         found.execute("CREATE SCHEMA public")
     assert isinstance(stores.verify("--database", "base").exception, UnusableDatabase)

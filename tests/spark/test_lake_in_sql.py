@@ -1,12 +1,11 @@
 """The lake says in DuckDB what the database says, view by view and record by record; the archiver's own sinks fill both."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
 from pyspark.sql import DataFrame
 
 from contract import Contribution, Label, Topics, Transaction, encode
@@ -30,14 +29,6 @@ from tests.records import AT, alert, scored, transaction
 TOPICS = Topics()
 FOR_EVER = timedelta(days=36_500)
 WRITTEN = ("scored", "transactions", "alerts", "labels")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    one = PostgresServer(tmp_path_factory.mktemp("postgres"))
-    one.start()
-    yield one
-    one.stop()
 
 
 def paid() -> list[Transaction]:
@@ -64,7 +55,7 @@ def label(one: Transaction, hours: int, **changes: Any) -> Label:
     return Label(**(about | {"labelled_at": one.event_time + timedelta(hours=hours), "is_fraud": True} | changes))
 
 
-def test_every_view_says_the_same(server: PostgresServer, raw: Callable[..., DataFrame], tmp_path: Path) -> None:
+def test_every_view_says_the_same(database: PostgresServer, raw: Callable[..., DataFrame], tmp_path: Path) -> None:
     payments = paid()
     moved = Contribution(feature="amount", direction="raises", contribution=1.5, usual=2.0)
     warned = [
@@ -83,7 +74,7 @@ def test_every_view_says_the_same(server: PostgresServer, raw: Callable[..., Dat
     told += [(TOPICS.alerts, encode(one), {"timestamp": AT}) for one in warned]
     taught = [(TOPICS.labels, encode(one), {"timestamp": AT}) for one in labels]
     rows = said(raw(*told), TOPICS).unionByName(learnt(raw(*taught), inputs_of(InputSettings(), TOPICS), EVERY_TIME))
-    base = address_of(PostgresSettings.model_validate({"type": "postgres", **server.settings}))
+    base = address_of(PostgresSettings.model_validate({"type": "postgres", **database.settings}))
     sink = PostgresSink(base, 2, dict.fromkeys(("scored", "alerts", "labels"), FOR_EVER))
     sink.open(None)  # type: ignore[arg-type]  # it needs none
     sink.write(rows, 0)
@@ -91,10 +82,10 @@ def test_every_view_says_the_same(server: PostgresServer, raw: Callable[..., Dat
     lakes = [str(tmp_path / name) for name in ("parquet", "delta")]
     ParquetSink(lakes[0], 2).write(found, 0)
     DeltaSink(lakes[1], 2, "one", S3()).write(found, 0)
-    with server.connect() as database:
-        views = [name for (name,) in database.execute("SELECT viewname FROM pg_views WHERE schemaname = 'public'").fetchall()]
+    with database.connect() as asked:
+        views = [name for (name,) in asked.execute("SELECT viewname FROM pg_views WHERE schemaname = 'public'").fetchall()]
         assert len(views) >= 11
-        expected = {name: _content(database.execute(f"SELECT * FROM {name}")) for name in views}  # noqa: S608
+        expected = {name: _content(asked.execute(f"SELECT * FROM {name}")) for name in views}  # noqa: S608
     for lake in lakes:
         there = connect(lake)
         for name in views:
