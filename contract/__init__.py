@@ -18,9 +18,10 @@ from contract.records import (
     Scored,
     Transaction,
 )
-from contract.topics import Topics, TopicSpec
+from contract.topics import RECEIPT, Topics, TopicSpec
 
 __all__ = [
+    "RECEIPT",
     "RECORDS",
     "SCHEMA_VERSION",
     "Alert",

@@ -4,6 +4,10 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 DAY_MS = 24 * 60 * 60 * 1000
+RECEIPT = "replayed"
+"""Header of a receipt, a record without a value among the dead letters, which says that one was sent again (docs/adr/0029). It has
+Kafka's time of the record that was replayed, milliseconds since 1970: a topic that is made anew has the same places again, at other
+times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,12 +57,12 @@ def opened(place: str, options: Mapping[str, str] | None) -> DeltaTable | None:
 def unusable(place: str, error: Exception) -> UnusableStorage:
     """Returns the error to report for what delta-rs raises."""
     return UnusableStorage(
-        f"The Delta log of {place} cannot be used: {_told(error)}",
+        f"The Delta log of {place} cannot be used: {told(error)}",
         "Check the place; on S3 the bucket's rights and the settings under `s3` too.",
     )
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """Returns what delta-rs says, on one line and without its colours."""
     return " ".join(MARKS.sub(" ", str(error)).split())[:300]
 

@@ -7,6 +7,8 @@ from confluent_kafka import Message
 from msgspec import Struct
 from msgspec.json import Decoder
 
+from contract import RECEIPT
+
 
 class Place(NamedTuple):
     """A partition of a topic."""
@@ -70,7 +72,6 @@ class Origin(NamedTuple):
 
 
 _HEADERS = ("input-topic", "input-partition", "input-offset", "input-timestamp")
-_RECEIPT = "replayed"
 
 
 def origin(headers: Sequence[tuple[str, bytes | None]] | None) -> Origin | None:
@@ -85,4 +86,4 @@ def origin(headers: Sequence[tuple[str, bytes | None]] | None) -> Origin | None:
 
 def is_receipt(value: bytes | None, headers: Sequence[tuple[str, bytes | None]] | None) -> bool:
     """Returns whether a record among the dead letters is none, but says that one was replayed (docs/adr/0029)."""
-    return value is None and _RECEIPT in dict(headers or ())
+    return value is None and RECEIPT in dict(headers or ())

@@ -14,7 +14,7 @@ from pyarrow import fs
 from pyarrow.lib import ArrowException
 
 from local.errors import LakeBusy, NoLake, NoTable
-from spark_jobs.delta_log import opened, storage_options
+from spark_jobs.delta_log import opened, storage_options, told
 from spark_jobs.errors import UnusableStorage
 from spark_jobs.settings import S3, on_s3
 from training.files import file_system
@@ -122,18 +122,14 @@ class Lake:
             yield
         except CommitFailedError as error:
             raise LakeBusy(
-                f"A table in {self.place} was changed by another maintenance meanwhile: {_line(error)}",
+                f"A table in {self.place} was changed by another maintenance meanwhile: {told(error)}",
                 "Nothing is lost, and what was done before stays. Run it again when the other has ended.",
             ) from None
         except (DeltaError, ArrowException, OSError) as error:
             raise UnusableStorage(
-                f"{self.place} cannot be used: {_line(error)}", "Check the place; on S3 the settings under `s3` too."
+                f"{self.place} cannot be used: {told(error)}", "Check the place; on S3 the settings under `s3` too."
             ) from None
 
 
 def _is_hidden(path: str) -> bool:
     return any(part.startswith(("_", ".")) for part in path.split("/"))
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

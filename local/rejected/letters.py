@@ -13,15 +13,12 @@ from rich.console import Console
 from rich.progress import track
 
 from configuration import KafkaConnection, require_topics
-from contract import ContractError, Rejected, decode
+from contract import RECEIPT, ContractError, Rejected, decode
 from local.reading import TIMEOUT_S, bounds, consumer_of, until_the_ends
 
 GROUP = "fraud-rejected"
 REPLAYED_FROM = "replayed-from"
 """Header of a replayed record: the place of the record that it repeats, such as transactions/0/150."""
-RECEIPT = "replayed"
-"""Header of a receipt: Kafka's time of the record that was replayed, milliseconds since 1970. A topic that is made anew has the
-same places again, at other times."""
 ELEMENT = "input-element"
 """Header of a letter of one element of an array (spark_jobs/transforms/egress.py)."""
 

@@ -7,9 +7,10 @@ from typing import cast
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from configuration import KafkaConnection
+from contract import RECEIPT
 from local.errors import NotReplayed
 from local.rejected.judging import Verdict
-from local.rejected.letters import RECEIPT, milliseconds
+from local.rejected.letters import milliseconds
 
 AT_ONCE = 1_000
 """Letters of one transaction."""

@@ -66,9 +66,9 @@ class DeltaSink:
         """Returns the table as it is now, made or with the columns that it lacks."""
         if name not in self._tables:
             place, options = f"{self._path}/{name}", storage_options(self._s3)
-            if opened(place, options) is None:
-                DeltaTable.create(place, schema, mode="ignore", partition_by=["date"], storage_options=options)
-            self._tables[name] = DeltaTable(place, storage_options=options)
+            self._tables[name] = opened(place, options) or DeltaTable.create(
+                place, schema, mode="ignore", partition_by=["date"], storage_options=options
+            )
         table = self._tables[name]
         table.update_incremental()
         there = {field.name for field in table.schema().fields}

@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from contract import Alert, Customer, Label, Merchant, Rejected, Scored, Topics
+from contract import RECEIPT, Alert, Customer, Label, Merchant, Rejected, Scored, Topics
 from contract.fields import Nested, fields_of
 from spark_jobs.features import FEATURE_COLUMNS
 from spark_jobs.schema import KIND_OF, schema
@@ -40,9 +40,6 @@ _WHOLE = ("key", "value", "headers")
 """What is kept of an unreadable record alone: the others are said by their columns."""
 
 _INPUT = "struct<topic:string,partition:int,offset:bigint,element:int>"
-
-_RECEIPT = "replayed"
-"""Header of a receipt: it has no value, and says among the dead letters that one was sent again (docs/adr/0029)."""
 
 
 def said(records: DataFrame, topics: Topics) -> DataFrame:
@@ -111,7 +108,7 @@ def _rows(typed: DataFrame, came_of: Column, *columns: Column | str) -> DataFram
 
 
 def _is_receipt(rejected: str) -> Column:
-    named = F.coalesce(F.exists("headers", lambda one: one["key"] == _RECEIPT), F.lit(False))
+    named = F.coalesce(F.exists("headers", lambda one: one["key"] == RECEIPT), F.lit(False))
     return (F.col("topic") == rejected) & F.col("value").isNull() & named
 
 
