@@ -13,7 +13,6 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from itertools import chain
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -63,7 +62,7 @@ def run(settings: ArchiveSettings) -> None:
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
-    require_topics(settings.kafka, [*chain(*settings.sources)])
+    require_topics(settings.kafka, settings.all_topics)
     registry = CollectorRegistry()
     metrics = ArchiveMetrics(registry, settings.sinks)
     if settings.metrics.port:
@@ -117,7 +116,7 @@ def _copy(name: str, settings: ArchiveSettings, stop_asked: threading.Event, lea
     asked, checkpoint = settings.sinks[name], settings.checkpoint_of(name)
 
     def settle(files: CheckpointFiles) -> None:
-        require_topics(settings.kafka, [*chain(*settings.sources)])
+        require_topics(settings.kafka, settings.all_topics)
         kept = places.Checkpoint(files, checkpoint)
         metrics.lost(name, places.settle(kept, settings.kafka, settings.sources, settings.on_lost_records).lost)
 

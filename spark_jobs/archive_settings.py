@@ -1,6 +1,7 @@
 """Settings of the archiver: what it copies, and where to. `python -m spark_jobs.archive_scored --help` lists them."""
 
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -139,8 +140,13 @@ class ArchiveSettings(Settings):
 
     @property
     def sources(self) -> tuple[tuple[str, ...], ...]:
-        """Names of the topics that are read, by the source that reads them."""
+        """Names of the topics that are read, by the source that reads them, in the order of `archive_scored.rows`."""
         return self.topics.outputs(), self.input_topics
+
+    @property
+    def all_topics(self) -> tuple[str, ...]:
+        """The same as one."""
+        return tuple(chain(*self.sources))
 
     @property
     def slots(self) -> int:
