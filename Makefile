@@ -124,8 +124,8 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 	@$(COMPILE) requirements/build.in -o requirements/build.txt
 	@$(COMPILE) pyproject.toml --all-extras -o requirements/dev.txt
 	@$(COMPILE) pyproject.toml --extra spark --constraint requirements/dev.txt -o requirements/spark.txt
-	@$(COMPILE) pyproject.toml --extra producer --extra watcher --constraint requirements/dev.txt -o requirements/producer.txt
-	@$(COMPILE) pyproject.toml --extra training --constraint requirements/dev.txt -o requirements/training.txt
+	@$(COMPILE) pyproject.toml --extra producer --extra watcher --extra notifier --constraint requirements/dev.txt -o requirements/producer.txt
+	@$(COMPILE) pyproject.toml --extra training --extra quality --constraint requirements/dev.txt -o requirements/training.txt
 	@for peer in bytewax quixstreams; do $(COMPILE) benchmarks/peers/requirements/$$peer.in -o benchmarks/peers/requirements/$$peer.txt; done
 
 ##@ Check it
