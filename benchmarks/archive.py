@@ -1,4 +1,4 @@
-"""What the archiver takes for a record, by sink and by the length of a batch; and how soon a database tells a card's timeline.
+"""What the archiver takes, by sink and by the length of a batch, and what COPY gains, what a detector loses and a timeline takes.
 
 A detector has scored the payments before. Each run is an archiver of its own that finds all of them waiting: CPU time is that of
 Python, its workers and the JVM, and counts from the moment at which WARM_UP of the records are copied.
@@ -6,7 +6,8 @@ Python, its workers and the JVM, and counts from the moment at which WARM_UP of 
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import psutil
 import psycopg
 from confluent_kafka import Consumer
+from pyspark.sql import Row as PySparkRow
 
 from benchmarks import detector
 from benchmarks.cpu import CpuTime
@@ -23,15 +25,22 @@ from harness.detector import MICRO_BATCH, Archiver, scraped
 from local.postgres import PostgresServer
 from local.process import free_port
 from local.screen import percentile
+from spark_jobs.archive_settings import PostgresSettings
+from spark_jobs.sinks.postgres.connection import address_of
+from spark_jobs.sinks.postgres.lines import COLUMNS
 from spark_jobs.sinks.postgres.schema import TABLES, make_partitions, migrate
+from spark_jobs.sinks.postgres.sink import upsert
 
 ROWS = 300_000
 PACE = 5_000
-"""Payments a second of which a batch has as many as come in 1 s and in 10 s."""
-BATCHES_S = (1, 10)
+"""Payments a second of which a batch has as many as come in so many seconds."""
+BATCHES_S = (1, 2, 10)
 WARM_UP = 0.3
 STEP_S = 0.2
 MIB = 1024**2
+
+COPIED, ROUNDS = 50_000, 3
+RATE, WARM_UP_S, MEASURED_S, TRIGGER = 500, 30, 120, "realTime, checkpoint every 1m"
 
 TIMELINE_ROWS, TIMELINE_CARDS, TIMELINE_DAYS = 10_000_000, 100_000, 90
 ASKED, AT_ONCE = 500, 500_000
@@ -54,18 +63,32 @@ def section(kafka: KafkaConnection, folder: Path) -> str:
     server.start()
     try:
         copied = copying(kafka, folder, server)
+        beside = latencies(kafka, folder, server)
+        races = versus_executemany(server)
         told = timeline(server)
     finally:
         server.stop()
     columns = {"sink": "sinks", "seconds": "batch", "rows": "records", "rows_per_second": "records/s"}
     columns |= {"rows_per_second_per_core": "records/s/core", "batch_ms": "ms a batch", "mib": "MiB of the driver's Python"}
     return f"""\
-{ROWS:,} payments that a detector with the demo's rules has scored, and their alerts, wait in Kafka. A batch has as many as come in
-one second and in ten at {PACE:,} payments a second, and the next one begins at once. CPU time is that of Python and JVM together,
-without the database's. All sinks together read Kafka three times, and count each record three times. Nothing is collected to the
-driver: its Python does not grow with the batch. (Goals: 20,000 to PostgreSQL with a primary key and two indexes, 15,000 to all.)
+{ROWS:,} payments that a detector with the demo's rules has scored, and their alerts, wait in Kafka. A batch has as many records as
+come in one second, in two and in ten at {PACE:,} a second, and the next one begins at once. CPU time is that of Python and JVM
+together, without the database's. All sinks together read Kafka three times, and count each record three times. Nothing is collected
+to the driver: its Python does not grow with the batch. (Goals: 20,000 records a second to PostgreSQL with a primary key and two
+indexes; 15,000 to all together; Delta within 150 ms of Parquet at 10,000 records.)
 
 {table(tuple(columns.values()), [tuple(row[name] for name in columns) for row in copied])}
+
+Payment to alert at {RATE} payments a second in real-time mode, without an archiver and with one beside it that writes to the three
+sinks every minute, on the same two cores. (Goal: within 1.5 times at p99.)
+
+{detector.latency_table(beside)}
+
+{COPIED:,} scored rows into a table with the primary key and two indexes, each way in one transaction, in turn: by the sink, which
+copies to a temporary table, and by `executemany`, which psycopg sends in pipelines. Rows a second of the wall clock, client and
+database together; the database does not wait for the disk (`fsync=off`). (Goal: 5 times.)
+
+{table(("round", "COPY", "executemany", "times"), races)}
 
 A card's timeline of {TIMELINE_DAYS} days out of {told["rows"]:,} payments in PostgreSQL, `card_timeline`, {ASKED} cards at random,
 each with {told["found"]} rows on average: p50 {told["p50"]:.1f} ms, p95 {told["p95"]:.1f} ms. (Goal: 50 ms at p95.)"""
@@ -78,12 +101,67 @@ def copying(kafka: KafkaConnection, folder: Path, server: PostgresServer) -> lis
     for names in (("parquet",), ("delta",), ("postgres",), ("parquet", "delta", "postgres")):
         for seconds in BATCHES_S:
             with server.connect() as database:
-                database.execute("DROP SCHEMA public CASCADE")
-                database.execute("CREATE SCHEMA public")
+                _empty(database)
             home = folder / f"{'-'.join(names)}-{seconds}"
             home.mkdir()
             row = _copy(kafka, topics, home, _sinks(names, home, server), seconds * PACE)
             found.append({"sink": "all" if len(names) > 1 else names[0], "seconds": f"{seconds} s", **row})
+    return found
+
+
+def latencies(kafka: KafkaConnection, folder: Path, server: PostgresServer) -> list[Row]:
+    """Returns what a detector's alerts take alone, and with an archiver beside it."""
+
+    @contextmanager
+    def archiver(topics: TopicNames) -> Iterator[None]:
+        home = folder / "beside"
+        home.mkdir()
+        with server.connect() as database:
+            _empty(database)
+        one = Archiver(kafka, topics, home)
+        one.settings |= {"sinks": _sinks(("parquet", "delta", "postgres"), home, server), "stop_timeout": "5s"}
+        one.start("microBatch")
+        try:
+            yield
+            assert one.alive, one.errors
+        finally:
+            one.kill()
+
+    return [
+        {**detector.latencies(kafka, folder, TRIGGER, RATE, WARM_UP_S, MEASURED_S, beside=beside), "mode": what}
+        for what, beside in (("the detector alone", nullcontext), ("an archiver beside it", archiver))
+    ]
+
+
+def versus_executemany(server: PostgresServer) -> list[tuple[int, int, int, str]]:
+    """Returns each round: its number, rows a second by the sink and by executemany, and how many times as many the first are."""
+    address = address_of(PostgresSettings.model_validate(server.settings))
+    begin = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    columns = ", ".join(COLUMNS["scored"])
+    values = ", ".join(["%s"] * len(COLUMNS["scored"]))
+    found = []
+    with server.connect() as database:
+        _empty(database)
+        migrate(database)
+        make_partitions(database, TABLES[0], [begin.date()])
+        database.execute(FILL, {"begin": begin, "step": timedelta(milliseconds=1), "cards": 1_000, "first": 1, "last": COPIED})
+        rows = database.execute(f"SELECT {columns} FROM scored").fetchall()  # noqa: S608
+        with database.cursor().copy(f"COPY scored ({columns}) TO STDOUT") as copy:
+            lines = b"".join(bytes(part) for part in copy).decode().splitlines()
+        for number in range(1, ROUNDS + 1):
+            database.execute("TRUNCATE scored")
+            database.execute("CHECKPOINT")
+            began = time.perf_counter()
+            upsert(address, "scored", COLUMNS["scored"], (PySparkRow(line) for line in lines))
+            copied = time.perf_counter() - began
+            database.execute("TRUNCATE scored")
+            database.execute("CHECKPOINT")
+            began = time.perf_counter()
+            with database.transaction():
+                insert = f"INSERT INTO scored ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608
+                database.cursor().executemany(insert, rows)
+            inserted = time.perf_counter() - began
+            found.append((number, round(COPIED / copied), round(COPIED / inserted), f"{inserted / copied:.1f}"))
     return found
 
 
@@ -142,7 +220,6 @@ def _copy(kafka: KafkaConnection, topics: TopicNames, home: Path, sinks: Mapping
 
         begun, ended = until(WARM_UP * total), until(total)
         mib = psutil.Process(archiver.pid).memory_info().rss / MIB
-        batch_s = _sum(port, "fraud_archive_batch_seconds") / len(sinks)
         assert archiver.stop() == 0, archiver.errors
     finally:
         archiver.kill()
@@ -151,7 +228,7 @@ def _copy(kafka: KafkaConnection, topics: TopicNames, home: Path, sinks: Mapping
         "rows": round(rows),
         "rows_per_second": round(rows / wall),
         "rows_per_second_per_core": round(rows / cpu),
-        "batch_ms": round(batch_s * 1000),
+        "batch_ms": round(max_offsets * len(sinks) / (rows / wall) * 1000),
         "mib": round(mib),
     }
 
@@ -161,10 +238,14 @@ def _sum(port: int, name: str) -> float:
     return sum(value for series, value in scraped(port).items() if series.startswith(f"{name}{{"))
 
 
-def _fill(database: psycopg.Connection, begin: datetime) -> None:
-    """Fills `scored` with payments of TIMELINE_CARDS cards, one after the other in time, by series that the database makes."""
+def _empty(database: psycopg.Connection) -> None:
     database.execute("DROP SCHEMA public CASCADE")
     database.execute("CREATE SCHEMA public")
+
+
+def _fill(database: psycopg.Connection, begin: datetime) -> None:
+    """Fills `scored` with payments of TIMELINE_CARDS cards, one after the other in time, by series that the database makes."""
+    _empty(database)
     migrate(database)
     make_partitions(database, TABLES[0], [(begin + timedelta(days=day)).date() for day in range(TIMELINE_DAYS + 1)])
     step = timedelta(days=TIMELINE_DAYS) / TIMELINE_ROWS

@@ -10,9 +10,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -124,17 +124,18 @@ def latencies(
     measured: int = 0,
     models: str | None = None,
     checkpoints: int = 1,
+    beside: Callable[[TopicNames], AbstractContextManager[object]] = nullcontext,
 ) -> dict[str, Any]:
     """Returns `mode` (a name of TRIGGERS), `rate`, `seconds`, `alerts`, and `p50`, `p99`, `p999`, `max` in milliseconds.
 
     `warm_up` and `measured` are seconds: alerts of the last `measured` seconds count, or, where that is longer, of so many that
     `checkpoints` lie inside: `seconds`. Before them come `warm_up` and the time to the first checkpoint, which is in none of the
-    figures. `models` is a model store.
+    figures. `models` is a model store; `beside` is what runs meanwhile.
     """
     topics = new_topics(kafka, "latency")
     every = round(parse(TRIGGERS[name].get("duration", "0s")).total_seconds())
     seconds = max(measured, checkpoints * every + every // 5)
-    with running(kafka, topics, folder, TRIGGERS[name], MANY_ALERTS, models) as detector:
+    with running(kafka, topics, folder, TRIGGERS[name], MANY_ALERTS, models) as detector, beside(topics):
         sent = _produce(kafka, topics, folder, rate=rate, duration=f"{warm_up + every + seconds}s")
         detector.until_scored(sent)
         return {"mode": name, "rate": rate, "seconds": seconds, **_summary(kafka, topics, timedelta(seconds=seconds))}

@@ -95,7 +95,7 @@ class _Fuse:
             is_due = chosen and self._is_due()
             if is_due and point.when == "amid":
                 try:
-                    with patch.object(postgres, "_upsert", partial(_upsert_in_part, postgres._upsert, self._end)):
+                    with patch.object(postgres, "upsert", partial(_upsert_in_part, postgres.upsert, self._end)):
                         return original(*arguments, **named)
                 finally:
                     self._has_burnt.set()

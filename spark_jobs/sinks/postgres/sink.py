@@ -80,7 +80,7 @@ class PostgresSink:
     def _copy(self, table: Table, rows: DataFrame) -> None:
         address, name, columns = self._address, table.name, COLUMNS[table.name]
         try:
-            lines(name, rows).coalesce(self._tasks).foreachPartition(lambda found: _upsert(address, name, columns, found))
+            lines(name, rows).coalesce(self._tasks).foreachPartition(lambda found: upsert(address, name, columns, found))
         except (Py4JJavaError, PySparkException) as error:
             if told := OF_A_TASK.search(str(error)):  # all else is Spark's own
                 raise UnusableDatabase(told[1], ADVICE) from error
@@ -100,8 +100,8 @@ class PostgresSink:
         return today() - self._retention[table.name]
 
 
-def _upsert(address: Address, table: str, columns: tuple[str, ...], found: Iterator[Row]) -> None:
-    """Writes one task's lines in one transaction."""
+def upsert(address: Address, table: str, columns: tuple[str, ...], found: Iterator[Row]) -> None:
+    """Writes one task's lines, as `lines` makes them, in one transaction; those whose keys are there already add nothing."""
     first = next(found, None)
     if first is None:
         return
