@@ -68,6 +68,13 @@ def backlog(kafka: KafkaConnection, folder: Path, partitions: int = 1, count: in
     return topics
 
 
+def paid_now(kafka: KafkaConnection, folder: Path, count: int, rate: int) -> TopicNames:
+    """Returns topics with so many transactions that wait, all of today: `rate` were made a second."""
+    topics = new_topics(kafka, "today")
+    _produce(kafka, topics, folder, count=count, rate=rate, inline_labels=True)
+    return topics
+
+
 def catch_up(
     kafka: KafkaConnection,
     folder: Path,
