@@ -71,11 +71,11 @@ def section(kafka: KafkaConnection, folder: Path) -> str:
     columns = {"sink": "sinks", "seconds": "batch", "rows": "records", "rows_per_second": "records/s"}
     columns |= {"rows_per_second_per_core": "records/s/core", "batch_ms": "ms a batch", "mib": "MiB of the driver's Python"}
     return f"""\
-{ROWS:,} payments of one day that a detector with the demo's rules has scored, and their alerts, wait in Kafka. A batch has as many records as
-come in one second, in two and in ten at {PACE:,} a second, and the next one begins at once. CPU time is that of Python and JVM
-together, without the database's. All sinks together read Kafka three times, and count each record three times. Nothing is collected
-to the driver: its Python does not grow with the batch. (Goals: 20,000 records a second to PostgreSQL with a primary key and two
-indexes; 15,000 to all together; Delta within 150 ms of Parquet at 10,000 records.)
+{ROWS:,} payments of one day that a detector with the demo's rules has scored, and their alerts, wait in Kafka. A batch has as many
+records as come in 1, 2 and 10 s at {PACE:,} a second, and the next one begins at once. CPU time is that of Python and
+JVM together, without the database's. All sinks together read Kafka three times, and count each record three times. Nothing is
+collected to the driver: its Python does not grow with the batch. (Goals: 20,000 records a second to PostgreSQL with a primary key
+and two indexes; 15,000 to all together; Delta within 150 ms of Parquet at 10,000 records.)
 
 {table(tuple(columns.values()), [tuple(row[name] for name in columns) for row in copied])}
 
