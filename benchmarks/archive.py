@@ -1,7 +1,7 @@
 """What the archiver takes, by sink and by the length of a batch, and what COPY gains, what a detector loses and a timeline takes.
 
 A detector has scored the payments before. Each run is an archiver of its own that finds all of them waiting: CPU time is that of
-Python, its workers and the JVM, and counts from the moment at which WARM_UP of the records are copied.
+Python, its workers and the JVM, and counts from the moment at which WARM_UP of what a run copies is copied.
 """
 
 import random
@@ -35,6 +35,8 @@ ROWS = 300_000
 PACE = 5_000
 """Payments a second of which a batch has as many as come in so many seconds."""
 BATCHES_S = (1, 2, 10)
+BATCHES = 24
+"""At most, of a run: short ones would take minutes."""
 WARM_UP = 0.3
 STEP_S = 0.2
 MIB = 1024**2
@@ -205,7 +207,7 @@ def _copy(kafka: KafkaConnection, topics: TopicNames, home: Path, sinks: Mapping
     archiver.settings |= {"spark": {"conf": detector.HEAP}, "stop_timeout": "5s"}
     consumer = Consumer({**kafka.librdkafka(), "group.id": "benchmark"})
     names = (*topics.outputs(), topics.labels, topics.customers, topics.merchants)
-    total = len(sinks) * sum(detector.records(consumer, name) for name in names)
+    total = len(sinks) * min(BATCHES * max_offsets, sum(detector.records(consumer, name) for name in names))
     consumer.close()
     archiver.start("microBatch", trigger=MICRO_BATCH)
     try:
