@@ -9,6 +9,7 @@ from configuration.kafka import KafkaConnection
 from configuration.settings import InvalidSettings, Settings, require_known_variables
 from configuration.signals import stop_signals
 from configuration.topics import TopicNames
+from configuration.transactions import NotWritten, Outgoing, Transactions
 
 __all__ = [
     "AccessRefused",
@@ -20,8 +21,11 @@ __all__ = [
     "MissingTopic",
     "NoCardKey",
     "NoJava",
+    "NotWritten",
+    "Outgoing",
     "Settings",
     "TopicNames",
+    "Transactions",
     "card_token",
     "find_java",
     "reach",

@@ -8,4 +8,4 @@ from contract import Topics
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class TopicNames(Topics):
-    """Names of the eight topics; no two alike."""
+    """Names of the nine topics; no two alike."""

@@ -18,9 +18,10 @@ from contract.records import (
     Scored,
     Transaction,
 )
-from contract.topics import RECEIPT, Topics, TopicSpec
+from contract.topics import LOADED_FROM, RECEIPT, Topics, TopicSpec
 
 __all__ = [
+    "LOADED_FROM",
     "RECEIPT",
     "RECORDS",
     "SCHEMA_VERSION",

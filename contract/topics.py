@@ -9,6 +9,9 @@ RECEIPT = "replayed"
 Kafka's time of the record that was replayed, milliseconds since 1970: a topic that is made anew has the same places again, at other
 times."""
 
+LOADED_FROM = "loaded-from"
+"""Header of a record that was in a file (docs/adr/0032): the file's place and the line, such as s3a://fraud/inbox/monday.csv:17."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicSpec:
@@ -21,7 +24,7 @@ class TopicSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topics:
-    """Names of the eight topics."""
+    """Names of the nine topics."""
 
     transactions: str = "transactions"
     labels: str = "transactions.labels"
@@ -31,6 +34,7 @@ class Topics:
     rejected: str = "transactions.rejected"
     alerts: str = "fraud.alerts"
     rulesets: str = "fraud.rulesets"
+    files: str = "fraud.files"
 
     def prefixed(self, prefix: str) -> Self:
         """Returns the same topics with `prefix` before each name: several systems on one cluster."""
@@ -41,14 +45,14 @@ class Topics:
         return (self.transactions, self.labels, self.customers, self.merchants)
 
     def outputs(self) -> tuple[str, ...]:
-        """Names of the topics that the stream writes; the detector's start writes `rulesets`."""
+        """Names of the topics that the stream writes; the detector's start writes `rulesets` and `files`."""
         return (self.scored, self.rejected, self.alerts)
 
     def specs(self, partitions: int) -> tuple[TopicSpec, ...]:
-        """How each topic is created: `partitions` for those that carry traffic by card, one for profiles and rulesets.
+        """How each topic is created: `partitions` for those that carry traffic by card, one for profiles, rulesets and files.
 
-        Profiles and rulesets are compacted: the newest record of a key is kept for ever. What the stream writes carries the
-        broker's append time, so that the time from a transaction to its alert can be read off the records.
+        Profiles, rulesets and the receipts of files are compacted: the newest record of a key is kept for ever. What the stream
+        writes carries the broker's append time, so that the time from a transaction to its alert can be read off the records.
         """
         traffic = {"retention.ms": str(7 * DAY_MS)}
         appended = {**traffic, "message.timestamp.type": "LogAppendTime"}
@@ -62,6 +66,7 @@ class Topics:
             self.rejected: (1, {**appended, "retention.ms": str(30 * DAY_MS)}),
             self.alerts: (partitions, appended),
             self.rulesets: (1, compacted),
+            self.files: (1, compacted),
         }
         return tuple(TopicSpec(name=name, partitions=count, settings=kept) for name, (count, kept) in settings.items())
 

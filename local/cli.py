@@ -82,7 +82,7 @@ def topics(
     partitions: Partitions = 2,
     as_json: Json = False,
 ) -> None:
-    """List the eight topics: partitions and records."""
+    """List the nine topics: partitions and records."""
     connection = KafkaConnection(bootstrap_servers=launch.address())
     names = TopicNames()
     if create:

@@ -9,8 +9,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
 from spark_jobs.input_settings import Input, InputSettings, topics_of
-from spark_jobs.parts import Part
-from spark_jobs.settings import S3, AvailableNowTrigger, Limits, Metrics, MicroBatchTrigger, OnLost, Place, Spark, on_s3
+from spark_jobs.parts import Part, Place
+from spark_jobs.settings import S3, AvailableNowTrigger, Limits, Metrics, MicroBatchTrigger, OnLost, Spark, on_s3
 
 NAME = "archive_scored"
 TASKS = 2

@@ -1,6 +1,7 @@
-"""The files of a checkpoint by their names: in a folder without Spark's help, in S3 by Hadoop's client inside Spark."""
+"""The files of a checkpoint, or of another folder, by their names: without Spark's help, in S3 by Hadoop's client inside Spark."""
 
 import errno
+import io
 import os
 import secrets
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EM
 """What a file system says that has no links, such as one over SMB: a file is made there and then filled."""
 
 
+AT_ONCE = 1 << 20
+"""Bytes that are asked of Java at a time: each is a call between two processes."""
+
+
 class Files(Protocol):
     """Files below a folder or URL, named from there. All methods raise one of `FilesFailure`."""
 
@@ -27,6 +32,9 @@ class Files(Protocol):
 
     def read(self, name: str) -> bytes | None:
         """Returns the content of a file, if it is there."""
+
+    def open(self, name: str) -> io.BufferedReader:
+        """Returns a file's bytes as a stream, for files that are too large to be held at once."""
 
     def create(self, name: str, content: bytes) -> bool:
         """Writes a file where none is, in one step; returns whether it did."""
@@ -55,6 +63,10 @@ class Folder:
             return (self._root / name).read_bytes()
         except FileNotFoundError:
             return None
+
+    def open(self, name: str) -> io.BufferedReader:
+        """See Files."""
+        return (self._root / name).open("rb")
 
     def create(self, name: str, content: bytes) -> bool:
         """See Files; makes the folder where it is missing."""
@@ -110,6 +122,26 @@ def _checksum(file: Path) -> Path:
     return file.with_name(f".{file.name}.crc")
 
 
+class _JavaStream(io.RawIOBase):
+    """What a Java stream gives."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        found = self._source.readNBytes(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._source.close()
+        super().close()
+
+
 class HadoopFolder:
     """What Hadoop's client reaches under a URL, s3a:// above all."""
 
@@ -133,6 +165,10 @@ class HadoopFolder:
             return bytes(source.readAllBytes())
         finally:
             source.close()
+
+    def open(self, name: str) -> io.BufferedReader:
+        """See Files."""
+        return io.BufferedReader(_JavaStream(self._files.open(self._path(name))), AT_ONCE)
 
     def create(self, name: str, content: bytes) -> bool:
         """See Files."""

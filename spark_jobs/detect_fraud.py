@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from pyspark.sql import DataFrame, SparkSession
 
 from configuration import FraudDetectionError, report, require_topics, stop_signals
-from spark_jobs import checkpoint, failures, kept_plans, places, running, session, sources
+from spark_jobs import checkpoint, failures, file_arrival, kept_plans, places, running, session, sources
 from spark_jobs.checkpoint_files import Files, files_of
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.features import GROUPS
@@ -116,6 +116,7 @@ def _stream(
     found = _settle(files, settings)
     metrics.lost(found.lost)
     sizes = kafka_sink.message_sizes(settings.kafka, settings.topics.outputs())
+    not_loaded = file_arrival.load(spark, settings, stop_asked)
     start = sources.offsets_at(settings.kafka, settings.input_topics, settings.profile_topics, settings.start)
     rulesets.publish(settings.kafka, settings.topics.rulesets, settings.rules)
     with _console(settings):
@@ -132,7 +133,8 @@ def _stream(
             log.info(message, mode=trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)
             running.wait(query, trigger, run, looks)
             if stop_asked.is_set():
-                break
+                return
+    file_arrival.require_all(not_loaded)
 
 
 def _own_state(spark: SparkSession, settings: DetectorSettings, files: Files) -> None:

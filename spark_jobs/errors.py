@@ -55,6 +55,10 @@ class UnusableFolder(FraudDetectionError):
     """The folder for logs cannot be made."""
 
 
+class FilesNotLoaded(FraudDetectionError):
+    """Some files of payments cannot be brought to Kafka, or Kafka does not take them."""
+
+
 class UnreadableRecord(FraudDetectionError):
     """A record of a topic cannot be read, or was read already and cannot be stepped over."""
 

@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema, core_schema
 from configuration import Duration
 from contract import Customer, Label, Merchant, Topics, Transaction
 from contract.fields import fields_of
-from spark_jobs.parts import Part
+from spark_jobs.parts import Part, Place
 
 _FIELDS = "Where each field comes from: a path such as $.payload.id, or Spark SQL; null: the values are contract JSON"
 
@@ -159,6 +159,17 @@ class SchemaRegistry(Part):
         return self
 
 
+class Files(Part):
+    """A folder of files with payments. What is in a file is sent to a topic once, and read from there like all else."""
+
+    folder: Place = Field(
+        description="Folder, or s3a://bucket/folder, of files that end in .jsonl, .ndjson, .json, .csv or .parquet"
+    )
+    topic: str | None = Field(
+        None, min_length=1, description="Topic of transactions that takes what is in them; null: the first of `input.transactions`"
+    )
+
+
 class InputSettings(Part):
     """Where records come from. Without any of it: contract JSON, from the topics that `topics` names."""
 
@@ -169,6 +180,9 @@ class InputSettings(Part):
     registry: SchemaRegistry | None = Field(None, description="The schema registry of Avro values")
     card_key_file: Path | None = Field(
         None, description="File with the key of token_of, 32 bytes or more: who has it can find out all card numbers"
+    )
+    files: Files | None = Field(
+        None, description="Files whose payments are scored once each, by a detector whose trigger is availableNow; null: none"
     )
 
     def by_kind(self, topics: Topics) -> dict[str, tuple[Input, ...]]:
@@ -189,6 +203,23 @@ class InputSettings(Part):
         }
         self._check([one for inputs in found.values() for one in inputs], topics)
         return found
+
+    def topic_of_files(self, topics: Topics) -> str | None:
+        """Returns the topic that takes what is in files; None where none are asked for.
+
+        Raises:
+            ValueError: no transactions are read from it, or it is one of Avro.
+        """
+        if self.files is None:
+            return None
+        inputs = self.by_kind(topics)["transaction"]
+        topic = self.files.topic or inputs[0].topic
+        form = {one.format for one in inputs if one.topic == topic}
+        if not form:
+            raise ValueError(f"`input.files.topic` is {topic}, and no input of transactions reads it")
+        if form == {"avro"}:
+            raise ValueError(f"what is in files is sent as JSON, and the topic {topic} is read as Avro: set `input.files.topic`")
+        return topic
 
     def _check(self, inputs: list[Input], topics: Topics) -> None:
         for topic in {one.topic for one in inputs}:

@@ -24,7 +24,8 @@ from spark_jobs.checkpoint_files import files_of
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.features import GROUPS
 from spark_jobs.kept_plans import KeptPlan, plan_of
-from spark_jobs.settings import DetectorSettings, Place, on_s3
+from spark_jobs.parts import Place
+from spark_jobs.settings import DetectorSettings, on_s3
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.history import history
 from spark_jobs.transforms.mapping import mapping

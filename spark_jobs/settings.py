@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
 from contract import RuleAction, Tolerance
 from spark_jobs.input_settings import Input, InputSettings, topics_of
-from spark_jobs.parts import Part
+from spark_jobs.parts import Part, Place
 from spark_jobs.spark_settings import refusals
 
 PassOrRefuse = Literal["pass", "refuse"]
@@ -105,16 +105,6 @@ class Console(Part):
         min_length=1,
         description="Kafka consumer group under which the console remembers which alerts were printed",
     )
-
-
-def _s3a(value: str) -> str:
-    if value.startswith(("s3://", "s3n://")):
-        raise ValueError("S3 is reached as s3a://bucket/folder")
-    return value
-
-
-Place = Annotated[str, Field(min_length=1), AfterValidator(_s3a)]
-"""A folder, or s3a://bucket/folder."""
 
 
 def on_s3(*places: str) -> tuple[str, ...]:
@@ -260,6 +250,11 @@ class DetectorSettings(Settings):
     @model_validator(mode="after")
     def _inputs_fit(self) -> Self:
         self.input.by_kind(self.topics)
+        if self.input.topic_of_files(self.topics) is not None:
+            if not isinstance(self.trigger, AvailableNowTrigger):
+                raise ValueError("`input.files` is for a run that reads all there is and ends: set trigger.mode to availableNow")
+            if self.start == "latest":
+                raise ValueError("with `input.files` a new checkpoint cannot start at latest, which is behind what the files hold")
         return self
 
     @model_validator(mode="after")
@@ -294,4 +289,5 @@ class DetectorSettings(Settings):
     @property
     def s3a_paths(self) -> tuple[str, ...]:
         """The s3a:// URLs that the detector reads or writes."""
-        return on_s3(self.checkpoint, *([self.models.store] if self.models.store else []))
+        others = (self.models.store, self.input.files and self.input.files.folder)
+        return on_s3(self.checkpoint, *(place for place in others if place))

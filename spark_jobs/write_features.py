@@ -11,8 +11,9 @@ from pydantic import Field
 from configuration import FraudDetectionError, Settings, report
 from spark_jobs import failures, session, sources
 from spark_jobs.features import FEATURE_SET
+from spark_jobs.parts import Place
 from spark_jobs.pipeline import features
-from spark_jobs.settings import S3, Place, Spark, on_s3
+from spark_jobs.settings import S3, Spark, on_s3
 
 PROGRAM = "python -m spark_jobs.write_features"
 NAME = "write_features"

@@ -68,7 +68,7 @@ def database(postgres: PostgresServer) -> PostgresServer:
 
 @pytest.fixture
 def new_topics(kafka: KafkaConnection) -> Callable[..., TopicNames]:
-    """Returns a function that creates the eight topics under names that no other test has."""
+    """Returns a function that creates the nine topics under names that no other test has."""
 
     def create(partitions: int = 2) -> TopicNames:
         topics = TopicNames().prefixed(f"t{next(_numbers)}.")

@@ -19,8 +19,9 @@ from rich.table import Table
 
 from configuration import FraudDetectionError, InvalidSettings, Settings, report, yaml_files
 from spark_jobs import failures, label_rule, session, sources
+from spark_jobs.parts import Place
 from spark_jobs.pipeline import features, judge
-from spark_jobs.settings import S3, Place, Rule, RuleName, Spark, on_s3
+from spark_jobs.settings import S3, Rule, RuleName, Spark, on_s3
 from spark_jobs.transforms.rehearsal import rehearse
 from spark_jobs.transforms.score import ModelSource
 from training import progress

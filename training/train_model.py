@@ -18,7 +18,8 @@ from configuration import Duration, FraudDetectionError, KafkaConnection, Settin
 from spark_jobs import failures, session, sources
 from spark_jobs.features import MATURITY, MODEL_INPUTS
 from spark_jobs.input_settings import InputSettings, topics_of
-from spark_jobs.settings import S3, Limits, Place, Spark, on_s3
+from spark_jobs.parts import Place
+from spark_jobs.settings import S3, Limits, Spark, on_s3
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.mapping import mapping
 from training import dataset, fitting, progress, skew, summary

@@ -1,9 +1,9 @@
 """Some records as Kafka has them, or would have them if a file's were sent; nothing is committed or written."""
 
-import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from confluent_kafka import Message, TopicPartition
 from configuration import KafkaConnection, require_topics
 from local.errors import NothingToCheck
 from local.reading import bounds, consumer_of, until_the_ends
+from spark_jobs import record_files
 
 GROUP = "fraud-check"
 
@@ -79,39 +80,22 @@ def of_file(file: Path, topic: str, count: int) -> list[Sample]:
     Raises:
         NothingToCheck: the file cannot be read, or its ending is none of .jsonl, .json, .csv and .avro.
     """
-    readers = {".jsonl": _lines, ".ndjson": _lines, ".json": _whole, ".csv": _csv, ".avro": _avro}
+    readers = {**record_files.READERS, ".avro": _avro}
     if file.suffix not in readers:
         raise NothingToCheck(f"{file} ends in none of {', '.join(readers)}", "Rename it to say what it is.")
     now = datetime.now(UTC)
     try:
-        values = list(islice(readers[file.suffix](file), count))
-    except (OSError, ValueError, LookupError, EOFError, csv.Error) as error:
+        with file.open("rb") as content:
+            values = list(islice(readers[file.suffix](content), count))
+    except record_files.UNREADABLE as error:
         # Without the error's own words: they may quote what is in the file.
         raise NothingToCheck(f"{file} cannot be read as {file.suffix[1:]} ({type(error).__name__})", "Check its form.") from None
-    return [Sample(None, bytearray(value), topic, 0, number, now, None) for number, value in enumerate(values, 1)]
+    return [Sample(None, bytearray(value), topic, 0, number, now, None) for number, (_, value) in enumerate(values, 1)]
 
 
-def _lines(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as lines:
-        yield from (line.rstrip(b"\r\n") for line in lines if line.strip())
-
-
-def _whole(file: Path) -> Iterator[bytes]:
-    yield file.read_bytes()
-
-
-def _csv(file: Path) -> Iterator[bytes]:
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        dialect = csv.Sniffer().sniff(lines.read(16_384), delimiters=",;|\t")
-        lines.seek(0)
-        for row in csv.DictReader(lines, dialect=dialect):
-            yield json.dumps({name: value for name, value in row.items() if name}).encode()
-
-
-def _avro(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as blocks:
-        for record in fastavro.reader(blocks):
-            yield json.dumps(record, default=_text).encode()
+def _avro(file: BufferedReader) -> record_files.Numbered:
+    for number, record in enumerate(fastavro.reader(file), 1):
+        yield number, json.dumps(record, default=_text).encode()
 
 
 def _text(value: Any) -> str:

@@ -144,6 +144,8 @@ def _print(one: dict[str, Any]) -> None:
     out.print(f"{one['place']}, of {one['timestamp']}, rejected at {one['rejected_at']}; {told}")
     if one["replayed_from"]:
         out.print(f"It is a replay of {one['replayed_from']}.")
+    if one["loaded_from"]:
+        out.print(f"It was loaded from {one['loaded_from']}.")
     for reason in one["reasons"]:
         out.print(f"  {reason['reason']}: {reason['meaning'] or 'a code of another version'}")
     if one["truncated"]:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from configuration import KafkaConnection, require_topics
-from contract import RECEIPT, ContractError, Rejected, decode
+from contract import LOADED_FROM, RECEIPT, ContractError, Rejected, decode
 from local.reading import TIMEOUT_S, bounds, consumer_of, until_the_ends
 
 GROUP = "fraud-rejected"
@@ -55,7 +55,15 @@ class Letter(NamedTuple):
     @property
     def replayed_from(self) -> str | None:
         """The place of the record that this one was a replay of, if it was one."""
-        found = [one.value for one in self.rejected.headers or () if one.key == REPLAYED_FROM]
+        return self._told(REPLAYED_FROM)
+
+    @property
+    def loaded_from(self) -> str | None:
+        """The file and the line that the record was in, if it came from a file."""
+        return self._told(LOADED_FROM)
+
+    def _told(self, header: str) -> str | None:
+        found = [one.value for one in self.rejected.headers or () if one.key == header]
         return found[0].decode(errors="replace") if found and found[0] is not None else None
 
 

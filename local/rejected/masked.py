@@ -26,6 +26,7 @@ def masked(letter: Letter) -> dict[str, Any]:
         "timestamp": of.timestamp.isoformat(),
         "reasons": [{"reason": visible(one), "meaning": REASON_CODES.get(one.partition(":")[0])} for one in of.reasons],
         "replayed_from": None if letter.replayed_from is None else visible(letter.replayed_from),
+        "loaded_from": None if letter.loaded_from is None else visible(letter.loaded_from),
         "truncated": bool(of.truncated),
         "key": _text(of.key),
         "headers": [{"name": _name(one.key), "looks_like": _text(one.value)} for one in of.headers or ()],

@@ -222,6 +222,13 @@ def test_a_user_may_do_what_its_component_does() -> None:
     assert may("fraud-detector", "Write") == {*topics.outputs(), topics.rulesets}
     assert may("fraud-detector", "Read", "group") == {"spark-kafka-source", "mine"}
 
+    # Files are brought to an input topic by the detector.
+    files = "detector: {config: {trigger: {mode: availableNow}, input: {files: {folder: s3a://fraud/inbox}}}}"
+    found = objects("--values", "values-kafka-alerts.yaml", values=files)
+    assert may("fraud-detector", "Write") == {*topics.outputs(), topics.rulesets, topics.files, topics.transactions}
+    assert may("fraud-detector", "Read") == {*topics.inputs(), topics.files}
+    assert may("fraud-detector", "Write", "transactionalId") == {"fraud-files-fraud.files"}
+
 
 MAPPED = """
 trainer: {enabled: true}

@@ -72,6 +72,7 @@ def test_a_day_in_its_life(fraud: Fraud, home: Path) -> None:
         "transactions.rejected": (1, 0),
         "fraud.alerts": (2, 0),
         "fraud.rulesets": (1, 0),
+        "fraud.files": (1, 0),
     }
     detected = fraud(
         *("detect", "--trigger.mode", "availableNow", "--checkpoint", "s3a://fraud/checkpoint"),

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from typer.testing import CliRunner
 
 from configuration import FraudDetectionError, KafkaConnection, TopicNames
-from contract import Header, Rejected, encode
+from contract import LOADED_FROM, Header, Rejected, encode
 from harness.kafka import read_all, send
 from local.check.samples import Sample
 from local.cli import app
@@ -87,11 +87,14 @@ def test_letters_are_counted_by_reason_field_and_topic(kafka: KafkaConnection, t
 
 
 def test_one_letter_is_shown_without_its_values(kafka: KafkaConnection, topics: TopicNames, settings: str) -> None:
-    written(kafka, topics, rejected(topics.transactions, 5, "card_number:card_id", value=b'{"card_id": "%b"}' % CARD.encode()))
+    header = Header(key=LOADED_FROM, value=b"inbox/2026-03-01.csv:17")
+    value = b'{"card_id": "%b"}' % CARD.encode()
+    written(kafka, topics, rejected(topics.transactions, 5, "card_number:card_id", value=value, headers=(header,)))
     shown = fraud("show", topics.transactions, "0", "5", settings)
     assert shown.exit_code == 0, shown.exception
     assert '"9999999999999999"' in shown.stdout
     assert "looks like the number of a payment card" in shown.stdout
+    assert "It was loaded from inbox/2026-03-01.csv:17." in shown.stdout
     assert CARD not in shown.stdout
     assert answer("show", topics.transactions, "0", "5", settings)[0]["fields"][0]["field"] == "card_id"
     missing = fraud("show", topics.transactions, "0", "6", settings).exception

@@ -9,6 +9,7 @@ import yaml
 from configuration import InvalidSettings
 from contract import Transaction
 from contract.fields import fields_of
+from spark_jobs.input_settings import InputSettings
 from spark_jobs.settings import DetectorSettings
 
 FIELDS = {one.name: "$.x" for one in fields_of(Transaction) if one.required}
@@ -62,9 +63,33 @@ def test_one_input_or_a_list_and_the_topic_of_the_contract_where_none_is_named(h
         ({"registry": {"url": "registry:8081"}}, "`input.registry.url`"),
         ({"registry": {"url": "http://r", "username": "me"}}, "username and password_file belong together"),
         ({"registry": {"url": "http://r", "key_file": "k"}}, "certificate_file and key_file belong together"),
+        ({"files": {"folder": "in"}}, "set trigger.mode to availableNow"),
+        ({"files": {"folder": "s3://b/in"}}, "S3 is reached as s3a://bucket/folder"),
+        (
+            {"files": {"folder": "in", "topic": "customers"}},
+            "`input.files.topic` is customers, and no input of transactions reads it",
+        ),
+        (
+            {"transactions": {"format": "avro", "schema_file": "x", "fields": FIELDS}, "files": {"folder": "in"}},
+            "the topic transactions is read as Avro: set `input.files.topic`",
+        ),
     ],
 )
 def test_a_mistake_is_told_by_its_name(home: Path, given: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidSettings) as refused:
         load(home, **given)
     assert says in str(refused.value)
+
+
+def test_files_go_to_the_first_topic_of_transactions_or_to_the_one_that_is_named(home: Path) -> None:
+    asked = ["--trigger.mode", "availableNow", "--input.files.folder", "s3a://b/in"]
+    settings = DetectorSettings.load(asked, "tests")
+    assert settings.input.topic_of_files(settings.topics) == "transactions"
+    assert settings.s3a_paths == ("s3a://b/in",)
+    named = InputSettings.model_validate(
+        {"transactions": [{}, {"topic": "batches", "fields": FIELDS}], "files": {"folder": "in", "topic": "batches"}}
+    )
+    assert named.topic_of_files(settings.topics) == "batches"
+    assert InputSettings().topic_of_files(settings.topics) is None
+    with pytest.raises(InvalidSettings, match="a new checkpoint cannot start at latest"):
+        DetectorSettings.load([*asked, "--start", "latest"], "tests")

@@ -59,9 +59,9 @@ def test_two_topics_of_one_name_are_refused() -> None:
         Topics(scored="fraud.alerts")
 
 
-def test_profiles_and_rulesets_are_compacted_and_results_bear_the_brokers_time() -> None:
+def test_profiles_rulesets_and_receipts_are_compacted_and_results_bear_the_brokers_time() -> None:
     specs = {spec.name: spec for spec in Topics().specs(4)}
     compacted = {name for name, spec in specs.items() if spec.settings.get("cleanup.policy") == "compact"}
-    assert compacted == {"customers", "merchants", "fraud.rulesets"}
+    assert compacted == {"customers", "merchants", "fraud.rulesets", "fraud.files"}
     assert {name for name, spec in specs.items() if "message.timestamp.type" in spec.settings} == set(Topics().outputs())
     assert specs["transactions"].partitions == specs["fraud.alerts"].partitions == 4
