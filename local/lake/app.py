@@ -55,8 +55,8 @@ def compact(
     """
     if day and before:
         raise typer.BadParameter("--day and --before do not go together")
-    from local.lake import upkeep
     from local.lake.tables import Lake
+    from spark_jobs import upkeep
 
     def wanted(one: date) -> bool:
         return (day is None or one == day.date()) and (before is None or one < before.date())
@@ -99,8 +99,8 @@ def vacuum(
 
     Versions of a table that are older than that can no longer be read.
     """
-    from local.lake import upkeep
     from local.lake.tables import Lake
+    from spark_jobs import upkeep
 
     if keep < upkeep.LEAST_KEEP:
         raise typer.BadParameter(f"--keep is {text(upkeep.LEAST_KEEP)} at least: who reads older files needs them")
