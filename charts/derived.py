@@ -32,6 +32,7 @@ TOPICS = CHART / "files" / "topics.yaml"
 STRINGS: Json = {"type": "object", "additionalProperties": {"type": "string"}}
 CPU = {"pattern": r"^[0-9]+m$|^[0-9]+(\.[0-9]+)?$"}
 MEMORY = {"pattern": "^[1-9][0-9]*(Mi|Gi)$"}
+SCHEDULE_OR_NONE = {"pattern": r"^((@(hourly|daily|weekly|monthly|yearly)|\S+( \S+){4}))?$"}
 VOLUME = {"pattern": "^[1-9][0-9]*(Mi|Gi|Ti)$"}
 IMAGE: dict[str, Json] = {
     "repository": {"minLength": 1},
@@ -89,7 +90,7 @@ LIMITS: dict[str, Json] = {
     "trainer.serviceAccountAnnotations": STRINGS,
     "watcher.cpu": CPU,
     "watcher.memory": MEMORY,
-    "archive.schedule": {"pattern": r"^((@(hourly|daily|weekly|monthly|yearly)|\S+( \S+){4}))?$"},
+    "archive.schedule": SCHEDULE_OR_NONE,
     "archive.config": {"$ref": "#/$defs/ArchiveConfig"},
     "archive.checkpoint.url": {"pattern": "^(s3a://.+)?$"},
     "archive.checkpoint.size": VOLUME,
@@ -97,6 +98,10 @@ LIMITS: dict[str, Json] = {
     "archive.memory": MEMORY,
     "archive.disk": VOLUME,
     "archive.serviceAccountAnnotations": STRINGS,
+    "archive.maintenance.schedule": SCHEDULE_OR_NONE,
+    "archive.maintenance.keep": {"pattern": f"^{PATTERN.pattern}$"},
+    "archive.maintenance.cpu": CPU,
+    "archive.maintenance.memory": MEMORY,
     "producers": {"additionalProperties": PRODUCER, "propertyNames": {"pattern": "^[a-z][-a-z0-9]{0,19}$"}},
     "s3.endpoint": {"pattern": "^(https?://.+)?$"},
     "monitoring.podMonitor.labels": STRINGS,

@@ -40,6 +40,7 @@ KNOWN = frozenset(
         "inputs",
         "json_summary",
         "kafka",
+        "keep",
         "key",
         "label_delay",
         "label_delay_distribution",

@@ -71,10 +71,6 @@ class NoTable(FraudDetectionError):
     """What is asked can be done with Delta tables alone."""
 
 
-class LakeBusy(FraudDetectionError):
-    """Others have changed a Delta table meanwhile, so that a change of ours does not fit any more."""
-
-
 class QueryRefused(FraudDetectionError):
     """DuckDB does not answer a query."""
 

@@ -127,9 +127,9 @@ def _prefix() -> tuple[str, ...]:
 
 
 def _programs() -> Path:
-    """Returns the folder with PostgreSQL's programs: that of Debian's newest version, else where PATH has them."""
+    """Returns the folder with PostgreSQL's programs: where PATH has them, else that of Debian's newest version."""
     debian = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda one: int(one.parts[-3]))
-    found = debian[-1] if debian else shutil.which("initdb")
+    found = shutil.which("initdb") or (debian[-1] if debian else None)
     if found is None:
         raise MissingProgram(
             "PostgreSQL's server is not installed", "Install your distribution's `postgresql`, or run `make setup`."

@@ -7,9 +7,9 @@ from configparser import Error as NoProfile
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from spark_jobs.errors import UnusableStorage
+from spark_jobs.errors import LakeBusy, UnusableStorage
 from spark_jobs.settings import S3
 
 PATIENCE = {"max_retries": "5", "retry_timeout": "30s"}
@@ -59,6 +59,14 @@ def unusable(place: str, error: Exception) -> UnusableStorage:
     return UnusableStorage(
         f"The Delta log of {place} cannot be used: {told(error)}",
         "Check the place; on S3 the bucket's rights and the settings under `s3` too.",
+    )
+
+
+def busy(place: str, error: CommitFailedError) -> LakeBusy:
+    """Returns the error to report where a change of ours does not fit any more."""
+    return LakeBusy(
+        f"A table in {place} was changed by another maintenance meanwhile: {told(error)}",
+        "Nothing is lost, and what was done before stays. Run it again when the other has ended.",
     )
 
 

@@ -87,6 +87,14 @@ class NotOurs(UnusableStorage):
     """A path belongs to another checkpoint."""
 
 
+class LakeBusy(FraudDetectionError):
+    """Others have changed a Delta table meanwhile, so that a change of ours does not fit any more."""
+
+
+class NothingToMaintain(FraudDetectionError):
+    """The archiver has no Delta tables."""
+
+
 class UnusableDatabase(FraudDetectionError):
     """A database cannot be reached, does not let us in, or refuses what is written."""
 

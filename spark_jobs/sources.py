@@ -25,6 +25,7 @@ from spark_jobs.settings import S3, RealTimeTrigger, Trigger
 from spark_jobs.transforms.decode import BESIDE
 from spark_jobs.transforms.history import READINGS
 from spark_jobs.transforms.inputs import Inputs, Registry
+from spark_jobs.transforms.stored import UNREADABLE
 
 TIMEOUT_S = 10.0
 FORMAT = "frauddetection.kafka.OrderedKafka"
@@ -203,12 +204,14 @@ def read_history(session: SparkSession, folder: str, s3: S3) -> DataFrame:
     FOLDER/{transactions,labels,customers,merchants}/, as `python -m producer dataset` and the archiver write them: Delta tables by
     day, of which the files count that the log names, or Parquet files in the folder itself or in folders by day. Fields that it
     lacks are null, columns that the contract does not know are left out. A kind without a folder has no records, but a data set
-    has transactions.
+    has transactions. What deletes a profile is in FOLDER/unreadable/, where the archiver keeps it.
 
     Raises:
         UnusableStorage: a Delta log cannot be read, or the keys of S3.
     """
     events = [_events(session, f"{folder}/{kind}s", kind, record, s3) for kind, record in KINDS.items()]
+    if _is_there(session, f"{folder}/{UNREADABLE}"):
+        events.append(_deletions(session, f"{folder}/{UNREADABLE}", s3))
     return reduce(DataFrame.unionByName, events)
 
 
@@ -242,6 +245,22 @@ def _events(session: SparkSession, folder: str, kind: str, record: type, s3: S3)
         F.col(READINGS[kind].known).alias("ingest_time"),
         *structs,
         *(F.lit(None).cast(of).alias(name) for name, of in BESIDE.items()),
+    )
+
+
+def _deletions(session: SparkSession, folder: str, s3: S3) -> DataFrame:
+    """Returns tombstones of profiles as events, known when they came to Kafka."""
+    form = T.StructType().add("deletes", "string").add("key", "binary").add("timestamp", "timestamp")
+    beside = {"deleted": F.col("key").cast("string")}
+    return (
+        _rows(session, folder, form, s3)
+        .where("deletes IS NOT NULL")
+        .select(
+            F.col("deletes").alias("kind"),
+            F.col("timestamp").alias("ingest_time"),
+            *(F.lit(None).cast(schema(record)).alias(kind) for kind, record in KINDS.items()),
+            *(beside.get(name, F.lit(None).cast(of)).alias(name) for name, of in BESIDE.items()),
+        )
     )
 
 

@@ -13,8 +13,8 @@ from deltalake import DeltaTable
 from configuration import KafkaConnection, TopicNames
 from contract import encode
 from harness.kafka import send
-from local.lake import upkeep
 from local.lake.tables import Lake
+from spark_jobs import upkeep
 from spark_jobs.settings import S3
 from tests.records import AT, alert, scored, transaction
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, Transaction, write_deltalake
 
-from contract import Alert, Label, Rejected, Scored
+from contract import Alert, Customer, Label, Merchant, Rejected, Scored
 from contract import Transaction as Payment
 from producer.layout import arrow_schema
 
@@ -23,6 +23,12 @@ DAYS = {
     "alerts": "timestamp",
     "labels": "labelled_at",
     "rejected": "timestamp",
+    "customers": "updated_at",
+    "merchants": "updated_at",
+}
+KINDS = {
+    **{"transactions": Payment, "alerts": Alert, "rejected": Rejected},
+    **{"labels": Label, "customers": Customer, "merchants": Merchant},
 }
 
 
@@ -33,8 +39,7 @@ def arrow(name: str, records: Sequence[Any]) -> pa.Table:
         rows = [{**asdict(one.transaction), **{part.name: getattr(one, part.name) for part in rest}} for one in records]
         schema = pa.schema([*arrow_schema(Payment), *rest])
     else:
-        kinds = {"transactions": Payment, "alerts": Alert, "labels": Label, "rejected": Rejected}
-        rows, schema = [asdict(one) for one in records], arrow_schema(kinds[name])
+        rows, schema = [asdict(one) for one in records], arrow_schema(KINDS[name])
     days = pa.array([row[DAYS[name]].date() for row in rows], pa.date32())
     return pa.Table.from_pylist(rows, schema=schema).append_column("date", days)
 

@@ -1,5 +1,6 @@
 """`fraud lake`: kept small, compared with Kafka and the database, asked in SQL."""
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -55,8 +56,8 @@ def compact(
     """
     if day and before:
         raise typer.BadParameter("--day and --before do not go together")
-    from local.lake import upkeep
     from local.lake.tables import Lake
+    from spark_jobs import upkeep
 
     def wanted(one: date) -> bool:
         return (day is None or one == day.date()) and (before is None or one < before.date())
@@ -99,8 +100,8 @@ def vacuum(
 
     Versions of a table that are older than that can no longer be read.
     """
-    from local.lake import upkeep
     from local.lake.tables import Lake
+    from spark_jobs import upkeep
 
     if keep < upkeep.LEAST_KEEP:
         raise typer.BadParameter(f"--keep is {text(upkeep.LEAST_KEEP)} at least: who reads older files needs them")
@@ -142,7 +143,9 @@ def ask(
 @app.command()
 def verify(
     lake: Place,
-    kafka: Annotated[bool, typer.Option("--kafka", help="Compare with what the detector's topics still have.")] = False,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Compare with what the topics still have that the archiver reads.")
+    ] = False,
     database: Annotated[
         str | None, typer.Option(metavar="SINK", help="Compare with this sink of the archiver's settings, of type postgres.")
     ] = None,
@@ -167,13 +170,14 @@ def verify(
     with Stores() as stores, Progress(console=progress, transient=True, disable=not progress.is_terminal) as bar:
         step = bar.add_task("lake", total=None)
         stores.add_lake(there)
+        of_kafka: Collection[str] = ()
         if kafka:
             bar.update(step, description="Kafka")
-            stores.add_kafka(settings.kafka, settings.topics, now - lag, lambda some, total: bar.track(some, total, task_id=step))
+            of_kafka = stores.add_kafka(settings, now - lag, lambda some, total: bar.track(some, total, task_id=step))
         if sink is not None:
             bar.update(step, description="database", total=None)
             both_from = max(both_from, stores.add_database(address_of(sink), kept_from))
-        days = compared(stores, Asked(kafka, kept_from, both_from, now - lag))
+        days = compared(stores, Asked(of_kafka, kept_from, both_from, now - lag))
     wrong = [one for one in days if one["missing_in_lake"] or one["missing_in_database"] or one["twice"]]
     if as_json:
         out.print_json(data={"ok": not wrong, "days": days}, default=_plain)

@@ -6,7 +6,8 @@ Of each record it has its own time in microseconds (`micros`), what it is known 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
@@ -20,9 +21,13 @@ import pyarrow as pa
 from confluent_kafka import Message, TopicPartition
 from psycopg import sql
 
-from configuration import KafkaConnection, TopicNames, require_topics
+from configuration import KafkaConnection, require_topics
+from contract import ContractError, Customer, Label, Merchant, decode
+from contract.decoding import Tolerance
 from local.lake.tables import KEYS, Lake
 from local.reading import bounds, consumer_of, until_the_ends
+from producer.layout import arrow_schema
+from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.errors import UnusableDatabase
 from spark_jobs.sinks.postgres.connection import Address, connected
 from watcher.records import is_receipt
@@ -42,6 +47,8 @@ _KNOWN_BY = {
     "alerts": ('"timestamp"', f"sha256({KEYS['alerts']})", "alert_id"),
     "labels": ("labelled_at", f"sha256({KEYS['labels']})", "transaction_id"),
     "rejected": ('"timestamp"', "concat_ws('/', topic, partition, \"offset\")", "concat_ws('/', topic, partition, \"offset\")"),
+    "customers": ("updated_at", "card_id", "card_id"),
+    "merchants": ("updated_at", "terminal_id", "terminal_id"),
 }
 """Of each dataset that is compared its time, key and name."""
 
@@ -59,10 +66,12 @@ _IN_JSON = {
 }
 """Where the detector's records have what a dataset is known by."""
 
+_LEARNT: Mapping[str, type] = {"labels": Label, "customers": Customer, "merchants": Merchant}
+"""What the detector learns from, as it was sent."""
+
 _ORIGIN = re.compile(rb"[a-zA-Z0-9._-]{1,249}/\d{1,9}/\d{1,18}(/\d{1,9})?")
-_BATCH = pa.schema(
-    [("dataset", pa.string()), ("value", pa.string()), ("origin", pa.binary()), ("place", pa.string()), ("written", pa.int64())]
-)
+_BESIDE = pa.schema([("place", pa.string()), ("written", pa.int64())])
+_BATCH = pa.schema([("dataset", pa.string()), ("value", pa.string()), ("origin", pa.binary()), *_BESIDE])
 
 
 class Stores:
@@ -94,23 +103,29 @@ class Stores:
             with lake.reached():
                 self.found.execute("INSERT INTO unreadable SELECT concat_ws('/', topic, partition, \"offset\") FROM rows")
 
-    def add_kafka(self, connection: KafkaConnection, topics: TopicNames, until: datetime, show: Shown) -> None:
-        """Adds what Kafka still has of what the detector has written: repeats, which have the same input record, once.
+    def add_kafka(self, settings: ArchiveSettings, until: datetime, show: Shown) -> frozenset[str]:
+        """Adds what Kafka still has of what the archiver copies; returns the names of the datasets that this tells of.
 
-        After the lake, whose unreadable records are left out. Settled is what Kafka has had since `until`.
+        Of what the detector has written repeats, which have the same input record, count once. Labels and profiles are those in
+        the contract's form: where one topic of a kind is mapped, Spark alone can read it, and the kind is left out. After the lake,
+        whose unreadable records are left out. Settled is what Kafka has had since `until`.
 
         Raises:
             BrokerUnreachable, MissingTopic, NoRecords: it cannot be read.
         """
         columns = "dataset VARCHAR, micros BIGINT, key VARCHAR, name VARCHAR, origin BLOB, is_settled BOOLEAN"
         self.found.execute(f"CREATE TABLE told ({columns})")
-        dataset_of = {topics.scored: "scored", topics.alerts: "alerts", topics.rejected: "rejected"}
-        messages = (one for one in _messages(connection, list(dataset_of), show) if not is_receipt(one.value(), one.headers()))
+        topics, settled_ms = settings.topics, int(until.timestamp() * 1000)
+        said = {topics.scored: "scored", topics.alerts: "alerts", topics.rejected: "rejected"}
+        sent = _learnt(settings)
+        messages = _messages(settings.kafka, [*said, *sent], show)
         while some := list(islice(messages, AT_ONCE)):
-            batch = pa.Table.from_pylist([_row(one, dataset_of) for one in some], schema=_BATCH)
-            self.found.register("batch", batch)
-            for name in dataset_of.values():
-                self.found.execute(_told(name), [int(until.timestamp() * 1000)])
+            of_detector = [one for one in some if one.topic() in said and not is_receipt(one.value(), one.headers())]
+            self.found.register("batch", pa.Table.from_pylist([_row(one, said) for one in of_detector], schema=_BATCH))
+            for name in said.values():
+                self.found.execute(_told(name), [settled_ms])
+            for topic, name in sent.items():
+                self._add_sent(name, [one for one in some if one.topic() == topic], settings.limits.tolerance, settled_ms)
         once = "count(DISTINCT origin) {0} + count(*) FILTER (origin IS NULL {1})"
         settled = once.format("FILTER (is_settled)", "AND is_settled")
         self.found.execute(
@@ -120,6 +135,21 @@ class Stores:
         self.found.execute(
             "INSERT INTO found SELECT 'kafka', 'transactions', micros, key, name, n, settled FROM found"
             " WHERE store = 'kafka' AND dataset = 'scored'"
+        )
+        return frozenset({"transactions", *said.values(), *sent.values()})
+
+    def _add_sent(self, name: str, messages: list[Message], tolerance: Tolerance, settled_ms: int) -> None:
+        """Adds labels or profiles, as the archiver reads them; what it cannot read it keeps as unreadable."""
+        kind, rows = _LEARNT[name], []
+        for one in messages:
+            with suppress(ContractError):
+                rows.append({**asdict(decode(kind, one.value(), tolerance)), "place": _place(one), "written": one.timestamp()[1]})
+        self.found.register("batch", pa.Table.from_pylist(rows, schema=pa.schema([*arrow_schema(kind), *_BESIDE])))
+        time, key, shown = _KNOWN_BY[name]
+        self.found.execute(
+            f"INSERT INTO told SELECT '{name}', epoch_us({time}), {key}, {shown}, NULL, written <= ?"  # noqa: S608
+            " FROM batch WHERE place NOT IN (FROM unreadable)",
+            [settled_ms],
         )
 
     def add_database(self, address: Address, kept_from: Mapping[str, date]) -> date:
@@ -164,9 +194,19 @@ def _row(message: Message, dataset_of: dict[str, str]) -> dict[str, object]:
         "dataset": dataset_of[topic],
         "value": None if value is None else value.decode(errors="replace"),
         "origin": _origin(message),
-        "place": f"{topic}/{message.partition()}/{message.offset()}",
+        "place": _place(message),
         "written": message.timestamp()[1],
     }
+
+
+def _place(message: Message) -> str:
+    return f"{message.topic()}/{message.partition()}/{message.offset()}"
+
+
+def _learnt(settings: ArchiveSettings) -> dict[str, str]:
+    """Returns the datasets of labels and profiles whose topics have the contract's form, by topic."""
+    plain = {kind: inputs for kind, inputs in settings.inputs.items() if all(one.fields is None for one in inputs)}
+    return {str(one.topic): f"{kind}s" for kind, inputs in plain.items() for one in inputs}
 
 
 def _origin(message: Message) -> bytes | None:

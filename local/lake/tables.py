@@ -13,8 +13,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from pyarrow import fs
 from pyarrow.lib import ArrowException
 
-from local.errors import LakeBusy, NoLake, NoTable
-from spark_jobs.delta_log import opened, storage_options, told
+from local.errors import NoLake, NoTable
+from spark_jobs.delta_log import busy, opened, storage_options, told
 from spark_jobs.errors import UnusableStorage
 from spark_jobs.settings import S3, on_s3
 from training.files import file_system
@@ -121,10 +121,7 @@ class Lake:
         try:
             yield
         except CommitFailedError as error:
-            raise LakeBusy(
-                f"A table in {self.place} was changed by another maintenance meanwhile: {told(error)}",
-                "Nothing is lost, and what was done before stays. Run it again when the other has ended.",
-            ) from None
+            raise busy(self.place, error) from None
         except (DeltaError, ArrowException, OSError) as error:
             raise UnusableStorage(
                 f"{self.place} cannot be used: {told(error)}", "Check the place; on S3 the settings under `s3` too."

@@ -8,7 +8,7 @@
 What seems to be missing may be on its way: nothing that came within a while (`until`) is missed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -17,13 +17,15 @@ from local.lake.stores import Stores
 ONCE = ("scored", "transactions", "alerts")
 """Datasets of which one row a record is expected even where Kafka is not asked: of one array come many letters, and a label may be
 sent twice."""
-OF_KAFKA = (*ONCE, "rejected")
+COMPACTED = ("customers", "merchants")
+"""Datasets of whose records Kafka keeps the newest of a key: the lake may have one twice that it has once."""
 
 
 class Asked(NamedTuple):
     """What is compared."""
 
-    kafka: bool
+    kafka: Collection[str]
+    """The datasets that Kafka was read for; empty: it is not asked."""
     kept_from: Mapping[str, date]
     """The day from which on the database keeps each of its tables; empty: it is not asked."""
     both_from: date
@@ -42,10 +44,10 @@ def compared(stores: Stores, asked: Asked) -> list[dict[str, Any]]:
     for dataset, begin in asked.kept_from.items():
         stores.found.execute("INSERT INTO kept VALUES (?, ?)", [dataset, begin])
     until = int(asked.until.timestamp() * 1_000_000)
-    stores.found.execute(_RECORDS, {"once": list(ONCE), "until": until, "both_from": asked.both_from})
+    stores.found.execute(_RECORDS, {"once": list(ONCE), "compacted": list(COMPACTED), "until": until, "both_from": asked.both_from})
     told = [dict(zip(_COLUMNS, row, strict=True)) for row in stores.found.sql(_DAYS).fetchall()]
     for one in told:
-        if not (asked.kafka and one["dataset"] in OF_KAFKA):
+        if one["dataset"] not in asked.kafka:
             one["kafka"] = None
         if one["dataset"] not in asked.kept_from:
             one["database"] = None
@@ -69,7 +71,8 @@ WITH known AS (
 SELECT *,
     greatest(settled - lake, CASE WHEN lake = 0 AND database > 0 AND in_both THEN 1 ELSE 0 END) AS missing_in_lake,
     CASE WHEN database = 0 AND (settled > 0 AND is_kept OR lake > 0 AND in_both) THEN 1 ELSE 0 END AS missing_in_database,
-    CASE WHEN kafka > 0 OR list_contains($once, dataset) THEN greatest(lake - greatest(kafka, 1), 0) ELSE 0 END AS twice
+    CASE WHEN list_contains($once, dataset) OR kafka > 0 AND NOT list_contains($compacted, dataset)
+        THEN greatest(lake - greatest(kafka, 1), 0) ELSE 0 END AS twice
 FROM judged
 """
 

@@ -35,7 +35,7 @@ DAYS: Mapping[str, str] = {
 }
 """The time whose day a dataset's rows are kept under."""
 
-_SOURCE = ("key", "value", "topic", "partition", "offset", "timestamp", "headers")
+_SOURCE = ("key", "value", "topic", "partition", "offset", "timestamp", "headers", "deletes")
 _WHOLE = ("key", "value", "headers")
 """What is kept of an unreadable record alone: the others are said by their columns."""
 
@@ -55,7 +55,7 @@ def said(records: DataFrame, topics: Topics) -> DataFrame:
     typed = told.select("*", *(F.when(F.col("topic") == topic_of[name], column).alias(name) for name, column in read.items()))
     dataset = F.coalesce(*(F.when(F.expr(_is_ours(kind, name)), F.lit(name)) for name, kind in _SAID.items()), F.lit(UNREADABLE))
     return _rows(
-        typed.withColumn("dataset", dataset),
+        typed.withColumn("dataset", dataset).withColumn("deletes", F.lit(None).cast("string")),
         F.when(F.col("dataset") != UNREADABLE, _input()),
         *(F.when(F.col("dataset") == name, F.col(name).dropFields(_NOT_JSON)).alias(name) for name in _SAID),
         *(F.lit(None).cast(schema(kind)).alias(name) for name, kind in _LEARNT.items()),
@@ -65,7 +65,8 @@ def said(records: DataFrame, topics: Topics) -> DataFrame:
 def learnt(records: DataFrame, inputs: Inputs, limits: Limits) -> DataFrame:
     """Returns labels and profiles, the columns of `said`, out of records with `read_by`. `input` is null: nobody repeats them.
 
-    A record that could not be read is unreadable, and so is a tombstone, which deletes a profile: `source` has its key.
+    A record that could not be read is unreadable, and so is a tombstone, which deletes a profile: `source` has its key, and in
+    `deletes` the kind of the profile.
     """
     kinds = {name: KIND_OF[record] for name, record in _LEARNT.items()}
     events = decode(mapping(records, inputs, limits.max_bytes), limits).where(F.col("kind").isin(REJECTED, *kinds.values()))
@@ -79,6 +80,7 @@ def learnt(records: DataFrame, inputs: Inputs, limits: Limits) -> DataFrame:
         "origin.offset",
         F.col("ingest_time").alias("timestamp"),
         F.col("source.headers").alias("headers"),
+        F.when(F.col("deleted").isNotNull(), F.col("kind")).alias("deletes"),
         *(F.col(kind).alias(name) for name, kind in kinds.items()),
     )
     return _rows(

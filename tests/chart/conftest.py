@@ -14,6 +14,7 @@ COMBINATIONS = {
     },
     **{f"dev-and-{overlay}": ("--values", "values-dev.yaml", "--values", f"values-{overlay}.yaml") for overlay in OVERLAYS[:3]},
     "defaults": (),
+    "delta": EXAMPLE_ARGUMENTS["delta"],
     "strimzi": EXAMPLE_ARGUMENTS["strimzi"],
     "models-and-strimzi": (*EXAMPLE_ARGUMENTS["strimzi"], "--values", "values-models.yaml"),
     "models-and-s3": ("--values", "values-s3.yaml", "--values", "values-models.yaml", "--set", "models.store=s3a://fraud/models"),

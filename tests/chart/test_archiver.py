@@ -4,7 +4,9 @@ import pytest
 import yaml
 
 from charts.render import EXAMPLE_ARGUMENTS, render
+from spark_jobs import maintain_lake
 from spark_jobs.archive_settings import ArchiveSettings, PostgresSettings
+from spark_jobs.maintain_lake import MaintainSettings
 from spark_jobs.settings import S3, AvailableNowTrigger
 from tests.chart.manifests import Pod, find, kinds, objects, pods
 
@@ -75,9 +77,38 @@ def test_with_a_schedule_each_run_copies_all_there_is() -> None:
     assert isinstance(settings_of(*scheduled).trigger, AvailableNowTrigger)
 
 
+DELTA = EXAMPLE_ARGUMENTS["delta"]
+
+
+def test_delta_tables_are_kept_small_by_the_archivers_own_settings_and_keys() -> None:
+    found = objects(*DELTA, "--values", "values-postgres.yaml", "--set", "archive.s3Secret=lake-keys")
+    (pod,) = (one for one in pods(found) if one.where == "CronJob fraud-maintenance")
+    (container,) = pod.spec["containers"]
+    program, *arguments = container["args"][2:]
+    assert program == maintain_lake.PROGRAM.rpartition(" ")[2]
+    assert arguments == ["--config", "/etc/fraud/archiver.yaml", "--keep", "7d"]
+    told = find(found, "ConfigMap", "fraud-archiver")["data"]["archiver.yaml"]
+    settings = MaintainSettings.model_validate({**yaml.safe_load(told), "keep": arguments[-1]})
+    assert settings.sinks["lake"].type == "delta"
+    assert secrets(pod) == {"s3": "lake-keys"}, "neither Kafka's nor the database's"
+    assert {one["mountPath"] for one in container["volumeMounts"]} == {"/tmp", "/etc/fraud", str(settings.s3.credentials_dir)}
+    assert pod.spec["serviceAccountName"] == pod_of(*DELTA).spec["serviceAccountName"], "the cloud's role is the archiver's"
+    policy = find(found, "NetworkPolicy", "fraud-maintenance")
+    assert {one["port"] for rule in policy["spec"]["egress"] for one in rule["ports"]} == {53, 443, 6443, 9000}
+
+
+@pytest.mark.parametrize("arguments", [BOTH, (*DELTA, "--set", "archive.maintenance.schedule=")])
+def test_without_delta_tables_or_a_schedule_there_is_no_maintenance(arguments: tuple[str, ...]) -> None:
+    assert not [one for _, one in kinds(objects(*arguments)) if "maintenance" in one]
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [
+        (
+            "archive: {enabled: true, config: {sinks: {a: {type: delta, path: s3a://b/c}}}, maintenance: {keep: 23h}}",
+            "archive.maintenance.keep is 23h",
+        ),
         ("archive: {enabled: true}", "there is nowhere to copy to"),
         ("archive: {enabled: true, config: {sinks: {a: {type: parquet, path: /lake}}}}", "a folder that is gone with its pod"),
         (

@@ -16,7 +16,8 @@ from deltalake import write_deltalake
 from typer.testing import CliRunner
 
 from configuration import KafkaConnection, TopicNames
-from contract import Rejected, Transaction, encode
+from contract import Customer, Label, Rejected, Transaction, encode
+from contract.fields import fields_of
 from harness.kafka import send
 from local.cli import app
 from local.errors import NoSink
@@ -166,6 +167,48 @@ def test_a_record_that_is_kept_as_unreadable_is_not_missing(stores: Stores, topi
         place = {"topic": [topics.scored], "partition": [partition], "offset": [0], "date": [AT.date()]}
         write_deltalake(stores.lake / "unreadable", pa.table(place), mode="append")
     assert stores.wrong("--kafka") == []
+
+
+def label(paid: Transaction, **changes: Any) -> Label:
+    about = {name: getattr(paid, name) for name in ("transaction_id", "card_id", "terminal_id", "event_time")}
+    return Label(**(about | {"labelled_at": paid.event_time + timedelta(hours=1), "is_fraud": True} | changes))
+
+
+def customer(card: str, hours: int) -> Customer:
+    born = {"name": "Zoë", "birth_date": AT.date(), "country": "FR", "signup_date": AT.date()}
+    home = {"home_latitude": 1.0, "home_longitude": 2.0, "updated_at": AT + timedelta(hours=hours)}
+    return Customer(customer_id="C1", card_id=card, **born, **home)
+
+
+def test_labels_and_profiles_are_compared_as_the_archiver_reads_them(stores: Stores) -> None:
+    stores.archive(PAID)
+    kept = [label(PAID[0]), label(PAID[0], source="chargeback"), label(PAID[1])]
+    odd = {**json.loads(encode(kept[2])), "labelled_at": "2018-04-02T15:30:15.25+02:00", "source": "gossip", "new": 1}
+    stores.send("labels", *((b"k", encode(one)) for one in kept[:2]), (b"k", json.dumps(odd).encode()), (b"k", b"no label"))
+    profiles = [customer("c1", 0), customer("c1", 1), customer("c2", 0)]
+    stores.send("customers", *((b"k", encode(one)) for one in profiles[1:]), (b"c2", None))  # the first is compacted away
+    write_delta(stores.lake, "labels", kept, 0)
+    write_delta(stores.lake, "customers", [*profiles, profiles[1]], 0)
+    assert stores.wrong("--kafka") == []
+    stores.send("labels", (b"k", encode(label(PAID[2]))))
+    stores.send("customers", (b"k", encode(customer("c3", 0))))
+    write_delta(stores.lake, "labels", kept[:1], 1)
+    assert stores.wrong("--kafka") == [
+        ("customers", DAYS[0], 1, 0, 0, "c3"),
+        ("labels", DAYS[0], 1, 0, 1, "t0"),
+    ]
+
+
+def test_what_spark_alone_can_read_is_not_compared(stores: Stores) -> None:
+    settings = Path(stores.config.removeprefix("--config="))
+    fields = {one.name: f"$.{one.name}" for one in fields_of(Label)}
+    settings.write_text(yaml.safe_dump({**yaml.safe_load(settings.read_text()), "input": {"labels": {"fields": fields}}}))
+    stores.archive(PAID[:1])
+    write_delta(stores.lake, "labels", [label(PAID[0])], 0)
+    stores.send("labels", (b"k", encode(label(PAID[2]))))
+    assert stores.wrong("--kafka") == []
+    (of_labels,) = (one for one in json.loads(stores.verify("--kafka", "--json").stdout)["days"] if one["dataset"] == "labels")
+    assert (of_labels["kafka"], of_labels["lake"]) == (None, 1)
 
 
 def test_lake_and_database_have_the_same_of_the_days_that_both_keep(stores: Stores) -> None:

@@ -148,9 +148,11 @@ def test_a_trainer_reads_what_was_sent(archiver: Archiver, archive: Archive, arc
     archive_here(archiver)
     events = read_history(spark, archive.path, S3())
     for kind, record in (("transaction", Transaction), ("label", Label), ("customer", Customer), ("merchant", Merchant)):
-        rows = events.where(F.col("kind") == kind).select(f"{kind}.*").collect()
+        rows = events.where((F.col("kind") == kind) & F.col("deleted").isNull()).select(f"{kind}.*").collect()
         assert {record(**_with_zone(row.asDict())) for row in rows} == set(sent[f"{kind}s"]), kind
         assert len(rows) == len(sent[f"{kind}s"]), kind
+    deleted = events.where("deleted IS NOT NULL").select("kind", "deleted", "customer").collect()
+    assert [tuple(one) for one in deleted] == [("customer", "c0", None)]
     assert [(row["reasons"], row["value"]) for row in archive.rows("rejected")] == [(["empty"], b"\x00\xff")]
     kept = sorted(((row["topic"], row["key"], row["value"]) for row in archive.rows("unreadable")), key=str)
     strange = [(topics.rejected, b"tombstone", None), (topics.rejected, b"value", b"no letter")]

@@ -95,7 +95,7 @@ def test_every_view_says_the_same(database: PostgresServer, raw: Callable[..., D
             stores.add_lake(Lake(lake, S3()))
             stores.add_database(base, dict.fromkeys(("scored", "alerts", "labels"), date(2018, 1, 1)))
             days = compared(
-                stores, Asked(False, dict.fromkeys(("scored", "alerts", "labels"), date(2018, 1, 1)), date.min, datetime.now(UTC))
+                stores, Asked((), dict.fromkeys(("scored", "alerts", "labels"), date(2018, 1, 1)), date.min, datetime.now(UTC))
             )
         counted = {
             name: [(one["lake"], one["database"]) for one in days if one["dataset"] == name] for name in ("scored", "labels")

@@ -10,14 +10,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from configuration import KafkaConnection, TopicNames
+from contract import Customer, Topics, encode
 from harness.detector import Archiver, Detector
 from harness.kafka import send, send_all
 from harness.worlds import World, corner, data_set
 from local.s3 import BUCKET, S3Server
 from spark_jobs.features import MODEL_INPUTS
+from spark_jobs.input_settings import InputSettings
+from spark_jobs.pipeline import features
+from spark_jobs.settings import S3
+from spark_jobs.sinks.delta import DeltaSink
+from spark_jobs.sinks.parquet import ParquetSink
+from spark_jobs.sources import inputs_of, read_history
+from spark_jobs.transforms.stored import datasets, learnt, said
+from tests.frames import EVERY_TIME
+from tests.records import AT, scored, transaction
 from tests.s3 import Archive
 from training import dataset
 from training.dataset import Reach
@@ -27,6 +37,7 @@ from training.train_model import KAFKA, TrainSettings, read_events, served_other
 
 COLUMNS = ["transaction_id", "event_time", "card_id", *MODEL_INPUTS, "is_fraud", "labelled_at", "scenario", "campaign_id"]
 DELAY = timedelta(days=1)
+TOPICS = Topics()
 Run = Callable[..., None]
 
 
@@ -126,3 +137,28 @@ def plant(lake: Path) -> None:
         changed = [value + ((count + place) % 20 == 0) for place, value in enumerate(values)]
         count += len(values)
         pq.write_table(rows.set_column(rows.schema.get_field_index("card_count_1d"), "card_count_1d", pa.array(changed)), file)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "delta"])
+def test_a_profile_that_was_deleted_is_known_no_longer(
+    kind: str, spark: SparkSession, raw: Callable[..., DataFrame], tmp_path: Path
+) -> None:
+    lake, day = str(tmp_path / "lake"), timedelta(days=1)
+    place = {"country": "FR", "home_latitude": 48.0, "home_longitude": 2.0, "updated_at": AT - day}
+    born = {"birth_date": AT.date(), "signup_date": AT.date() - 9 * day}
+    customers = [Customer(customer_id="C", card_id=card, name="Zoë", **born, **place) for card in ("gone", "stays")]
+    paid = [
+        transaction(transaction_id=f"{card} {when}", card_id=card, event_time=AT + (when == "after") * day)
+        for card in ("gone", "stays")
+        for when in ("before", "after")
+    ]
+    profiles = [(TOPICS.customers, encode(one), {"timestamp": AT - day}) for one in customers]
+    tombstone = (TOPICS.customers, None, {"key": b"gone", "timestamp": AT + day / 2})
+    taught = learnt(raw(*profiles, tombstone), inputs_of(InputSettings(), TOPICS), EVERY_TIME)
+    told = said(raw(*((TOPICS.scored, encode(scored(one)), {"timestamp": AT}) for one in paid)), TOPICS)
+    found = {name: rows for name, rows in datasets(told.unionByName(taught)).items() if name not in ("alerts", "rejected")}
+    (ParquetSink(lake, 1) if kind == "parquet" else DeltaSink(lake, 1, "one", S3())).write(found, 0)
+    ages = features(read_history(spark, lake, S3())).where("kind = 'transaction'")
+    known = {row[0]: row[1] for row in ages.select("transaction.transaction_id", "features.account_age_days").collect()}
+    assert {name for name, age in known.items() if age is None} == {"gone after"}
+    assert len(known) == 4

@@ -10,7 +10,10 @@ import yaml
 
 import watcher
 from producer.settings import RunSettings, TopicSettings
+from spark_jobs import archive_scored
+from spark_jobs.archive_settings import ArchiveSettings, PostgresSettings
 from spark_jobs.settings import DetectorSettings, RealTimeTrigger
+from spark_jobs.sinks.postgres import timescale
 from watcher.settings import WatcherSettings
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +28,8 @@ def services() -> dict[str, Any]:
 
 def test_each_image_is_built_from_what_is_there(services: dict[str, Any]) -> None:
     built = {service["image"]: service["build"] for service in services.values() if "build" in service}
-    assert {service["image"] for service in services.values()} - built.keys() == {"apache/kafka:" + _kafka_version()}
+    others = {"apache/kafka:" + _kafka_version(), services["database"]["image"]}
+    assert {service["image"] for service in services.values()} - built.keys() == others
     for build in built.values():
         lines = (ROOT / build["dockerfile"]).read_text().splitlines()
         copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
@@ -56,9 +60,25 @@ def test_each_program_takes_its_settings(services: dict[str, Any], monkeypatch: 
     assert services["watcher"]["entrypoint"][-1] == watcher.__name__
     port = load("watcher", WatcherSettings, services["watcher"].get("command", [])).metrics.port
     assert services["watcher"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert services["archiver"]["command"] == archive_scored.PROGRAM.replace("python", "python3").split()
+    sink = load("archiver", ArchiveSettings, []).sinks["database"]
+    given = services["database"]["environment"]
+    assert isinstance(sink, PostgresSettings)
+    assert (sink.host, sink.user, sink.database) == ("database", given["POSTGRES_USER"], given["POSTGRES_DB"])
     assert isinstance(settings.trigger, RealTimeTrigger)
     assert settings.rules
     assert settings.log_dir is None
+
+
+def test_the_database_has_a_timescaledb_that_is_used(services: dict[str, Any]) -> None:
+    version, _, postgres = services["database"]["image"].partition(":")[2].partition("-pg")
+    assert tuple(map(int, version.split(".")[:2])) >= timescale.OLDEST
+    assert int(postgres) >= 15
+    assert "ports" not in services["database"], "it asks for no password"
+    optional = {name for name, service in services.items() if service.get("profiles") == ["archive"]}
+    assert optional == {"database", "archiver"}
+    needed = {one for name, service in services.items() if name not in optional for one in service.get("depends_on", {})}
+    assert not needed & optional
 
 
 def test_docker_understands_it() -> None:

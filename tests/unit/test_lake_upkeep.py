@@ -2,19 +2,22 @@
 
 import json
 import os
+import signal
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import Result
 from deltalake import DeltaTable
 from typer.testing import CliRunner
 
 from configuration import FraudDetectionError
 from local.cli import app
-from local.errors import LakeBusy, NoLake, NoTable
-from local.lake import upkeep
+from local.errors import NoLake, NoTable
+from spark_jobs import maintain_lake, upkeep
+from spark_jobs.errors import LakeBusy
 from tests.lake import IDENTITY, write_delta, write_parquet
 from tests.records import AT, alert, scored, transaction
 
@@ -174,3 +177,49 @@ def test_a_place_without_a_lake_is_named(home: Path) -> None:
         assert str(place) in str(refused)
     (home / "file").write_text("x")
     assert isinstance(fraud("compact", home / "file").exception, FraudDetectionError)
+
+
+def maintained(home: Path, *lakes: Path, **settings: Any) -> int:
+    sinks = {one.name: {"type": "delta", "path": str(one)} for one in lakes}
+    told = {"sinks": {"plain": {"type": "parquet", "path": str(home / "plain")}, **sinks}, **settings}
+    (home / "archive.yaml").write_text(yaml.safe_dump(told))
+    return maintain_lake.main(["--config", str(home / "archive.yaml")])
+
+
+def test_the_archivers_settings_say_which_tables_are_maintained(lake: Path, home: Path) -> None:
+    before = rows(DeltaTable(lake / "scored"))
+    write_delta(home / "other", "scored", [scored(paid(0))], 0)
+    write_delta(home / "other", "scored", [scored(paid(2))], 1)
+    assert maintained(home, lake, home / "other", keep="2d", checkpoint=str(home / "checkpoint")) == 0
+    assert [len(DeltaTable(one / "scored").file_uris()) for one in (lake, home / "other")] == [2, 1]
+    assert rows(DeltaTable(lake / "scored")) == before
+    assert len(files(lake, "scored")) == 12 + 2, "what was replaced is kept for two days"
+    assert (lake / "scored" / "_delta_log" / "_last_checkpoint").exists()
+    assert answer("compact", lake) == [], "the command finds nothing left to do"
+
+
+def test_a_lake_that_fails_stops_no_other(lake: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = home / "broken" / "scored" / "_delta_log"
+    broken.mkdir(parents=True)
+    (broken / "00000000000000000000.json").write_text("{no log")
+    assert maintained(home, home / "broken", lake) == 1
+    assert f"error: The Delta log of {home / 'broken' / 'scored'} cannot be used" in capsys.readouterr().err
+    assert len(DeltaTable(lake / "scored").file_uris()) == 2
+
+
+def test_without_a_delta_sink_there_is_nothing_to_maintain(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert maintained(home) == 1
+    assert "no sink of type delta" in capsys.readouterr().err
+
+
+def test_a_maintenance_that_is_stopped_leaves_whole_tables(lake: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, original = rows(DeltaTable(lake / "scored")), upkeep.compact
+
+    def stopped(table: DeltaTable, day: date) -> tuple[int, int]:
+        signal.raise_signal(signal.SIGTERM)
+        return original(table, day)
+
+    monkeypatch.setattr(upkeep, "compact", stopped)
+    assert maintained(home, lake) == 0
+    assert rows(DeltaTable(lake / "scored")) == before
+    assert len(answer("compact", lake)) == 2, "of three days: the one at work was done"

@@ -117,7 +117,7 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 {{/* Secrets by the folder in which a component finds them, as YAML: (list $ "detector"). */}}
 {{- define "fraud.secrets" -}}
 {{- $root := index . 0 -}}
-{{- if ne (index . 1) "models" }}
+{{- if not (has (index . 1) (list "models" "maintenance")) }}
 {{- with include "fraud.caSecret" $root }}
 /etc/kafka/ca: {{ . }}
 {{- end }}
@@ -130,10 +130,12 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 /etc/s3: {{ . }}
 {{- end }}
 {{- end }}
-{{- if eq (index . 1) "archiver" }}
+{{- if has (index . 1) (list "archiver" "maintenance") }}
 {{- with include "fraud.archiverKeys" $root }}
 /etc/s3: {{ . }}
 {{- end }}
+{{- end }}
+{{- if eq (index . 1) "archiver" }}
 {{- with $root.Values.archive.secret }}
 /etc/archive: {{ . }}
 {{- end }}

@@ -77,6 +77,9 @@
 {{- if and $archive.schedule (not $archive.checkpoint.url) -}}
 {{- fail "archive.schedule: each run is another pod. Set archive.checkpoint.url to s3a://bucket/folder." -}}
 {{- end -}}
+{{- if lt (include "fraud.seconds" $archive.maintenance.keep | int) 86400 -}}
+{{- fail (printf "archive.maintenance.keep is %s: who reads older files needs them for a day at least. Set it to 1d or more." $archive.maintenance.keep) -}}
+{{- end -}}
 {{- if lt (include "fraud.mebibytes" $archive.memory | int) 1536 -}}
 {{- fail (printf "archive.memory is %s: Spark needs at least 1536Mi, of which 60 %% is heap." $archive.memory) -}}
 {{- end -}}

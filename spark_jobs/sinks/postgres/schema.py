@@ -1,5 +1,9 @@
-"""The database's tables: made by numbered migrations, in partitions that are made as days come and dropped when they are old."""
+"""The database's tables: made by numbered migrations, in partitions that are made as days come and dropped when they are old.
 
+Where TimescaleDB is, they are hypertables (`timescale`), which make their partitions themselves.
+"""
+
+import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
@@ -9,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from spark_jobs.errors import NewerDatabase
+from spark_jobs.sinks.postgres import timescale
 
 LOCK = 7_310_020
 """Number of the advisory lock under which the schema changes: one archiver at a time. Arbitrary, and the same in every version."""
@@ -44,15 +49,19 @@ def migrate(connection: psycopg.Connection) -> list[str]:
             "Run the archiver's newer version, or name another database.",
         )
     missing = sorted(known.keys() - applied)
+    licence = timescale.licence(connection)
     for number in missing:
         name, text = known[number]
-        connection.execute(text.encode())
+        for statements in timescale.statements(name, text, licence):
+            connection.execute(statements.encode())
         connection.execute("INSERT INTO fraud_migrations (number, name) VALUES (%s, %s)", (number, name))
     return [known[number][0] for number in missing]
 
 
 def make_partitions(connection: psycopg.Connection, table: Table, days: Collection[date]) -> None:
-    """Makes those partitions that the days lie in and that are missing."""
+    """Makes those partitions that the days lie in and that are missing; a hypertable needs none."""
+    if not _is_partitioned(connection, table):
+        return
     wanted = {_begin(table, day) for day in days}
     there = {begin for _, begin in _partitions(connection, table)}
     if wanted <= there:
@@ -68,12 +77,17 @@ def make_partitions(connection: psycopg.Connection, table: Table, days: Collecti
 
 def drop_partitions(connection: psycopg.Connection, kept_from: Mapping[str, date]) -> list[str]:
     """Drops the partitions whose rows are all older than the day that their table is kept from; returns their names."""
-    old = [
-        name for table in TABLES for name, begin in _partitions(connection, table) if _end(table, begin) <= kept_from[table.name]
-    ]
-    for name in old:
-        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
-    return old
+    dropped = []
+    for table in TABLES:
+        begin = kept_from[table.name]
+        if not _is_partitioned(connection, table):
+            dropped += timescale.drop_chunks(connection, table.name, _midnight(begin))
+            continue
+        for name, first in _partitions(connection, table):
+            if _end(table, first) <= begin:
+                connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
+                dropped.append(name)
+    return dropped
 
 
 def today() -> date:
@@ -84,9 +98,14 @@ def today() -> date:
 def _migrations() -> dict[int, tuple[str, str]]:
     found = {}
     for file in (files(__package__) / "migrations").iterdir():
-        if file.name.endswith(".sql"):
+        if re.fullmatch(r"\d+_\w+\.sql", file.name):
             found[int(file.name.partition("_")[0])] = (file.name.removesuffix(".sql"), file.read_text())
     return found
+
+
+def _is_partitioned(connection: psycopg.Connection, table: Table) -> bool:
+    asked = "SELECT FROM pg_partitioned_table WHERE partrelid = %s::regclass"
+    return connection.execute(asked, (table.name,)).rowcount > 0
 
 
 def _partitions(connection: psycopg.Connection, table: Table) -> list[tuple[str, date]]:
@@ -111,4 +130,8 @@ def _end(table: Table, begin: date) -> date:
 
 
 def _instant(day: date) -> sql.Literal:
-    return sql.Literal(f"{day.isoformat()} 00:00:00+00")
+    return sql.Literal(_midnight(day))
+
+
+def _midnight(day: date) -> str:
+    return f"{day.isoformat()} 00:00:00+00"

@@ -25,6 +25,13 @@
 {{ .Values.archive.s3Secret | default .Values.s3.secret }}
 {{- end }}
 
+{{/* Not empty where there are Delta tables to keep small. */}}
+{{- define "fraud.maintenance" -}}
+{{- if and .Values.archive.enabled .Values.archive.maintenance.schedule -}}
+{{- range .Values.archive.config.sinks }}{{ if eq .type "delta" }}{{ .path }}{{ end }}{{ end -}}
+{{- end -}}
+{{- end }}
+
 {{/* One pod, with Spark inside it: it needs no right to make others. */}}
 {{- define "fraud.archiverPod" -}}
 {{- $image := .Values.images.spark -}}

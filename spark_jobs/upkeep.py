@@ -4,28 +4,29 @@ Both are commits of delta-rs. The archiver only ever adds files, and that goes w
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, timedelta
 from math import ceil
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 TARGET = 100 * 1024 * 1024
 """Bytes of a compacted file; Delta's own default."""
+AT_ONCE = 2
+"""Files that are made at once. By itself delta-rs takes as many as the machine has CPUs, which a pod has no memory for."""
 LEAST_KEEP = timedelta(days=1)
 """A trainer reads for hours what it has found at its start. And a batch's files are there before a commit names them."""
 
 
 def crowded(table: DeltaTable, wanted: Callable[[date], bool]) -> dict[date, int]:
     """Returns the wanted days that have several files below the target, and how many of these, the oldest first."""
-    files = pa.table(table.get_add_actions(flatten=True))
-    small = files.filter(pc.field("size_bytes") < TARGET).group_by("partition.date").aggregate([("path", "count")])
-    counts = zip(small["partition.date"].to_pylist(), small["path_count"].to_pylist(), strict=True)
-    return {day: count for day, count in sorted(counts) if count > 1 and wanted(day)}
+    files = table.get_add_actions(flatten=True)
+    sizes = zip(files.column("partition.date").to_pylist(), files.column("size_bytes").to_pylist(), strict=True)
+    small = Counter(day for day, size in sizes if size < TARGET)
+    return {day: count for day, count in sorted(small.items()) if count > 1 and wanted(day)}
 
 
 def claim(table: DeltaTable) -> None:
@@ -45,7 +46,8 @@ def compact(table: DeltaTable, day: date) -> tuple[int, int]:
     Raises:
         CommitFailedError: somebody else has claimed the table meanwhile; nothing has changed.
     """
-    done = table.optimize.compact(partition_filters=[("date", "=", day.isoformat())], target_size=TARGET)
+    only = [("date", "=", day.isoformat())]
+    done = table.optimize.compact(partition_filters=only, target_size=TARGET, max_concurrent_tasks=AT_ONCE)
     return done["numFilesRemoved"], done["numFilesAdded"]
 
 
