@@ -14,9 +14,9 @@ from configuration import KafkaConnection, TopicNames
 from contract import encode
 from harness.kafka import send
 from local.lake import upkeep
-from local.lake.tables import Lake
 from spark_jobs.settings import S3
 from tests.records import AT, alert, scored, transaction
+from training.lake import Lake
 
 AT_ONCE = 20
 PATIENCE_S = 120.0

@@ -21,10 +21,10 @@ from confluent_kafka import Message, TopicPartition
 from psycopg import sql
 
 from configuration import KafkaConnection, TopicNames, require_topics
-from local.lake.tables import KEYS, Lake
 from local.reading import bounds, consumer_of, until_the_ends
 from spark_jobs.errors import UnusableDatabase
 from spark_jobs.sinks.postgres.connection import Address, connected
+from training.lake import KEYS, Lake
 from watcher.records import is_receipt
 
 GROUP = "fraud-lake"

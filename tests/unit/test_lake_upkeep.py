@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from configuration import FraudDetectionError
 from local.cli import app
-from local.errors import LakeBusy, NoLake, NoTable
 from local.lake import upkeep
 from tests.lake import IDENTITY, write_delta, write_parquet
 from tests.records import AT, alert, scored, transaction
+from training.lake import LakeBusy, NoLake, NoTable
 
 DAY, NEXT = AT.date(), AT.date() + timedelta(days=1)
 

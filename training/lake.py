@@ -13,7 +13,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from pyarrow import fs
 from pyarrow.lib import ArrowException
 
-from local.errors import LakeBusy, NoLake, NoTable
+from configuration import FraudDetectionError
 from spark_jobs.delta_log import opened, storage_options, told
 from spark_jobs.errors import UnusableStorage
 from spark_jobs.settings import S3, on_s3
@@ -31,6 +31,18 @@ KEYS: Mapping[str, str] = {
     "labels": "concat_ws(chr(10), transaction_id, card_id, coalesce(source, ''), CAST(epoch_us(event_time) AS VARCHAR))",
 }
 """In DuckDB's SQL what the database has the SHA-256 of in `key` (spark_jobs/sinks/postgres/lines.py)."""
+
+
+class NoLake(FraudDetectionError):
+    """There is no lake in the place, or not what is asked for."""
+
+
+class NoTable(FraudDetectionError):
+    """What is asked can be done with Delta tables alone."""
+
+
+class LakeBusy(FraudDetectionError):
+    """Others have changed a Delta table meanwhile, so that a change of ours does not fit any more."""
 
 
 class Lake:
