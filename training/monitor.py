@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class HealthSettings(Settings):
     store: Place = Field(".fraud/models", description="Model store, a folder or s3a:// URL")
     model: str | None = Field(None, description="Version in the model store; null: the champion")
     day: date | None = Field(
-        None, description="The last day to be judged, such as 2026-11-24; null: the last one after which the model has scored more"
+        None, description="The last day to be judged, such as 2026-11-24; null: the last but one that the lake has"
     )
     days: int = Field(1, ge=1, le=400, description="How many days up to that one are judged")
     blind_sample: str = Field(
@@ -101,8 +101,15 @@ def run(settings: HealthSettings) -> list[Day]:
         log.warning(f"the model has no {REFERENCE}, so nothing has a limit; one that is trained anew has", model=manifest.version)
     served = Served(Lake(settings.data, settings.s3), manifest)
     health = Health(manifest, reference, served, settings.blind_sample)
-    found = [health.of(day) for day in progress.each("days", _days(settings, served, manifest))]
+    there = served.days()
+    found = [health.of(day) for day in progress.each("days", _days(settings, there))]
     results = [one for day in found for one in day.results]
+    if not any(one.metric == "payments" and one.value for one in results):
+        known = f"those from {there[0]} to {there[-1]}" if there else "none"
+        raise NothingScored(
+            f"{settings.data} has no whole day that is asked for and that {manifest.version} has scored; its days are {known}",
+            "Name a day with --day, or a version with --model.",
+        )
     if settings.postgres:
         keep.in_database(settings.postgres, results)
     if settings.textfile:
@@ -126,18 +133,13 @@ def _model(settings: HealthSettings) -> tuple[Manifest, Reference | None]:
         ) from None
 
 
-def _days(settings: HealthSettings, served: Served, manifest: Manifest) -> list[date]:
-    """Returns the days to be judged: those of them that have payments."""
-    there = served.days()
+def _days(settings: HealthSettings, there: Sequence[date]) -> list[date]:
+    """Returns the days to be judged: those since the lake began."""
     last = settings.day or (there[-2] if len(there) > 1 else None)
-    found = [one for one in there if last is not None and one <= last][-settings.days :]
-    if not found or (settings.day is not None and found[-1] != settings.day):
-        scored = f"from {there[0]} to {there[-1]}" if there else "on no day"
-        raise NothingScored(
-            f"{settings.data} has no such whole day of payments that {manifest.version} has scored; it has scored {scored}",
-            "Name another day, or another version with --model.",
-        )
-    return found
+    if last is None:
+        return []
+    asked = (last - timedelta(days=back) for back in reversed(range(settings.days)))
+    return [one for one in asked if one >= there[0]]
 
 
 def _show(days: Sequence[Day]) -> None:

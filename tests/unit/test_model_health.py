@@ -311,7 +311,7 @@ def test_a_model_without_a_reference_is_watched_and_has_no_limits(made: Kept, qu
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--day=2001-01-01"], "has no such whole day"),
+        (["--day=2001-01-01"], "has no whole day that is asked for"),
         (["--model=xgboost-20000101-000000-00000000"], "has no model"),
         (["--data=nowhere"], "has no datasets"),
         (["--html=no/folder.html"], "cannot be written"),

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from training.bundle import Manifest
 from training.labels import that_count
@@ -35,10 +36,10 @@ class Served:
         self._is_of_model = (pc.field("model_version") == manifest.version) & pc.field("fraud_score").is_valid()
 
     def days(self) -> list[date]:
-        """Returns the days on which the model has scored payments, the oldest first."""
+        """Returns the days of which the lake has scored payments, of any model, the oldest first; no file is read for it."""
         with self._lake.reached():
-            found = self._scored.to_table(columns=["date"], filter=self._is_of_model)
-        return sorted(found["date"].unique().to_pylist())
+            keys = [ds.get_partition_keys(one.partition_expression) for one in self._scored.get_fragments()]
+        return sorted({one["date"] for one in keys})
 
     def payments(self, day: date, inputs: bool = True) -> pd.DataFrame:
         """Returns the payments of a day, with the model's inputs as they were served, NaN where absent; a repeat counts once."""
