@@ -136,7 +136,7 @@ def _model(settings: HealthSettings) -> tuple[Manifest, Reference | None]:
 def _days(settings: HealthSettings, there: Sequence[date]) -> list[date]:
     """Returns the days to be judged: those since the lake began."""
     last = settings.day or (there[-2] if len(there) > 1 else None)
-    if last is None:
+    if last is None or not there:
         return []
     asked = (last - timedelta(days=back) for back in reversed(range(settings.days)))
     return [one for one in asked if one >= there[0]]
