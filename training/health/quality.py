@@ -76,9 +76,10 @@ def error(table: pd.DataFrame) -> float:
 
 def wilson(hits: float, rows: float) -> tuple[float, float]:
     """Returns the 95 % interval of a share, of which `hits` of `rows` were seen (E. B. Wilson, 1927)."""
+    hits, rows = float(hits), float(rows)
     if not rows:
         return 0.0, 1.0
-    share, z2 = float(hits) / rows, Z * Z / rows
+    share, z2 = hits / rows, Z * Z / rows
     middle = (share + z2 / 2) / (1 + z2)
     wide = Z / (1 + z2) * float(np.sqrt(share * (1 - share) / rows + z2 / (4 * rows)))
     return max(0.0, middle - wide), min(1.0, middle + wide)
