@@ -258,6 +258,14 @@ def doctor(
         raise typer.Exit(1)
 
 
+@models.app.command("health", context_settings=PASS_ON)
+def model_health(context: typer.Context) -> None:
+    """Tell by day whether the model still holds: `fraud models health --data lake --days 7`. All options: `--help`."""
+    launch.know_models("FRAUD_STORE", context.args)
+    launch.know_postgres(context.args)
+    launch.become("training.monitor", *context.args)
+
+
 def _models() -> None:
     """Trained models: which there are, and which one scores."""
     if not launch.chosen([]):

@@ -63,14 +63,6 @@ class NotReplayed(FraudDetectionError):
     """Kafka has not taken a replay."""
 
 
-class NoLake(FraudDetectionError):
-    """There is no lake in the place, or not what is asked for."""
-
-
-class NoTable(FraudDetectionError):
-    """What is asked can be done with Delta tables alone."""
-
-
 class QueryRefused(FraudDetectionError):
     """DuckDB does not answer a query."""
 

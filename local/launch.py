@@ -46,11 +46,15 @@ def know_s3() -> None:
 
 
 def know_postgres(arguments: list[str]) -> None:
-    """Makes the laptop's database, where it runs, a sink of an archiver, beside the folder `lake`; a settings file wins."""
+    """Makes the laptop's database, where it runs, a sink of an archiver, beside the folder `lake`; a settings file wins.
+
+    A model's health is kept there too.
+    """
     database = postgres()
-    if database.running and not chosen(arguments, "--sinks", "--help", "-h"):
+    if database.running and not chosen(arguments, "--sinks", "--postgres", "--help", "-h"):
         sinks = {"lake": {"type": "parquet", "path": "lake"}, "database": {"type": "postgres", **database.settings}}
         os.environ.setdefault("FRAUD_SINKS", json.dumps(sinks))
+        os.environ.setdefault("FRAUD_POSTGRES", json.dumps(database.settings))
 
 
 def become(module: str, *arguments: str) -> None:

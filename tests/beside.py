@@ -13,10 +13,10 @@ from deltalake import DeltaTable
 from configuration import KafkaConnection, TopicNames
 from contract import encode
 from harness.kafka import send
-from local.lake.tables import Lake
 from spark_jobs import upkeep
 from spark_jobs.settings import S3
 from tests.records import AT, alert, scored, transaction
+from training.lake import Lake
 
 AT_ONCE = 20
 PATIENCE_S = 120.0

@@ -23,6 +23,8 @@ Role = Literal["champion", "challenger"]
 MODEL = "model.onnx"
 TREES = "trees.json"
 """The file that is the model: trees of Spark MLlib are JSON, all else is ONNX."""
+REFERENCE = "reference.json"
+"""What payments and scores were like when the model was made (`training.health.reference`)."""
 MANIFEST = "manifest.json"
 VERSION = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
@@ -38,9 +40,10 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 def in_words(metric: str, value: float, sign: str = "") -> str:
     """Returns a metric's value, or with the sign "+" a difference, for people: three decimals.
 
-    A number of cards has one. A Brier score has five: where one payment in two hundred is fraud, guessing has .005.
+    A number of cards has one. A Brier score has five: where one payment in two hundred is fraud, guessing has .005. So has a
+    calibration error.
     """
-    decimals = {"alerted_cards": 1, "brier": 5, "brier_uncalibrated": 5}.get(metric, 3)
+    decimals = {"alerted_cards": 1, "brier": 5, "brier_uncalibrated": 5, "calibration_error": 5}.get(metric, 3)
     return f"{value:{sign},.{decimals}f}"
 
 
@@ -126,14 +129,14 @@ class Description(Closed):
 class Manifest(Description):
     """What is known of one version of a model. It never changes, and neither do the files whose SHA-256 it has."""
 
-    format: Literal[1]
+    format: Literal[1, 2] = Field(description="2: a reference is among the files. Detectors from before it refuse such a model")
     version: Version = Field(description="Its last part is the first eight digits of the SHA-256 of the model's file")
     family: Family
     feature_set: str = Field(min_length=1, description="The FEATURE_SET of the program that made the features")
     usual: tuple[float | None, ...]
     created_at: Instant
     code_version: str
-    files: dict[str, Sha256] = Field(description="Every file that is loaded")
+    files: dict[str, Sha256] = Field(description="Every file that a program reads")
 
     @field_validator("files")
     @classmethod
@@ -147,6 +150,8 @@ class Manifest(Description):
         model = model_file(self.family)
         if model not in self.files:
             raise ValueError(f"files: {model} is not among them")
+        if (self.format == 2) != (REFERENCE in self.files):
+            raise ValueError(f"format: 2 is that of a bundle with {REFERENCE}, and 1 that of one without")
         if not self.version.endswith(f"-{self.files[model][:8]}"):
             raise ValueError(f"version must end with the first eight digits of the SHA-256 of {model}")
         return self
@@ -172,7 +177,7 @@ def describe(family: Family, known: Description, files: Mapping[str, bytes], cre
     pinned = {name: sha256(content) for name, content in files.items()}
     return Manifest(
         **{**dict(known), "usual": known.usual or (None,) * len(known.features)},
-        format=1,
+        format=2 if REFERENCE in pinned else 1,
         version=f"{family}-{created_at.astimezone(UTC):%Y%m%d-%H%M%S}-{pinned[model_file(family)][:8]}",
         family=family,
         feature_set=FEATURE_SET,

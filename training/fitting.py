@@ -16,7 +16,7 @@ from training.calibration import calibrated, probability, rank
 from training.dataset import as_known, inputs
 from training.export import file_scores, require_same, to_file
 from training.families import FAMILIES, is_supervised, raw_scores
-from training.metrics import measure, recall_by_scenario
+from training.metrics import at_threshold, measure, recall_by_scenario
 from training.splits import Periods, Span, TooLittleHistory, without_known_cards
 
 LEAST_LEARNT, LEAST_CALIBRATED, LEAST_JUDGED = 20, 10, 5
@@ -98,8 +98,8 @@ def fit(family: TrainedFamily, rows: Rows) -> Model:
 def judge(model: Model, thresholds: Thresholds, test: pd.DataFrame, raw: np.ndarray) -> dict[str, float]:
     """Returns the metrics on rows that the model has not seen, `raw` being its output; none where their labels tell of no fraud.
 
-    Those of `Metrics`; `brier` and `brier_uncalibrated` where the score is a probability; at the review threshold `alerted_cards`
-    a day, `precision`, `recall` and `saved`, the share of the frauds' amount.
+    Those of `Metrics`; `brier` and `brier_uncalibrated` where the score is a probability; those of `at_threshold` where something
+    is reviewed.
     """
     if not test["is_fraud"].any():
         return {}
@@ -108,15 +108,7 @@ def judge(model: Model, thresholds: Thresholds, test: pd.DataFrame, raw: np.ndar
     if is_supervised(model.pipeline):
         found |= {"brier": brier_score_loss(truth, scores), "brier_uncalibrated": brier_score_loss(truth, raw)}
     if thresholds.review is not None:
-        alerts = scores >= thresholds.review
-        amount = test["amount"].where(test["is_fraud"], 0.0)
-        cards = test.loc[alerts].groupby(test["event_time"].dt.floor("D"))["card_id"].nunique()
-        found |= {
-            "alerted_cards": cards.sum() / test["event_time"].dt.floor("D").nunique(),
-            "precision": truth[alerts].mean() if alerts.any() else 0.0,
-            "recall": alerts[truth].mean(),
-            "saved": amount[alerts].sum() / amount.sum(),
-        }
+        found |= at_threshold(test, scores, thresholds.review)
     return {name: float(value) for name, value in found.items()}
 
 

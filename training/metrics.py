@@ -36,6 +36,25 @@ def card_precision(transactions: pd.DataFrame, scores: np.ndarray, cards: int = 
     return float(np.mean([len(day.hits) / cards for day in _days(transactions, scores, cards)]))
 
 
+def at_threshold(transactions: pd.DataFrame, scores: np.ndarray, review: float) -> dict[str, float]:
+    """Returns what comes of looking at whatever has a score of `review` or more; `transactions` has amount too, and a fraud.
+
+    `alerted_cards` a day; `precision`, the share of those transactions that are fraud, 0 where there are none; `recall`, the share
+    of frauds among them; `saved`, the share of the frauds' amount.
+    """
+    truth, alerts = transactions["is_fraud"].to_numpy(), scores >= review
+    amount = transactions["amount"].where(transactions["is_fraud"], 0.0)
+    day = transactions["event_time"].dt.floor("D")
+    cards = transactions.loc[alerts].groupby(day)["card_id"].nunique()
+    found = {
+        "alerted_cards": cards.sum() / day.nunique(),
+        "precision": truth[alerts].mean() if alerts.any() else 0.0,
+        "recall": alerts[truth].mean(),
+        "saved": amount[alerts].sum() / amount.sum(),
+    }
+    return {name: float(value) for name, value in found.items()}
+
+
 def recall_by_scenario(transactions: pd.DataFrame, scores: np.ndarray, cards: int = CARDS_A_DAY) -> pd.DataFrame:
     """Returns what is found of each scenario where, as in card_precision, the `cards` of the highest score are looked at each day.
 

@@ -23,9 +23,12 @@ from spark_jobs.settings import S3, Limits, Spark, on_s3
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.mapping import mapping
 from training import dataset, fitting, progress, skew, summary
-from training.bundle import Description, Thresholds, TrainedFamily, TrainedOn, describe, model_file
+from training.bundle import REFERENCE, Description, Thresholds, TrainedFamily, TrainedOn, describe, model_file
 from training.dataset import Reach
+from training.families import is_supervised
 from training.fitting import Model, Rival, Rows
+from training.health import unseen
+from training.health.reference import Reference
 from training.leaks import leaks
 from training.metrics import CARDS_A_DAY, recall_by_scenario
 from training.plots import plots
@@ -97,6 +100,7 @@ class Candidate(NamedTuple):
     known: Description
     content: bytes
     """Of its file."""
+    reference: Reference
     report: dict[str, Any]
     pictures: Mapping[str, bytes]
 
@@ -139,7 +143,7 @@ def run(settings: TrainSettings) -> dict[str, Any]:
 
 def save(settings: TrainSettings, candidate: Candidate) -> dict[str, Any]:
     """Returns the report, with the version's name. The version is in the store, or, where this is cut off, nothing of it."""
-    files = {model_file(settings.family): candidate.content}
+    files = {model_file(settings.family): candidate.content, REFERENCE: candidate.reference.to_json()}
     manifest = describe(settings.family, candidate.known, files, datetime.now(UTC))
     found = {"version": manifest.version, **candidate.report}
     ModelStore(settings.store, settings.s3).add(
@@ -207,7 +211,9 @@ def _judged(
         "leaks": [one.json() for one in leaks(rows, parts, found.test)],
         "champion": fitting.judge_rival(champion, parts.test) if champion else None,
     }
-    return Candidate(known, model.content, told, plots(parts.test, scores, raw, scenarios, points, thresholds))
+    judge = unseen.Judge(thresholds.review, is_supervised(model.pipeline), settings.label_delay)
+    reference = unseen.reference(rows, Span(found.train.end, found.test.end), lambda one: model.scores(model.raw(one)), judge)
+    return Candidate(known, model.content, reference, told, plots(parts.test, scores, raw, scenarios, points, thresholds))
 
 
 def rival(settings: TrainSettings) -> Rival | None:

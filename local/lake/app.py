@@ -56,8 +56,8 @@ def compact(
     """
     if day and before:
         raise typer.BadParameter("--day and --before do not go together")
-    from local.lake.tables import Lake
     from spark_jobs import upkeep
+    from training.lake import Lake
 
     def wanted(one: date) -> bool:
         return (day is None or one == day.date()) and (before is None or one < before.date())
@@ -100,8 +100,8 @@ def vacuum(
 
     Versions of a table that are older than that can no longer be read.
     """
-    from local.lake.tables import Lake
     from spark_jobs import upkeep
+    from training.lake import Lake
 
     if keep < upkeep.LEAST_KEEP:
         raise typer.BadParameter(f"--keep is {text(upkeep.LEAST_KEEP)} at least: who reads older files needs them")
@@ -158,9 +158,9 @@ def verify(
 ) -> None:
     """Tell by day whether each record is in the lake, and once. The exit code is 1 if one is missing or twice."""
     from local.lake.stores import Stores
-    from local.lake.tables import Lake
     from local.lake.verify import Asked, compared
     from spark_jobs.sinks.postgres.connection import address_of
+    from training.lake import Lake
 
     settings = _settings(config, kafka=kafka)
     sink = None if database is None else _postgres(settings, database)

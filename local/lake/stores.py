@@ -24,12 +24,12 @@ from psycopg import sql
 from configuration import KafkaConnection, require_topics
 from contract import ContractError, Customer, Label, Merchant, decode
 from contract.decoding import Tolerance
-from local.lake.tables import KEYS, Lake
 from local.reading import bounds, consumer_of, until_the_ends
 from producer.layout import arrow_schema
 from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.errors import UnusableDatabase
 from spark_jobs.sinks.postgres.connection import Address, connected
+from training.lake import KEYS, Lake
 from watcher.records import is_receipt
 
 GROUP = "fraud-lake"

@@ -12,10 +12,10 @@ import duckdb
 import pyarrow as pa
 
 from contract import Alert, Label
-from local.errors import NoLake, QueryRefused
-from local.lake.tables import KEYS, Lake
+from local.errors import QueryRefused
 from producer.layout import arrow_schema
 from spark_jobs.settings import S3
+from training.lake import KEYS, Lake, NoLake
 
 VIEWS = files("spark_jobs.sinks.postgres") / "migrations" / "0002_views.sql"
 

@@ -10,7 +10,6 @@ from pyspark.sql import DataFrame
 
 from contract import Contribution, Label, Topics, Transaction, encode
 from local.lake.stores import Stores
-from local.lake.tables import Lake
 from local.lake.verify import Asked, compared
 from local.lake.views import connect
 from local.postgres import PostgresServer
@@ -25,6 +24,7 @@ from spark_jobs.sources import inputs_of
 from spark_jobs.transforms.stored import datasets, learnt, said
 from tests.frames import EVERY_TIME
 from tests.records import AT, alert, scored, transaction
+from training.lake import Lake
 
 TOPICS = Topics()
 FOR_EVER = timedelta(days=36_500)

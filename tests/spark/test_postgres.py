@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import astuple, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from contract import Contribution, Topics, encode
 from harness.detector import MICRO_BATCH, Archiver
 from harness.kafka import send
 from local.postgres import PostgresServer
+from spark_jobs.archive_settings import PostgresSettings
 from spark_jobs.errors import NewerDatabase, UnusableDatabase
 from spark_jobs.sinks.postgres import schema
 from spark_jobs.sinks.postgres.connection import Address, connected
@@ -26,6 +28,8 @@ from spark_jobs.transforms.stored import said
 from tests.records import AT, alert, scored, transaction
 from tests.s3 import Archive
 from tests.volumes import Volume
+from training.health.day import Result
+from training.health.keep import in_database
 
 TOPICS = Topics()
 AGES = {"scored": "36500d", "alerts": "36500d", "labels": "36500d"}
@@ -184,6 +188,16 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_its_rows(
     sink.write(paid[1], 1)
     assert [one[2] for one in rows(server, "scored", "transaction_id")] == ["a", "b"]
     assert [one[0] for one in rows(server, "fraud_migrations", "1")] == sorted(known)
+
+
+def test_a_models_health_is_kept_by_day_and_replaced_where_it_is_judged_again(server: PostgresServer) -> None:
+    settings = PostgresSettings.model_validate(server.settings)
+    one = Result(AT.date(), "xgboost-1", "input_drift", "amount", 0.25, limit_value=0.1, breached=True)
+    other = Result(AT.date(), "xgboost-1", "recall", "", 0.7, 0.6, 0.8)
+    in_database(settings, [one, other])
+    in_database(settings, [replace(one, value=0.05, breached=False)])
+    assert rows(server, "model_health", "metric") == [astuple(replace(one, value=0.05, breached=False)), astuple(other)]
+    assert rows(server, "fraud_migrations", "1")[-1][0] == max(schema._migrations()), "the archiver's own table of migrations"
 
 
 def test_a_database_whose_disk_is_full_has_no_part_of_a_batch(

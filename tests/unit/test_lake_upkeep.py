@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 from configuration import FraudDetectionError
 from local.cli import app
-from local.errors import NoLake, NoTable
 from spark_jobs import maintain_lake, upkeep
 from spark_jobs.errors import LakeBusy
 from tests.lake import IDENTITY, write_delta, write_parquet
 from tests.records import AT, alert, scored, transaction
+from training.lake import NoLake, NoTable
 
 DAY, NEXT = AT.date(), AT.date() + timedelta(days=1)
 

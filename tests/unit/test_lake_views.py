@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from local.cli import app
-from local.errors import NoLake, QueryRefused
+from local.errors import QueryRefused
 from local.lake.views import VIEWS, connect
 from tests.lake import write_delta, write_parquet
 from tests.records import AT, alert, scored, transaction
+from training.lake import NoLake
 
 PAID = [transaction(transaction_id=f"t{one}", event_time=AT + timedelta(days=one % 2)) for one in range(4)]
 

@@ -98,7 +98,8 @@ def test_files_that_are_not_those_of_the_manifest_are_not_added(kept: Kept) -> N
 
 
 WRONG = {
-    "another format": ({"format": 2}, "format: "),
+    "another format": ({"format": 3}, "format: "),
+    "a format of more files": ({"format": 2}, "format: 2 is that of a bundle with reference.json"),
     "an unknown family": ({"family": "oracle"}, "family: "),
     "a name that is none": ({"version": "../x"}, "version: "),
     "a name for another model": ({"version": "xgboost-20261126-153000-00000000"}, "version must end with the first eight digits"),

@@ -18,12 +18,13 @@ from spark_jobs.features import MODEL_INPUTS
 from spark_jobs.settings import S3
 from tests.labelled import BEGIN, SPARSE, kept, payments
 from training import fitting
-from training.bundle import MODEL, TrainedFamily, TrainedOn, describe, model_file
+from training.bundle import MODEL, REFERENCE, TrainedFamily, TrainedOn, describe, model_file
 from training.calibration import calibrated
 from training.dataset import Reach, as_known, inputs, read
 from training.export import ExportDiffers, onnx_scores, require_same, to_onnx
 from training.families import FAMILIES, raw_scores
 from training.fitting import Rival
+from training.health.reference import Reference
 from training.splits import DAY, WEEK, Span, TooLittleHistory, folds, periods
 from training.store import ModelStore
 from training.train_model import Candidate, TrainSettings, promote, rival, save, train
@@ -176,6 +177,11 @@ def test_what_is_saved_is_what_was_judged(candidate: Candidate, events: Path, tm
     assert manifest.thresholds.review is not None
     alerts = scores >= manifest.thresholds.review
     assert rows["is_fraud"][alerts].mean() == pytest.approx(manifest.metrics["precision"])
+    reference = Reference.from_json(store.files(found["version"])[REFERENCE])
+    cut = periods(*REACH, WEEK)
+    assert (reference.begin, reference.end) == (cut.train.end, cut.test.end), "the days that it has not learnt from"
+    assert reference.payments.keys() == set(MODEL_INPUTS)
+    assert reference.quality["precision"].days == reference.days
     report = json.loads((tmp_path / "models" / found["version"] / "report" / "report.json").read_text())
     assert report == json.loads(json.dumps(found))
     pictures = {"precision-recall.png", "calibration.png", "scores.png", "scenarios.png", "thresholds.png"}

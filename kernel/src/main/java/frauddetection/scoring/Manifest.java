@@ -35,9 +35,12 @@ record Manifest(
 
   static final String ONNX = "model.onnx";
   static final String TREES = "trees.json";
+  static final String REFERENCE = "reference.json";
   static final ObjectMapper JSON = new ObjectMapper();
 
   private static final int FORMAT = 1;
+  /** As format 1, and among its files is what payments and scores were like when it was made: the detector verifies it, and no more. */
+  private static final int FORMAT_WITH_REFERENCE = 2;
   private static final int HASH_DIGITS = 8;
   private static final String MLLIB = "mllib_";
   private static final Set<String> FAMILIES =
@@ -89,8 +92,8 @@ record Manifest(
   }
 
   private String fault(String name, List<String> columns, String detector) {
-    if (format != FORMAT) {
-      return "its format is " + format + ", and this detector reads format " + FORMAT;
+    if (format != FORMAT && format != FORMAT_WITH_REFERENCE) {
+      return "its format is " + format + ", and this detector reads formats " + FORMAT + " and " + FORMAT_WITH_REFERENCE;
     }
     if (!name.equals(version)) {
       return "its manifest.json is that of version " + version;
@@ -129,6 +132,9 @@ record Manifest(
   private String faultOfFiles() {
     if (files == null || files.get(modelFile()) == null) {
       return "its manifest.json does not list " + modelFile();
+    }
+    if (format == FORMAT_WITH_REFERENCE && files.get(REFERENCE) == null) {
+      return "its format is 2, and its manifest.json does not list " + REFERENCE;
     }
     for (String file : files.keySet()) {
       if (!PLAIN.matcher(file).matches()) {

@@ -136,7 +136,8 @@ class BundleTest {
   /** What is put into the manifest, and what is said of it. */
   @ParameterizedTest
   @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-    "format      | 2                             | its format is 2, and this detector reads format 1",
+    "format      | 3                             | its format is 3, and this detector reads formats 1 and 2",
+    "format      | 2                             | its format is 2, and its manifest.json does not list reference.json",
     "version     | \"onnx-00000000\"             | its manifest.json is that of version onnx-00000000",
     "family      | \"pickle\"                    | its family, pickle, is not known",
     "family      | null                          | its family, null, is not known",
@@ -161,6 +162,22 @@ class BundleTest {
     String version = store.add(MODEL, one -> one.set(field, tree(json)));
     BundleRefused refused = assertThrows(BundleRefused.class, () -> store.load(version));
     assertEquals("Model " + version + " is refused: " + why, refused.getMessage());
+  }
+
+  @Test
+  void aBundleWithAReferenceScoresAsTheOneWithout() throws IOException {
+    double expected = store.load(store.add(MODEL)).score(ROW);
+    byte[] reference = "{}".getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    String version = store.add(MODEL, one -> {
+      one.put("format", 2);
+      ((ObjectNode) one.get("files")).put("reference.json", StoreFiles.sha256(reference));
+    });
+    Files.write(folder.resolve(version).resolve("reference.json"), reference);
+    assertEquals(expected, store.load(version).score(ROW));
+    Files.write(folder.resolve(version).resolve("reference.json"), new byte[] {'['});
+    assertRefused(version, "its reference.json is not the one that was promised: the SHA-256 differs");
+    Files.delete(folder.resolve(version).resolve("reference.json"));
+    assertRefused(version, "its reference.json is missing");
   }
 
   @Test

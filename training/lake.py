@@ -13,7 +13,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from pyarrow import fs
 from pyarrow.lib import ArrowException
 
-from local.errors import NoLake, NoTable
+from configuration import FraudDetectionError
 from spark_jobs.delta_log import busy, opened, storage_options, told
 from spark_jobs.errors import UnusableStorage
 from spark_jobs.settings import S3, on_s3
@@ -31,6 +31,14 @@ KEYS: Mapping[str, str] = {
     "labels": "concat_ws(chr(10), transaction_id, card_id, coalesce(source, ''), CAST(epoch_us(event_time) AS VARCHAR))",
 }
 """In DuckDB's SQL what the database has the SHA-256 of in `key` (spark_jobs/sinks/postgres/lines.py)."""
+
+
+class NoLake(FraudDetectionError):
+    """There is no lake in the place, or not what is asked for."""
+
+
+class NoTable(FraudDetectionError):
+    """What is asked can be done with Delta tables alone."""
 
 
 class Lake:
