@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import archive, detector, health, history, hot_key, mapping, page, producer, rules, scaling, watching
+from benchmarks import archive, detector, health, history, hot_key, mapping, page, producer, quality, rules, scaling, watching
 from benchmarks.page import Section, table
 from benchmarks.peers import comparison
 from configuration import KafkaConnection
@@ -29,7 +29,7 @@ def main(
     """Measure, and write docs/benchmarks.md.
 
     Sections: producer, kernel, history, restart, migration, mapping, rules, peers, catching-up, latency, hot-key,
-    scaling, watcher, archive, health.
+    scaling, watcher, archive, health, quality.
     Nothing else should run meanwhile.
     """
     page.measure("benchmarks.md", SECTIONS, sections or [], "python -m benchmarks")
@@ -173,6 +173,10 @@ def _health(_kafka: KafkaConnection, folder: Path) -> str:
     return health.section(folder)
 
 
+def _quality(_kafka: KafkaConnection, folder: Path) -> str:
+    return quality.section(folder)
+
+
 def _versus(rows: list[Row]) -> str:
     ratios = []
     for race in sorted({(row["keys"], row["run"]) for row in rows}):
@@ -210,6 +214,7 @@ SECTIONS = {
     "watcher": Section("The watcher", _watcher),
     "archive": Section("The archiver", _archive),
     "health": Section("A model's health", _health),
+    "quality": Section("Data quality", _quality),
 }
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from local import ilum, launch, stores
 from local.demo import Demo
 from local.lake.app import app as lake
 from local.listings import describe, list_features
+from local.quality import app as quality
 from local.rejected.app import app as rejected
 from local.rules import app as rules
 from local.state import broker, home
@@ -27,6 +28,7 @@ from training import models
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Real-time card-fraud detection on this machine.")
 app.add_typer(ilum.app, name="ilum")
 app.add_typer(lake, name="lake")
+app.add_typer(quality, name="quality")
 app.add_typer(rejected, name="rejected")
 app.add_typer(rules, name="rules")
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 from pyarrow import fs
 from pyarrow.lib import ArrowException
@@ -21,6 +21,8 @@ from training.files import file_system
 
 FOLDERS = pa.schema([("date", pa.date32()), ("batch_id", pa.int64())])
 """What the folders of plain Parquet say: LAKE/scored/date=2026-11-24/batch_id=17/."""
+
+PART = "part-0.parquet"
 
 MARKER = "_checkpoint"
 """Made when an archiver begins to fill a path (spark_jobs/sinks/ownership.py)."""
@@ -101,6 +103,25 @@ class Lake:
         table = self.table(name)
         with self.reached():
             return self._parquet(name) if table is None else table.to_pyarrow_dataset()
+
+    def put(self, name: str, rows: pa.Table, day: date) -> None:
+        """Writes a day of a dataset of ours, in place of what it has of that day, in the form that `scored` has."""
+        with self.reached():
+            if self.table("scored") is not None:
+                self._put_delta(name, rows, day)
+                return
+            folder, plain = f"{name}/date={day.isoformat()}", rows.drop_columns(["date"])
+            if on_s3(self.place):  # an object is there whole or not at all
+                pq.write_table(plain, f"{folder}/{PART}", filesystem=self._system)
+                return
+            self._system.create_dir(folder)
+            pq.write_table(plain, f"{folder}/.{PART}", filesystem=self._system)
+            self._system.move(f"{folder}/.{PART}", f"{folder}/{PART}")  # nobody reads a half
+
+    def _put_delta(self, name: str, rows: pa.Table, day: date) -> None:
+        place, options = f"{self.place}/{name}", storage_options(self._s3)
+        only = None if opened(place, options) is None else f"date = '{day.isoformat()}'"
+        write_deltalake(place, rows, mode="overwrite", predicate=only, partition_by=["date"], storage_options=options)
 
     def _parquet(self, name: str) -> ds.Dataset | None:
         inside = self._system.get_file_info(fs.FileSelector(name, recursive=True))

@@ -62,7 +62,7 @@ def compact(
     def wanted(one: date) -> bool:
         return (day is None or one == day.date()) and (before is None or one < before.date())
 
-    there = Lake(lake, _settings(config).s3)
+    there = Lake(lake, settings_of(config).s3)
     found = there.tables("be compacted")
     days: list[tuple[str, date]] = []
     done: list[dict[str, Any]] = []
@@ -105,7 +105,7 @@ def vacuum(
 
     if keep < upkeep.LEAST_KEEP:
         raise typer.BadParameter(f"--keep is {text(upkeep.LEAST_KEEP)} at least: who reads older files needs them")
-    there = Lake(lake, _settings(config).s3)
+    there = Lake(lake, settings_of(config).s3)
     found, gone = there.tables("be vacuumed"), {}
     for name in track(list(found), "tables", console=progress, transient=True, disable=not progress.is_terminal):
         with there.reached():
@@ -127,7 +127,7 @@ def ask(
     """Ask the lake: `fraud lake sql lake "FROM alerts_by_rule"`. It has the database's views; `SHOW TABLES` lists them."""
     from local.lake.views import answer, connect
 
-    rows = answer(connect(lake, _settings(config).s3), query)
+    rows = answer(connect(lake, settings_of(config).s3), query)
     if rows is None:
         return
     found = rows.to_pylist()
@@ -162,7 +162,7 @@ def verify(
     from spark_jobs.sinks.postgres.connection import address_of
     from training.lake import Lake
 
-    settings = _settings(config, kafka=kafka)
+    settings = settings_of(config, kafka=kafka)
     sink = None if database is None else _postgres(settings, database)
     now, there = datetime.now(UTC), Lake(lake, settings.s3)
     kept_from = {} if sink is None else {name: now.date() - age for name, age in sink.retention}
@@ -224,7 +224,7 @@ def _postgres(settings: "ArchiveSettings", name: str) -> "PostgresSettings":
     return sink
 
 
-def _settings(config: Path | None, *, kafka: bool = False) -> "ArchiveSettings":
+def settings_of(config: Path | None, *, kafka: bool = False) -> "ArchiveSettings":
     """Returns the archiver's settings; what the laptop runs is their default."""
     from spark_jobs.archive_settings import ArchiveSettings
 
