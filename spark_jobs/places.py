@@ -84,6 +84,17 @@ class Checkpoint:
         found = [of_one for name in self._place_files for of_one in self._read(name) if of_one is not None]
         return {topic: of_one for some in found for topic, of_one in some.items()} if found else None
 
+    def place(self, topic: str, partition: int) -> int:
+        """Returns the offset of the record of a partition that is read next."""
+        return (self.places or {}).get(topic, {}).get(str(partition), 0)
+
+    def step_over(self, topic: str, partition: int, records: tuple[int, int], ids: Mapping[str, str]) -> None:
+        """Keeps that a range is not to be read, its first offset and the one behind its last; `ids` are those of the topics now."""
+        gaps: Gaps = {name: dict(of_one) for name, of_one in self.gaps.items()}
+        of_topic = gaps.setdefault(topic, {})
+        of_topic[str(partition)] = sorted([*of_topic.get(str(partition), []), list(records)])
+        self.remember({**self.ids, **ids}, gaps, self.left)
+
     def remember(self, ids: Mapping[str, str], gaps: Gaps, left: ByTopic) -> None:
         """Keeps the topics' ids, what is stepped over, and the places in topics that were left."""
         if (ids, gaps, left) != (self.ids, self.gaps, self.left):
