@@ -172,7 +172,10 @@ def skip(
 
 @app.command(context_settings=PASS_ON)
 def migrate(context: typer.Context) -> None:
-    """Give a new checkpoint the history of an old one: `fraud migrate --config FILE --from OLD --to NEW`. Options: `--help`."""
+    """Give a new checkpoint the history of an old one: `fraud migrate --config FILE --from OLD --to NEW`. Options: `--help`.
+
+    With `--history archive` OLD is an archiver's lake.
+    """
     launch.know_s3()
     launch.know_broker(context.args)
     launch.become("spark_jobs.migrate_checkpoint", *context.args)
