@@ -22,10 +22,11 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 
 from benchmarks.cpu import CpuTime
 from harness.worlds import batch_features, data_set
-from spark_jobs import checkpoint, migrate_checkpoint, session
+from spark_jobs import checkpoint, session
 from spark_jobs.aggregations import GroupBy
 from spark_jobs.features import CARD
 from spark_jobs.kept_plans import plan_of
+from spark_jobs.moves import Move
 from spark_jobs.schema import KINDS, schema
 from spark_jobs.settings import S3, Spark
 from spark_jobs.transforms.decode import BESIDE
@@ -225,8 +226,8 @@ def migrate(spark: SparkSession, folder: Path, keys: int, group: GroupBy) -> dic
     spark.createDataFrame([], "key string").coalesce(1).write.mode("overwrite").parquet(str(empty))
     (step,) = checkpoint.steps(spark, str(old))
     began = time.monotonic()
-    pages = migrate_checkpoint.pages_of(spark, str(old), checkpoint.require_newest(spark, str(old)).batch, step)
-    move = migrate_checkpoint.Move(spark, group, plan_of(CARD), pages)
+    pages = checkpoint.read_state(spark, str(old), checkpoint.require_newest(spark, str(old)).batch, step)
+    move = Move(spark, group, plan_of(CARD), pages)
     moved = move.step(spark.readStream.schema("key string").parquet(str(empty)).fillna(""))
     writer = moved.writeStream.format("noop").outputMode("update").option("checkpointLocation", f"{old} {group.plan_hash[:8]}")
     writer.trigger(availableNow=True).start().awaitTermination()

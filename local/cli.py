@@ -157,21 +157,27 @@ def skip(
     context: typer.Context,
     topic: Annotated[str, typer.Argument(help="The record's topic.")],
     partition: Annotated[int, typer.Argument(help="Its partition.")],
-    offset: Annotated[int, typer.Argument(help="Its offset, as the detector's error names it.")],
+    offset: Annotated[int, typer.Argument(help="Its offset, as the program's error names it.")],
+    archiver: Annotated[bool, typer.Option("--archiver", help="For the sinks of an archiver, and not for a detector.")] = False,
 ) -> None:
     """Step over a record that cannot be read: `fraud skip transactions 0 150 --config FILE --reason damaged`. History stays.
 
-    The detector must not run. What is stepped over becomes a dead letter. Options are the detector's, and --reason.
+    The program that reads it must not run. What a detector steps over becomes a dead letter; what an archiver steps over is in
+    none of its sinks. Options are those of the detector or the archiver, and --reason.
     """
     launch.know_s3()
     launch.know_broker(context.args)
     place = {"topic": topic, "partition": partition, "offset": offset}
-    launch.become("spark_jobs.skip_record", *(f"--{name}={value}" for name, value in place.items()), *context.args)
+    program = "spark_jobs.skip_copied" if archiver else "spark_jobs.skip_record"
+    launch.become(program, *(f"--{name}={value}" for name, value in place.items()), *context.args)
 
 
 @app.command(context_settings=PASS_ON)
 def migrate(context: typer.Context) -> None:
-    """Give a new checkpoint the history of an old one: `fraud migrate --config FILE --from OLD --to NEW`. Options: `--help`."""
+    """Give a new checkpoint the history of an old one: `fraud migrate --config FILE --from OLD --to NEW`. Options: `--help`.
+
+    With `--history archive` OLD is an archiver's lake.
+    """
     launch.know_s3()
     launch.know_broker(context.args)
     launch.become("spark_jobs.migrate_checkpoint", *context.args)

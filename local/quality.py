@@ -16,9 +16,9 @@ from local.lake.app import DATE, Config, Json, settings_of
 
 if TYPE_CHECKING:  # Great Expectations takes seconds to import
     from configuration import KafkaConnection, TopicNames
-    from local.lake.tables import Lake
     from quality.checking import Outcome
     from spark_jobs.settings import S3
+    from training.lake import Lake
 
 app = typer.Typer(no_args_is_help=True, help="Data quality: whether a closed day of the lake is what it should be.")
 out = Console(highlight=False, soft_wrap=True, markup=False)
@@ -66,10 +66,10 @@ def check(
 
     A warning is shown, and does not change the exit code.
     """
-    from local.lake.tables import Lake
     from quality.checking import Beside, failed, table
     from quality.checking import check as checked
     from quality.days import Days
+    from training.lake import Lake
 
     settings, asked, now = settings_of(config, kafka=kafka), day.date(), datetime.now(UTC)
     if asked >= now.date():

@@ -27,6 +27,7 @@ from spark_jobs.checkpoint_files import Files as CheckpointFiles
 from spark_jobs.copying import Copy, Sink, copy
 from spark_jobs.health import serve
 from spark_jobs.lease import Lease
+from spark_jobs.places import Gaps
 from spark_jobs.running import Run
 from spark_jobs.settings import on_s3
 from spark_jobs.sinks.delta import DeltaSink
@@ -103,30 +104,34 @@ def stream(spark: SparkSession, settings: ArchiveSettings, stop_asked: threading
         one.result()
 
 
-def rows(spark: SparkSession, settings: ArchiveSettings) -> DataFrame:
-    """Returns all that is copied, as a stream: each topic is read once."""
-    asked = (settings.trigger, settings.max_offsets)
+def rows(spark: SparkSession, settings: ArchiveSettings, gaps: Gaps) -> DataFrame:
+    """Returns all that is copied, as a stream: each topic is read once, but for the ranges of `gaps`."""
     inputs = sources.inputs_of(settings.input, settings.topics)
-    sent = sources.read_stream(spark, settings.kafka, settings.topics.outputs(), *asked)
-    taught = sources.with_clock(sources.read_stream(spark, settings.kafka, settings.input_topics, *asked))
+    sent, taught = (
+        sources.read_stream(spark, settings.kafka, topics, settings.trigger, settings.max_offsets, gaps=gaps)
+        for topics in settings.sources
+    )
+    taught = sources.with_clock(taught)
     return said(sent, settings.topics).unionByName(learnt(taught, inputs, settings.limits))
 
 
 def _copy(name: str, settings: ArchiveSettings, stop_asked: threading.Event, lease: Lease, metrics: ArchiveMetrics) -> Copy:
     asked, checkpoint = settings.sinks[name], settings.checkpoint_of(name)
 
-    def settle(files: CheckpointFiles) -> None:
+    def settle(files: CheckpointFiles) -> Gaps:
         require_topics(settings.kafka, settings.all_topics)
         kept = places.Checkpoint(files, checkpoint)
-        metrics.lost(name, places.settle(kept, settings.kafka, settings.sources, settings.on_lost_records).lost)
+        found = places.settle(kept, settings.kafka, settings.sources, settings.on_lost_records)
+        metrics.lost(name, found.lost)
+        return found.gaps
 
-    run = Run(name_of(name), checkpoint, stop_asked, settings.stop_timeout, settings.log_dir)
+    run = Run(name_of(name), checkpoint, stop_asked, settings.stop_timeout, settings.log_dir, failures.SKIP_COPIED)
     buckets = () if isinstance(asked, PostgresSettings) else on_s3(asked.path)
     return Copy(
         name=name,
         sink=_sink(asked, checkpoint, settings),
         places=buckets,
-        read=lambda spark: rows(spark, settings),
+        read=lambda spark, gaps: rows(spark, settings, gaps),
         run=run,
         trigger=settings.trigger,
         longest_pause=settings.retry,

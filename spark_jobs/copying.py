@@ -27,6 +27,7 @@ from spark_jobs.errors import (
     UnusableStorage,
     UnusableTopic,
 )
+from spark_jobs.places import Gaps
 from spark_jobs.running import Run
 from spark_jobs.settings import AvailableNowTrigger, MicroBatchTrigger
 
@@ -57,14 +58,17 @@ class Copy(NamedTuple):
     sink: Sink
     places: tuple[str, ...]
     """The s3a:// URLs that it writes to."""
-    read: Callable[[SparkSession], DataFrame]
+    read: Callable[[SparkSession, Gaps], DataFrame]
     run: Run
     trigger: AvailableNowTrigger | MicroBatchTrigger
     longest_pause: timedelta
     look: Callable[[], None]
     """Raises where another program has taken the checkpoint."""
-    settle: Callable[[Files], None]
-    """Sees that the next batch begins at records that Kafka has; raises where it does not, and may not be moved."""
+    settle: Callable[[Files], Gaps]
+    """Sees that the next batch begins at records that Kafka has, and returns what is stepped over.
+
+    Raises where it does not, and may not be moved.
+    """
     metrics: ArchiveMetrics
 
 
@@ -100,7 +104,7 @@ def _attempt(session: SparkSession, asked: Copy, pauses: "_Pauses") -> None:
         try:
             asked.sink.write(rows, batch_id)
         except failures.SparkFailure as error:
-            raised.append(failures.explain(error, asked.run.checkpoint, asked.run.log_dir))
+            raised.append(failures.explain(error, asked.run.checkpoint, asked.run.log_dir, asked.run.skip))
             raise
         except FraudDetectionError as error:
             raised.append(error)
@@ -115,16 +119,16 @@ def _attempt(session: SparkSession, asked: Copy, pauses: "_Pauses") -> None:
         sessions.require_storage(session, asked.places)
         files = checkpoint_files.files_of(session, checkpoint)
         batch_logs.repair(files, checkpoint)
-        asked.settle(files)
+        gaps = asked.settle(files)
         asked.sink.open(session)
         with _STARTING:
-            query = running.start(asked.read(session).writeStream.foreachBatch(write), asked.trigger, asked.run)
+            query = running.start(asked.read(session, gaps).writeStream.foreachBatch(write), asked.trigger, asked.run)
         try:
             running.wait(query, asked.trigger, asked.run, [asked.look])
         except FraudDetectionError as error:
             raise _while_it_ran(raised[0] if raised else error) from error
     except failures.SparkFailure as error:
-        raise failures.explain(error, checkpoint, log_dir) from error
+        raise failures.explain(error, checkpoint, log_dir, asked.run.skip) from error
     except OSError as error:
         raise UnusableStorage(f"A file cannot be read or written: {error}", "Check `checkpoint` and the sink's `path`.") from error
 

@@ -39,6 +39,10 @@ class NoHistory(FraudDetectionError):
     """The checkpoint's state has nothing of a key, or nothing at all."""
 
 
+class ArchiveBehind(FraudDetectionError):
+    """An archive does not have all that the detector has published."""
+
+
 class InvalidFeature(FraudDetectionError):
     """A feature's definition is wrong; found when `spark_jobs.features` is imported."""
 

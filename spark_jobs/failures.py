@@ -29,7 +29,12 @@ NO_SLOTS = re.compile(r"CONCURRENT_SCHEDULER_INSUFFICIENT_SLOT\D+(?P<needed>\d+)
 """Of a real-time batch that cannot begin: how many tasks it has, and how many could run."""
 
 
-def explain(error: Exception, checkpoint: str, log_dir: Path | None) -> FraudDetectionError:
+SKIP = "`fraud skip {topic} {partition} {offset}` with the detector's settings"
+SKIP_COPIED = "`fraud skip {topic} {partition} {offset} --archiver` with the archiver's settings, while the archiver does not run"
+"""The commands that step over a record."""
+
+
+def explain(error: Exception, checkpoint: str, log_dir: Path | None, skip: str = SKIP) -> FraudDetectionError:
     """Returns the error to report for what Spark raised while the query ran or before it started."""
     trace = trace_advice(log_dir)
     if EXPIRED.search(str(error)):
@@ -45,7 +50,7 @@ def explain(error: Exception, checkpoint: str, log_dir: Path | None) -> FraudDet
                 **place
             ),
             "Where another replica has it whole, let that one lead. Else step over it, which loses this batch of records alone: "
-            f"`fraud skip {{topic}} {{partition}} {{offset}}` with the detector's settings. {trace}".format(**place),
+            f"{skip.format(**place)}. {trace}",
         )
     if found := NO_SLOTS.search(_message(error)):
         return too_few_slots(int(found["needed"]), int(found["slots"]))

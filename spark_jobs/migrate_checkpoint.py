@@ -1,14 +1,16 @@
 """Gives a new checkpoint the history of an old one. `python -m spark_jobs.migrate_checkpoint --config FILE --from OLD --to NEW`.
 
-For other features, another number of state partitions, or another place. The new checkpoint goes on where the old one stopped, so
-that no result is published twice and none is lost. The old one is only read. `fraud migrate` calls it.
+For other features, another number of state partitions, or another place; or that of an archive, where no old checkpoint is left.
+The new one goes on where the old one stopped, so that no result is published twice and none is lost. What is old is only read.
+`fraud migrate` calls it.
 """
 
 import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import structlog
 from pydantic import Field
@@ -18,16 +20,18 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from configuration import FraudDetectionError, report, require_topics
 from spark_jobs import checkpoint, failures, kept_plans, places, running, session, sources
-from spark_jobs.aggregations import GroupBy
+from spark_jobs.archived_history import Archive
 from spark_jobs.checkpoint import UNFINISHED, Newest, Step
 from spark_jobs.checkpoint_files import files_of
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.features import GROUPS
 from spark_jobs.kept_plans import KeptPlan, plan_of
+from spark_jobs.moves import Move, Moved
 from spark_jobs.parts import Place
+from spark_jobs.places import ByTopic, Gaps
 from spark_jobs.settings import DetectorSettings, on_s3
 from spark_jobs.transforms.decode import decode
-from spark_jobs.transforms.history import history
+from spark_jobs.transforms.history import history, pages
 from spark_jobs.transforms.mapping import mapping
 
 PROGRAM = "python -m spark_jobs.migrate_checkpoint"
@@ -35,43 +39,35 @@ NAME = "migrate_checkpoint"
 POLL_S = 1
 TOLD_EVERY_S = 10.0
 """How often a line says how far the work has come, where there is no terminal."""
+AGAIN = "Delete {} before you try again."
 
 log = structlog.get_logger()
 
 
 class MigrateSettings(DetectorSettings):
-    """Gives a new checkpoint the history of an old one, for other features, other state partitions or another place.
+    """Gives a new checkpoint the history of an old one, or of an archive: for other features, state partitions or another place.
 
     It takes the detector's settings, so that the detector's own file can be given; `checkpoint` in it does not count.
     """
 
-    old: Place = Field(alias="from", description="The old checkpoint, a folder or s3a:// URL. No detector may be at work on it")
-    to: Place = Field(description="The new checkpoint, a folder or s3a:// URL that is not there yet")
-    history: Literal["checkpoint", "topics"] = Field(
-        "checkpoint",
-        description="Where the history comes from: what the old checkpoint remembers, or the topics, read again from `start` to "
-        "where the old one stopped, and nothing is published",
+    old: Place = Field(
+        alias="from",
+        description="The old checkpoint, a folder or s3a:// URL, on which no detector may be at work; or the path of an archiver's "
+        "sink",
     )
-
-
-class Moved(NamedTuple):
-    """What the new checkpoint has of a group; payments are not counted where the history comes from the topics.
-
-    `gaps` says of each value that is not whole at once what the old checkpoint did not keep.
-    """
-
-    group: str
-    keys: int
-    payments: int | None
-    bytes: int
-    gaps: dict[str, str]
+    to: Place = Field(description="The new checkpoint, a folder or s3a:// URL that is not there yet")
+    history: Literal["checkpoint", "topics", "archive"] = Field(
+        "checkpoint",
+        description="Where the history comes from: what the old checkpoint remembers; the topics, read again from `start` to "
+        "where the old one stopped, and nothing is published; or the archive that `from` names, without an old checkpoint",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
     try:
         settings = MigrateSettings.load(sys.argv[1:] if arguments is None else arguments, PROGRAM)
-        advice = f"{settings.old} is as it was. Delete {settings.to} before you try again."
+        advice = f"{settings.old} is as it was. {AGAIN.format(settings.to)}"
         with failures.told(f"{settings.old} cannot be migrated", advice, NAME, settings.log_dir):
             newest, moved = run(settings)
     except FraudDetectionError as error:
@@ -106,39 +102,68 @@ def migrate(spark: SparkSession, settings: MigrateSettings) -> tuple[Newest, lis
         CheckpointInUse: a detector is at work on the old checkpoint.
         NoHistory: it has no finished batch.
         UnusableCheckpoint: there is no old one, or it does not say how it is to be read; or the new one is there already.
+        ArchiveBehind, RecordsExpired, UnusableTopic: the archive and Kafka do not fit together.
     """
+    _require_new(spark, settings.to)
+    spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
+    if settings.history == "archive":
+        return _from_archive(spark, settings)
     checkpoint.require_newest(spark, settings.old)  # a lease would make the folder
     with running.own_checkpoint(spark, settings.old, NAME, settings.log_dir):
-        return _migrate(spark, settings)
+        return _from_checkpoint(spark, settings)
 
 
-def _migrate(spark: SparkSession, settings: MigrateSettings) -> tuple[Newest, list[Moved]]:
+def _from_checkpoint(spark: SparkSession, settings: MigrateSettings) -> tuple[Newest, list[Moved]]:
     newest = checkpoint.require_newest(spark, settings.old)
     require_topics(settings.kafka, list(json.loads(newest.offsets)))
     steps = {step.plan_hash: step for step in checkpoint.steps(spark, settings.old)}
     plans = _plans(spark, settings.old, steps) if settings.history == "checkpoint" else {}
-    _require_new(spark, settings.to)
+    old = places.Checkpoint(files_of(spark, settings.old), settings.old)
+    with _unfinished(spark, settings, (old.ids, old.gaps, old.left)):
+        moves: list[Move] = []
+        if settings.history == "checkpoint":
+            read = {key: checkpoint.read_state(spark, settings.old, newest.batch, steps[plan.hash]) for key, plan in plans.items()}
+            moves = [Move(spark, group, plans.get(group.key), read.get(group.key)) for group in GROUPS]
+            _run(spark, settings, newest, _moved(spark, settings, newest, moves))
+        else:
+            _run(spark, settings, newest, _replayed(spark, settings, newest))
+        if checkpoint.require_newest(spark, settings.old) != newest:
+            raise UnusableCheckpoint(
+                f"{settings.old} has gone on meanwhile: a detector is at work on it",
+                f"Stop it. {AGAIN.format(settings.to)}",
+            )
+        return newest, list(_check(spark, settings, newest, moves))
+
+
+def _from_archive(spark: SparkSession, settings: MigrateSettings) -> tuple[Newest, list[Moved]]:
+    require_topics(settings.kafka, (*settings.input_topics, settings.topics.scored, settings.topics.rejected))
+    sources.require_inputs(spark, sources.inputs_of(settings.input, settings.topics))
+    archive = Archive(spark, settings, settings.old)
+    log.info("comparing the archive with Kafka", archive=settings.old)
+    end = archive.end()
+    newest = Newest(-1, json.dumps(end))
+    with _unfinished(spark, settings, (places.topic_ids(settings.kafka, settings.input_topics), {}, {})):
+        events = archive.events(end)
+        moves = [Move(spark, group, plan_of(group), pages(events, group)) for group in GROUPS]
+        _run(spark, settings, newest, _moved(spark, settings, newest, moves))
+        return newest, list(_check(spark, settings, newest, moves))
+
+
+@contextmanager
+def _unfinished(spark: SparkSession, settings: MigrateSettings, kept: tuple[dict[str, str], Gaps, ByTopic]) -> Iterator[None]:
+    """Makes the new checkpoint: it is whole when what is inside has ended, and `kept` are its topics' ids and their places then."""
     new = files_of(spark, settings.to)
     new.write(UNFINISHED, json.dumps({"from": settings.old}).encode())
-    spark.conf.set("spark.sql.shuffle.partitions", settings.state_partitions)
-    if settings.history == "checkpoint":
-        pages = {key: pages_of(spark, settings.old, newest.batch, steps[plan.hash]) for key, plan in plans.items()}
-        moves = [Move(spark, group, plans.get(group.key), pages.get(group.key)) for group in GROUPS]
-        _run(spark, settings, newest, _moved(spark, settings, newest, moves))
-    else:
-        moves = []
-        _run(spark, settings, newest, _replayed(spark, settings, newest))
-    found = list(_check(spark, settings, newest, moves))
+    yield
     kept_plans.write(new, GROUPS)
-    old = places.Checkpoint(files_of(spark, settings.old), settings.old)
-    places.Checkpoint(new, settings.to).remember(old.ids, old.gaps, old.left)
+    places.Checkpoint(new, settings.to).remember(*kept)
     new.remove(UNFINISHED)
-    return newest, found
 
 
 def summary(settings: MigrateSettings, newest: Newest, moved: Sequence[Moved]) -> Iterator[str]:
     """Returns the lines for people."""
-    yield f"{settings.to} has the history of {settings.old} after batch {newest.batch}, and goes on there."
+    where = f" after batch {newest.batch}" if settings.history != "archive" else ""
+    yield f"{settings.to} has the history of {settings.old}{where}, and goes on there."
     for one in moved:
         payments = "" if one.payments is None else f"{one.payments:,} payments, "
         yield f"{one.group}: {one.keys:,} keys, {payments}{one.bytes:,} bytes"
@@ -146,29 +171,6 @@ def summary(settings: MigrateSettings, newest: Newest, moved: Sequence[Moved]) -
     if gaps:
         yield "Not whole before their windows have passed; with --history topics, as far as the topics reach back:"
         yield from (f"  {name}: {gap}" for name, gap in gaps.items())
-
-
-class Move:
-    """The move of one group's history inside a query; a group that the old checkpoint does not have begins without one."""
-
-    def __init__(self, spark: SparkSession, group: GroupBy, plan: KeptPlan | None, pages: DataFrame | None) -> None:
-        self._kernel: Any = spark.sparkContext._jvm.frauddetection.spark  # type: ignore[union-attr]
-        own = plan_of(group)
-        self._to = self._kernel.Move.Kept(own.plan, list(own.conditions))
-        empty = KeptPlan(json.dumps({"key": group.key, "retention": 0, "values": [], "aggregations": []}), ())
-        old = plan or empty
-        self._from = self._kernel.Move.Kept(old.plan, list(old.conditions))
-        self._pages = spark.createDataFrame([], "key string, pages map<int, binary>") if pages is None else pages
-        self.group, self.spark = group, spark
-        self.count = self._kernel.Move.Count(spark._jsparkSession.sparkContext())
-
-    def step(self, keys: DataFrame) -> DataFrame:
-        """Returns a stream without records behind a step to which the first batch gives its state; nor has `keys` any."""
-        return DataFrame(self._kernel.Move.apply(keys._jdf, self._pages._jdf, self._from, self._to, self.count), self.spark)
-
-    def gaps(self) -> dict[str, str]:
-        """Returns what of the new plan is not whole at once, and what the old one has not kept."""
-        return dict(self._kernel.Move.conversion(self._from, self._to).gaps())
 
 
 def _plans(spark: SparkSession, old: str, steps: dict[str, Step]) -> dict[str, KeptPlan]:
@@ -189,12 +191,6 @@ def _require_new(spark: SparkSession, new: str) -> None:
         raise UnusableCheckpoint(
             f"{new} is there already", "Name one that is not; or, if a migration was cut off that made it, delete it."
         )
-
-
-def pages_of(spark: SparkSession, old: str, batch: int, step: Step) -> DataFrame:
-    """Returns a row for each key that the old checkpoint has, with its pages by number."""
-    pages = F.map_from_entries(F.collect_list(F.struct("page", "bytes"))).alias("pages")
-    return checkpoint.read_state(spark, old, batch, step).groupBy("key").agg(pages)
 
 
 def _moved(spark: SparkSession, settings: MigrateSettings, newest: Newest, moves: Sequence[Move]) -> DataFrame:
@@ -235,15 +231,13 @@ def _check(spark: SparkSession, settings: MigrateSettings, newest: Newest, moves
     """Yields what the new checkpoint has, read from there.
 
     Raises:
-        UnusableCheckpoint: it is not what it should be, or the old one is no longer what it was.
+        UnusableCheckpoint: it is not what it should be.
     """
-    again = f"Delete {settings.to} before you try again."
-    if checkpoint.require_newest(spark, settings.old) != newest:
-        raise UnusableCheckpoint(f"{settings.old} has gone on meanwhile: a detector is at work on it", f"Stop it. {again}")
+    again = AGAIN.format(settings.to)
     ended = checkpoint.require_newest(spark, settings.to)
     if json.loads(ended.offsets) != json.loads(newest.offsets):
         raise UnusableCheckpoint(
-            f"{settings.to} does not end where {settings.old} does: Kafka does not have what that one has read",
+            f"{settings.to} does not end where {settings.old} does: Kafka does not have what was read",
             f"Check kafka.bootstrap_servers, and whether a topic was made anew. {again}",
         )
     steps = {step.plan_hash: step for step in checkpoint.steps(spark, settings.to)}

@@ -5,7 +5,7 @@ an error at each start, or silence. So FILE beside Spark's own files keeps the t
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -28,6 +28,8 @@ ByTopic = dict[str, dict[str, int]]
 """Places, as Spark writes them: by topic and number of the partition, the offset of the next record."""
 Gaps = dict[str, dict[str, list[list[int]]]]
 """Ranges that are stepped over, in rising order: the first offset of each, and the one behind its last."""
+Ends = Mapping[tuple[str, int], tuple[int, int]]
+"""By topic and partition, the first offset that there is, and the one behind the last."""
 
 
 class Settled(NamedTuple):
@@ -81,6 +83,17 @@ class Checkpoint:
     def _places(self) -> ByTopic | None:
         found = [of_one for name in self._place_files for of_one in self._read(name) if of_one is not None]
         return {topic: of_one for some in found for topic, of_one in some.items()} if found else None
+
+    def place(self, topic: str, partition: int) -> int:
+        """Returns the offset of the record of a partition that is read next."""
+        return (self.places or {}).get(topic, {}).get(str(partition), 0)
+
+    def step_over(self, topic: str, partition: int, records: tuple[int, int], ids: Mapping[str, str]) -> None:
+        """Keeps that a range is not to be read, its first offset and the one behind its last; `ids` are those of the topics now."""
+        gaps: Gaps = {name: dict(of_one) for name, of_one in self.gaps.items()}
+        of_topic = gaps.setdefault(topic, {})
+        of_topic[str(partition)] = sorted([*of_topic.get(str(partition), []), list(records)])
+        self.remember({**self.ids, **ids}, gaps, self.left)
 
     def remember(self, ids: Mapping[str, str], gaps: Gaps, left: ByTopic) -> None:
         """Keeps the topics' ids, what is stepped over, and the places in topics that were left."""
@@ -138,8 +151,8 @@ def settle(checkpoint: Checkpoint, connection: KafkaConnection, sources: Sequenc
                 "Where the address is wrong, correct kafka.bootstrap_servers. Else start with --on_lost_records skip: what was "
                 "read before is kept, and the new topics are read from their beginning.",
             )
-        ends = _ends(connection, asked)
-        places, said, lost = _possible(asked, ends, anew)
+        there = ends(connection, asked)
+        places, said, lost = possible(asked, there, anew)
         if said and on_lost == "stop":
             raise RecordsExpired(
                 f"Kafka no longer has records that were not read yet: {'; '.join(said)}",
@@ -151,7 +164,7 @@ def settle(checkpoint: Checkpoint, connection: KafkaConnection, sources: Sequenc
                 log.warning("records are lost: Kafka had deleted them", topic=topic, records=number)
             left |= {topic: place for topic, place in checkpoint.places.items() if topic not in ids}
             checkpoint.remember(checkpoint.ids, checkpoint.gaps, {**checkpoint.left, **left})  # before the place forgets them
-            checkpoint.move(lambda source, old: _possible(_of(sources[source], {**back, **old}), ends, anew)[0])
+            checkpoint.move(lambda source, old: possible(_of(sources[source], {**back, **old}), there, anew)[0])
     known = {**checkpoint.ids, **ids}
     kept = {topic: ranges for topic, ranges in checkpoint.gaps.items() if known.get(topic) == checkpoint.ids.get(topic)}
     checkpoint.remember(known, kept, left)
@@ -174,18 +187,21 @@ def topic_ids(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, s
         return {topic: str(answer.result().topic_id) for topic, answer in answers.items()}
 
 
-def _ends(connection: KafkaConnection, places: ByTopic) -> dict[tuple[str, int], tuple[int, int]]:
-    """Returns the first offset of each partition that there is, and the one behind its last."""
+def ends(connection: KafkaConnection, topics: Iterable[str], *, committed: bool = False) -> Ends:
+    """Returns what Kafka has of the topics' partitions; `committed`: but for what lies behind a transaction that is open.
+
+    Raises:
+        BrokerUnreachable: no broker answers within ten seconds.
+    """
     admin, cluster = reach(connection)
-    there = [TopicPartition(topic, number) for topic in places for number in cluster.topics[topic].partitions]
+    there = [TopicPartition(topic, number) for topic in topics for number in cluster.topics[topic].partitions]
+    level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
     with _answering(connection):
-        firsts, ends = (
-            admin.list_offsets(
-                dict.fromkeys(there, spec), request_timeout=TIMEOUT_S, isolation_level=IsolationLevel.READ_UNCOMMITTED
-            )
+        firsts, lasts = (
+            admin.list_offsets(dict.fromkeys(there, spec), request_timeout=TIMEOUT_S, isolation_level=level)
             for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
         )
-        return {(one.topic, one.partition): (_offset(firsts[one]), _offset(ends[one])) for one in there}
+        return {(one.topic, one.partition): (_offset(firsts[one]), _offset(lasts[one])) for one in there}
 
 
 @contextmanager
@@ -203,30 +219,28 @@ def _offset(answer: Any) -> int:  # confluent_kafka's stubs lack the field
     return int(answer.result().offset)
 
 
-def _possible(
-    places: ByTopic, ends: Mapping[tuple[str, int], tuple[int, int]], anew: Sequence[str]
-) -> tuple[ByTopic, list[str], dict[str, int]]:
+def possible(places: ByTopic, ends: Ends, anew: Sequence[str]) -> tuple[ByTopic, list[str], dict[str, int]]:
     """Returns the places from which Kafka can go on, what is lost in words, and how many records by topic."""
-    possible: ByTopic = {}
+    found: ByTopic = {}
     said, lost = [], dict[str, int]()
     for topic, of_one in places.items():
         if topic in anew:
-            possible[topic] = {str(number): first for (name, number), (first, _) in ends.items() if name == topic}
+            found[topic] = {str(number): first for (name, number), (first, _) in ends.items() if name == topic}
             continue
-        possible[topic] = {}
+        found[topic] = {}
         for number, place in of_one.items():
             where = f"topic {topic}, partition {number}"
             if (topic, int(number)) not in ends:
                 said.append(f"{where} is gone")
                 continue
             first, end = ends[topic, int(number)]
-            possible[topic][number] = min(max(place, first), end)
+            found[topic][number] = min(max(place, first), end)
             if place < first:
                 said.append(f"{first - place:,} of {where} (offsets {place} to {first - 1})")
                 lost[topic] = lost.get(topic, 0) + first - place
             elif place > end:
                 said.append(f"of {where} it has those before offset {end}, and those before {place} were read")
-    return possible, said, lost
+    return found, said, lost
 
 
 def _own(name: str) -> int:

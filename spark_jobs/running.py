@@ -55,6 +55,8 @@ class Run(NamedTuple):
     stop_asked: threading.Event
     stop_timeout: timedelta
     log_dir: Path | None
+    skip: str = failures.SKIP
+    """The command that steps over a record for it."""
 
 
 def start(writer: DataStreamWriter, trigger: Trigger, run: Run) -> StreamingQuery:
@@ -97,7 +99,7 @@ def wait(query: StreamingQuery, trigger: Trigger, run: Run, looks: Sequence[Call
         SparkContext.getOrCreate().setLogLevel("OFF")
         query.stop()
     elif error := query.exception():
-        raise failures.explain(error, run.checkpoint, run.log_dir) from error
+        raise failures.explain(error, run.checkpoint, run.log_dir, run.skip) from error
 
 
 def _milliseconds(duration: timedelta) -> str:

@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Message, Producer, TopicPartition
 from pydantic import Field
 
-from configuration import FraudDetectionError, KafkaConnection, report
+from configuration import FraudDetectionError, report
 from contract import SCHEMA_VERSION, Rejected, encode
 from spark_jobs import running, session
 from spark_jobs.checkpoint_files import files_of
+from spark_jobs.damage import Range, reader, unreadable
 from spark_jobs.errors import UnreadableRecord
 from spark_jobs.explain_history import MEMORY
-from spark_jobs.places import Checkpoint, Gaps, topic_ids
+from spark_jobs.places import Checkpoint, topic_ids
 from spark_jobs.settings import DetectorSettings, Spark, on_s3
 from spark_jobs.sinks.kafka import message_sizes
 from spark_jobs.transforms.egress import repeated
@@ -47,13 +47,6 @@ class SkipSettings(DetectorSettings):
     partition: int = Field(ge=0, description="Its partition")
     offset: int = Field(ge=0, description="Its offset, as the detector's error names it")
     reason: str = Field("", description="Why, for whoever reads the dead letter and the log")
-
-
-class Range(NamedTuple):
-    """Records of a partition: the first offset, and the one behind the last."""
-
-    first: int
-    end: int
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,21 +85,18 @@ def skip(checkpoint: Checkpoint, settings: SkipSettings) -> Range:
         UnreadableRecord: there is no such record, or the checkpoint is behind it already.
         BrokerUnreachable: no broker answers within ten seconds.
     """
-    ids, number = topic_ids(settings.kafka, settings.input_topics), str(settings.partition)
+    ids = topic_ids(settings.kafka, settings.input_topics)
     if settings.topic not in ids:
         raise UnreadableRecord(f"The detector does not read the topic {settings.topic}", f"It reads {', '.join(ids)}.")
-    place = (checkpoint.places or {}).get(settings.topic, {}).get(number, 0)
+    place = checkpoint.place(settings.topic, settings.partition)
     if place > settings.offset:
         raise UnreadableRecord(
             f"The checkpoint {settings.checkpoint} is behind that record already: its place is offset {place}",
             "Nothing is to be stepped over. Name the offset that the detector's newest error names.",
         )
-    skipped = _unreadable(settings)
-    gaps: Gaps = {topic: dict(of_one) for topic, of_one in checkpoint.gaps.items()}
-    of_topic = gaps.setdefault(settings.topic, {})
-    of_topic[number] = sorted([*of_topic.get(number, []), [skipped.first, skipped.end]])
+    skipped = unreadable(settings.kafka, TopicPartition(settings.topic, settings.partition, settings.offset))
     _send(settings, _letters(settings, skipped))  # first: a stop between the two repeats them, and loses none
-    checkpoint.remember({**checkpoint.ids, **ids}, gaps, checkpoint.left)
+    checkpoint.step_over(settings.topic, settings.partition, skipped, ids)
     log.warning(
         "records are stepped over",
         topic=settings.topic,
@@ -117,52 +107,10 @@ def skip(checkpoint: Checkpoint, settings: SkipSettings) -> Range:
     return skipped
 
 
-def _unreadable(settings: SkipSettings) -> Range:
-    """Returns the batch that cannot be read, from the offset on; the one record, where Kafka's checksums find no fault."""
-    at = TopicPartition(settings.topic, settings.partition, settings.offset)
-    consumer = _consumer(settings.kafka, check=True)
-    try:
-        first, end = consumer.get_watermark_offsets(at, timeout=TIMEOUT_S)
-        if not first <= settings.offset < end:
-            raise UnreadableRecord(
-                f"Topic {settings.topic}, partition {settings.partition} has no record at offset {settings.offset}",
-                f"It has those from {first} to {end - 1}.",
-            )
-        known, step = settings.offset, 1
-        if not _is_damaged(consumer, at):
-            return Range(known, known + 1)
-        # A damaged batch is refused at each of its offsets, and none says where it ends: that is looked for as in a list.
-        beyond = end
-        while known + step < end:
-            if not _is_damaged(consumer, TopicPartition(at.topic, at.partition, known + step)):
-                beyond = known + step
-                break
-            known, step = known + step, 2 * step
-        while beyond - known > 1:
-            middle = (known + beyond) // 2
-            if _is_damaged(consumer, TopicPartition(at.topic, at.partition, middle)):
-                known = middle
-            else:
-                beyond = middle
-        return Range(settings.offset, beyond)
-    finally:
-        consumer.close()
-
-
-def _is_damaged(consumer: Consumer, at: TopicPartition) -> bool:
-    """Returns whether Kafka's client refuses the batch of records in which this offset lies."""
-    consumer.assign([at])
-    while message := consumer.poll(TIMEOUT_S):
-        error = message.error()
-        if error is None or error.code() == KafkaError._BAD_MSG:
-            return error is not None
-    return False
-
-
 def _letters(settings: SkipSettings, skipped: Range) -> list[bytes]:
     """Returns a dead letter for each record; one without content where Kafka's client cannot take it apart."""
     repeats = repeated(message_sizes(settings.kafka, [settings.topics.rejected])[settings.topics.rejected])
-    consumer = _consumer(settings.kafka, check=False)
+    consumer = reader(settings.kafka, check=False)
     found: dict[int, Message] = {}
     try:
         consumer.assign([TopicPartition(settings.topic, settings.partition, skipped.first)])
@@ -205,19 +153,6 @@ def _send(settings: SkipSettings, letters: list[bytes]) -> None:
             f"The dead letter cannot be sent to {settings.topics.rejected}{f': {failed[0]}' if failed else ''}",
             "Nothing is stepped over yet. Check the topic and the rights to write to it.",
         )
-
-
-def _consumer(kafka: KafkaConnection, *, check: bool) -> Consumer:
-    return Consumer(
-        {
-            **kafka.librdkafka(),
-            "group.id": "fraud-detector-skip",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "error",
-            "check.crcs": check,
-            "log_level": 0,
-        }
-    )
 
 
 if __name__ == "__main__":

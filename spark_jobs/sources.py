@@ -161,11 +161,14 @@ def read_until(session: SparkSession, connection: KafkaConnection, start: str, e
     if start != "earliest":
         begins = json.loads(start)
         start = json.dumps({topic: {number: begins[topic][number] for number in of_one} for topic, of_one in ends.items()})
-    options = _options(connection, [], start)
-    del options["subscribe"]
-    partitions = json.dumps({topic: [int(number) for number in of_one] for topic, of_one in ends.items()})
-    bounds = {"assign": partitions, "until": end, "maxOffsetsPerTrigger": str(max_offsets), "skipped": json.dumps(gaps)}
-    return session.readStream.format(FORMAT).options(**options, **bounds).load()
+    bounds = {"until": end, "maxOffsetsPerTrigger": str(max_offsets), "skipped": json.dumps(gaps)}
+    return session.readStream.format(FORMAT).options(**_of_partitions(connection, start, end), **bounds).load()
+
+
+def read_between(session: SparkSession, connection: KafkaConnection, start: str, end: str) -> DataFrame:
+    """Returns the records from one place of each partition to another, JSON as Spark's Kafka source has it, `with_clock`."""
+    options = _of_partitions(connection, start, end)
+    return with_clock(session.read.format(FORMAT).options(**options, endingOffsets=end).load())
 
 
 def read_topics(session: SparkSession, connection: KafkaConnection, topics: Sequence[str]) -> DataFrame:
@@ -184,6 +187,13 @@ def with_clock(raw: DataFrame) -> DataFrame:
     jvm: Any = raw.sparkSession.sparkContext._jvm
     clock = Column(jvm.frauddetection.kafka.Clock.apply(F.col("timestamp")._jc))
     return raw.withColumn("read_by", clock)
+
+
+def _of_partitions(connection: KafkaConnection, start: str, end: str) -> dict[str, str]:
+    partitions = {topic: [int(number) for number in of_one] for topic, of_one in json.loads(end).items()}
+    options = _options(connection, [], start) | {"assign": json.dumps(partitions)}
+    del options["subscribe"]
+    return options
 
 
 def _options(connection: KafkaConnection, topics: Sequence[str], start: str) -> dict[str, str]:
@@ -209,7 +219,11 @@ def read_history(session: SparkSession, folder: str, s3: S3) -> DataFrame:
     Raises:
         UnusableStorage: a Delta log cannot be read, or the keys of S3.
     """
-    events = [_events(session, f"{folder}/{kind}s", kind, record, s3) for kind, record in KINDS.items()]
+    rows = {
+        kind: (_rows if kind == "transaction" else read_dataset)(session, f"{folder}/{kind}s", schema(record), s3)
+        for kind, record in KINDS.items()
+    }
+    events = [_events(of_kind, kind) for kind, of_kind in rows.items()]
     if _is_there(session, f"{folder}/{UNREADABLE}"):
         events.append(_deletions(session, f"{folder}/{UNREADABLE}", s3))
     return reduce(DataFrame.unionByName, events)
@@ -230,13 +244,16 @@ def read_served(session: SparkSession, folder: str, s3: S3) -> DataFrame | None:
     return _rows(session, f"{folder}/scored", T.StructType([*key, *features]), s3)
 
 
-def _events(session: SparkSession, folder: str, kind: str, record: type, s3: S3) -> DataFrame:
-    form = schema(record)
-    rows = (
-        _rows(session, folder, form, s3)
-        if kind == "transaction" or _is_there(session, folder)
-        else session.createDataFrame([], form)
-    )
+def read_dataset(session: SparkSession, folder: str, form: T.StructType, s3: S3) -> DataFrame:
+    """Returns the columns `form` of a dataset, Parquet files or a Delta table; no rows where there is no such folder.
+
+    Raises:
+        UnusableStorage: as `read_history`.
+    """
+    return _rows(session, folder, form, s3) if _is_there(session, folder) else session.createDataFrame([], form)
+
+
+def _events(rows: DataFrame, kind: str) -> DataFrame:
     structs = (
         F.struct("*").alias(name) if name == kind else F.lit(None).cast(schema(other)).alias(name) for name, other in KINDS.items()
     )

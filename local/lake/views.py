@@ -19,7 +19,7 @@ from training.lake import KEYS, Lake, NoLake
 
 VIEWS = files("spark_jobs.sinks.postgres") / "migrations" / "0002_views.sql"
 
-_REST = "COLUMNS(lambda one: one NOT IN ('date', 'batch_id', 'truncated', '{}'))"
+_REST = "COLUMNS(lambda one: one NOT IN ('date', 'batch_id', 'truncated', 'origin', 'ingest_time', '{}'))"
 _LIKE_THE_DATABASE = {
     "alerts": f'"timestamp", from_hex(sha256({KEYS["alerts"]})) AS key, {_REST.format("timestamp")}',
     "labels": f"labelled_at, from_hex(sha256({KEYS['labels']})) AS key, {_REST.format('labelled_at')}",

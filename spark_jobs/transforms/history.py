@@ -47,6 +47,23 @@ def history(events: DataFrame, group: GroupBy) -> DataFrame:
     return featured.select("event.*", F.col("history").alias(group.name))
 
 
+def pages(events: DataFrame, group: GroupBy) -> DataFrame:
+    """Returns the state that a batch of events leaves behind, as `checkpoint.read_state` has it: columns key, page and bytes.
+
+    They are taken one by one as they came to Kafka, by its timestamps; those of one millisecond by their places, labels last. The
+    columns `kind`, `ingest_time`, `origin`, `deleted` and those of the four kinds are asked for, as `transforms.decode` has them.
+    """
+    came = F.struct(
+        F.coalesce(F.unix_micros("ingest_time"), F.lit(0)).alias("time"),
+        F.coalesce("origin.topic", F.lit("")).alias("topic"),
+        *(F.coalesce(f"origin.{name}", F.lit(-1)).alias(name) for name in ("partition", "offset", "element")),
+    )
+    framed = events.select(_key(group).alias("key"), _input(group).alias("input"), came.alias("event"))
+    session = events.sparkSession
+    jvm: Any = session.sparkContext._jvm
+    return DataFrame(jvm.frauddetection.spark.Rebuild.apply(framed.where("input.operation <> 0")._jdf, group.plan), session)
+
+
 def _key(group: GroupBy) -> Column:
     """Returns the key; for an event that passes, one of its own, so that these do not all go to one task."""
     keys = [F.expr(f"{kind}.{group.key}") for kind in group.kinds]

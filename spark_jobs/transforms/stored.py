@@ -5,7 +5,7 @@ LAKE/{scored,alerts,rejected}/                      what the detector has said
 LAKE/unreadable/                                    what is none of these, as it came
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -41,9 +41,25 @@ _WHOLE = ("key", "value", "headers")
 
 _INPUT = "struct<topic:string,partition:int,offset:bigint,element:int>"
 
+PLACED: Mapping[str, T.DataType] = {
+    "origin": T.StructType(
+        [
+            T.StructField("topic", T.StringType()),
+            T.StructField("partition", T.IntegerType()),
+            T.StructField("offset", T.LongType()),
+            T.StructField("element", T.IntegerType()),
+        ]
+    ),
+    "ingest_time": T.TimestampType(),
+}
+"""Further columns of `scored`, labels and profiles: where in Kafka the input record was that a row came of, and Kafka's time of it.
+
+`element` is its place in a value that is an array, -1 where it is none. Both are null where the detector has not told them.
+"""
+
 
 def said(records: DataFrame, topics: Topics) -> DataFrame:
-    """Returns what the detector has sent, one row a record: `dataset`, `input`, `source`, and a column for each of its datasets.
+    """Returns what the detector has sent, one row a record: `dataset`, `input`, `source`, PLACED, and a column for each dataset.
 
     `dataset` says which it belongs to, and the column of that name has it typed. `input` has the coordinates of the input record
     that it came of, null where its headers do not tell them: a repeat has the same. `source` is where it lies in Kafka, and for
@@ -57,6 +73,7 @@ def said(records: DataFrame, topics: Topics) -> DataFrame:
     return _rows(
         typed.withColumn("dataset", dataset).withColumn("deletes", F.lit(None).cast("string")),
         F.when(F.col("dataset") != UNREADABLE, _input()),
+        [_input(), F.timestamp_millis(_header("input-timestamp", r"^\d{1,14}$").cast("bigint"))],
         *(F.when(F.col("dataset") == name, F.col(name).dropFields(_NOT_JSON)).alias(name) for name in _SAID),
         *(F.lit(None).cast(schema(kind)).alias(name) for name, kind in _LEARNT.items()),
     )
@@ -81,11 +98,15 @@ def learnt(records: DataFrame, inputs: Inputs, limits: Limits) -> DataFrame:
         F.col("ingest_time").alias("timestamp"),
         F.col("source.headers").alias("headers"),
         F.when(F.col("deleted").isNotNull(), F.col("kind")).alias("deletes"),
+        F.struct(
+            "origin.topic", "origin.partition", "origin.offset", F.coalesce("origin.element", F.lit(-1)).alias("element")
+        ).alias("origin"),
         *(F.col(kind).alias(name) for name, kind in kinds.items()),
     )
     return _rows(
         told,
         F.lit(None).cast(_INPUT),
+        [F.col("origin"), F.col("timestamp")],
         *(F.lit(None).cast(form).alias(name) for name, form in _forms().items()),
         *_LEARNT,
     )
@@ -93,7 +114,10 @@ def learnt(records: DataFrame, inputs: Inputs, limits: Limits) -> DataFrame:
 
 def datasets(rows: DataFrame) -> Mapping[str, DataFrame]:
     """Returns the datasets of `said` and `learnt` by name; each has a column `date`, the day of DAYS in UTC."""
-    found = {name: rows.where(F.col("dataset") == name).select(f"{name}.*") for name in (*_SAID, *_LEARNT)}
+    found = {
+        name: rows.where(F.col("dataset") == name).select(f"{name}.*", *(PLACED if name in ("scored", *_LEARNT) else ()))
+        for name in (*_SAID, *_LEARNT)
+    }
     scored = found["scored"]
     rest = [name for name in scored.columns if name not in ("transaction", "features")]
     found["scored"] = scored.select("transaction.*", "features.*", *rest)
@@ -102,11 +126,12 @@ def datasets(rows: DataFrame) -> Mapping[str, DataFrame]:
     return {name: one.withColumn("date", F.to_date(DAYS[name])) for name, one in found.items()}
 
 
-def _rows(typed: DataFrame, came_of: Column, *columns: Column | str) -> DataFrame:
+def _rows(typed: DataFrame, came_of: Column, placed: Sequence[Column], *columns: Column | str) -> DataFrame:
     """Returns the rows; a record's own bytes are kept where nothing else says what they were."""
+    told = (column.alias(name) for name, column in zip(PLACED, placed, strict=True))
     is_whole = F.col("dataset") == UNREADABLE
     kept = (F.when(is_whole, F.col(name)).alias(name) if name in _WHOLE else F.col(name) for name in _SOURCE)
-    return typed.select("dataset", came_of.alias("input"), F.struct(*kept).alias("source"), *columns)
+    return typed.select("dataset", came_of.alias("input"), F.struct(*kept).alias("source"), *told, *columns)
 
 
 def _is_receipt(rejected: str) -> Column:
@@ -116,21 +141,21 @@ def _is_receipt(rejected: str) -> Column:
 
 def _input() -> Column:
     """Returns the coordinates in the headers that the detector writes, null where any is missing or no such thing."""
-
-    def header(name: str, form: str) -> Column:
-        values = F.filter("headers", lambda one: one["key"] == name)
-        text = F.get(values, F.lit(0))["value"].cast("string")
-        return F.when(text.rlike(form), text)
-
     element = F.get(F.filter("headers", lambda one: one["key"] == "input-element"), F.lit(0))["value"].cast("string")
     told = {
-        "topic": header("input-topic", r"^[a-zA-Z0-9._-]{1,249}$"),
-        "partition": header("input-partition", r"^\d{1,9}$").cast("int"),
-        "offset": header("input-offset", r"^\d{1,18}$").cast("bigint"),
+        "topic": _header("input-topic", r"^[a-zA-Z0-9._-]{1,249}$"),
+        "partition": _header("input-partition", r"^\d{1,9}$").cast("int"),
+        "offset": _header("input-offset", r"^\d{1,18}$").cast("bigint"),
         "element": F.when(element.isNull(), F.lit(-1)).when(element.rlike(r"^\d{1,9}$"), element.cast("int")),
     }
     all_there = [column.isNotNull() for column in told.values()]
     return F.when(_all(all_there), F.struct(*(column.alias(name) for name, column in told.items())))
+
+
+def _header(name: str, form: str) -> Column:
+    values = F.filter("headers", lambda one: one["key"] == name)
+    text = F.get(values, F.lit(0))["value"].cast("string")
+    return F.when(text.rlike(form), text)
 
 
 def _all(conditions: list[Column]) -> Column:

@@ -11,7 +11,6 @@ from configuration import KafkaConnection, TopicNames
 from contract import encode
 from harness.kafka import send
 from local.cli import app
-from local.lake.tables import Lake
 from local.quality import missing_in_lake
 from local.s3 import BUCKET, S3Server
 from spark_jobs.settings import S3
@@ -19,6 +18,7 @@ from tests import closed_days
 from tests.closed_days import DAY
 from tests.lake import write_delta
 from tests.records import AT, scored, transaction
+from training.lake import Lake
 
 
 @pytest.mark.parametrize("write", [closed_days.write_delta, closed_days.write_parquet], ids=["delta", "parquet"])

@@ -29,7 +29,7 @@ from spark_jobs.schema import TRANSACTION_COLUMNS
 from spark_jobs.settings import Rule
 from spark_jobs.sinks.parquet import ParquetSink
 from spark_jobs.sources import inputs_of
-from spark_jobs.transforms.stored import datasets, said
+from spark_jobs.transforms.stored import PLACED, datasets, said
 from tests.frames import EVERY_TIME
 from tests.records import AT, alert, scored, transaction
 from tests.s3 import Archive, keys
@@ -120,7 +120,7 @@ def test_it_is_flat_typed_and_one_path_a_day_and_batch(archive: Archive, raw: Ra
     scored = ds.dataset(f"{archive.path}/scored", partitioning="hive").schema
     partitions = ("date", "batch_id")
     verdict = tuple(one.name for one in fields(Scored) if one.name not in ("transaction", "features"))
-    assert tuple(scored.names) == (*TRANSACTION_COLUMNS, *FEATURE_COLUMNS, *verdict, *partitions)
+    assert tuple(scored.names) == (*TRANSACTION_COLUMNS, *FEATURE_COLUMNS, *verdict, *PLACED, *partitions)
     assert scored.field("event_time").type == pa.timestamp("us", "UTC")
     assert scored.field("amount").type == pa.decimal128(14, 3)
     assert scored.field("card_count_1h").type == pa.float64()

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.dataset as ds
 import pytest
 from deltalake import DeltaTable
 from prometheus_client import CollectorRegistry
@@ -14,7 +15,12 @@ from contract import Label, encode
 from harness.detector import Archiver
 from harness.dying_archiver import armed, cut_off
 from harness.kafka import send
-from spark_jobs.errors import RecordsExpired, UnusableTopic
+from local.broker import Broker
+from spark_jobs.checkpoint_files import Folder
+from spark_jobs.damage import Range
+from spark_jobs.errors import RecordsExpired, UnreadableRecord, UnusableTopic
+from spark_jobs.places import Checkpoint
+from spark_jobs.skip_copied import SkipCopiedSettings, skip
 from tests.records import AT, scored, transaction
 from tests.source import Source
 
@@ -103,3 +109,26 @@ def test_a_sink_stops_at_what_kafka_has_deleted_or_goes_on_behind_it(source: Sou
     archive_here(archiver, on_lost_records="skip")
     check(archiver, "scored", [*kept, *range(20, 40)])
     archive_here(archiver)
+
+
+def test_every_sink_steps_over_a_damaged_batch(source: Source, archiver: Archiver, broker: Broker, archive_here: Run) -> None:
+    """What lies in the detector's topic is none of its records here, and so is kept as it came, with its offset."""
+    source.topic = archiver.topics.scored
+    archiver.settings["sinks"]["lake"] = {"type": "parquet", "path": str(archiver.folder / "lake")}
+    source.pay(3)
+    archive_here(archiver)
+    source.pay(4)
+    source.damage(broker, 5)
+    with pytest.raises(UnreadableRecord, match=rf"`fraud skip {source.topic} 0 4 --archiver` with the archiver's settings"):
+        archive_here(archiver)
+    place = ["--topic", source.topic, "--partition", "0", "--offset", "4"]
+    settings = SkipCopiedSettings.load(["--config", str(archiver.write("availableNow")), *place], "tests")
+    places = {name: settings.checkpoint_of(name) for name in settings.sinks}
+    sinks = {name: Checkpoint(Folder(Path(one)), one) for name, one in places.items()}
+    assert skip(sinks, settings) == Range(4, 5)
+    archive_here(archiver)
+    for sink in settings.sinks.values():
+        rows = ds.dataset(f"{sink.path}/unreadable", format="parquet", exclude_invalid_files=True).to_table(columns=["offset"])
+        assert sorted(rows["offset"].to_pylist()) == [0, 1, 2, 3, 5, 6]
+    with pytest.raises(UnreadableRecord, match="are behind that record already"):
+        skip({name: Checkpoint(Folder(Path(one)), one) for name, one in places.items()}, settings)

@@ -36,7 +36,8 @@ from spark_jobs.features import (
     MATURITY,
     TERMINAL,
 )
-from spark_jobs.migrate_checkpoint import MigrateSettings, Moved
+from spark_jobs.migrate_checkpoint import MigrateSettings
+from spark_jobs.moves import Moved
 from spark_jobs.transforms.derive import derive
 from spark_jobs.transforms.history import history
 from spark_jobs.vocabulary import Aggregation, Operation, days, hours, minutes

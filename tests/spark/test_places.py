@@ -15,8 +15,9 @@ from harness.detector import Detector
 from harness.kafka import read_all, send
 from local.broker import Broker
 from spark_jobs.checkpoint_files import Folder
+from spark_jobs.damage import Range
 from spark_jobs.places import Checkpoint
-from spark_jobs.skip_record import Range, SkipSettings, skip
+from spark_jobs.skip_record import SkipSettings, skip
 from tests.records import transaction
 from tests.source import ODD_TIMES, Source
 

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from local.cli import app
 from local.errors import DayNotClosed
-from local.lake.tables import Lake
 from local.lake.views import connect
 from local.quality import training
 from quality.checking import Beside, Outcome, check, failed
@@ -28,6 +27,7 @@ from tests import closed_days
 from tests.closed_days import DAY, LIKE, Tables, changed
 from tests.models import MADE_AT, description
 from training.bundle import MODEL, describe
+from training.lake import Lake
 from training.store import ModelStore
 
 BESIDE = Beside(label_delay=7.0, null_shares=None, missing_in_lake=None)

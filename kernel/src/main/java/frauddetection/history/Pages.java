@@ -31,6 +31,26 @@ public interface Pages {
     };
   }
 
+  /** Returns pages that are kept in this map, by number. */
+  static Pages of(Map<Integer, byte[]> pages) {
+    return new Pages() {
+      @Override
+      public byte[] get(int page) {
+        return pages.get(page);
+      }
+
+      @Override
+      public void put(int page, byte[] bytes) {
+        pages.put(page, bytes);
+      }
+
+      @Override
+      public void remove(int page) {
+        pages.remove(page);
+      }
+    };
+  }
+
   /** Returns the bytes last put under this number, or null if there are none. */
   byte[] get(int page);
 

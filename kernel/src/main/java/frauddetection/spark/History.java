@@ -113,7 +113,7 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
       // What passes has a key of its own, which has no history.
       if (Input.operation(event.input()) != Input.NONE) {
         history = history == null ? of(key) : history;
-        found = handle(history, event.input());
+        found = input.tell(event.input(), history, results) ? resultRow() : null;
       }
       featured.add(new Featured(event.event(), found));
     }
@@ -125,21 +125,6 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
 
   private KeyHistory of(String key) {
     return isStreaming ? histories.of(key) : new KeyHistory(plan, Pages.NONE);
-  }
-
-  private InternalRow handle(KeyHistory history, InternalRow row) {
-    input.read(row);
-    switch (Input.operation(row)) {
-      case Input.PROFILE -> history.profile(Input.time(row), input.values, input.nulls);
-      case Input.FORGET_PROFILE -> history.forgetProfile();
-      case Input.LABEL -> history.label(Input.time(row), Input.id(row), Input.arrival(row), Input.rank(row), Input.mask(row),
-          input.values, input.nulls);
-      default -> {
-        history.transaction(Input.time(row), Input.id(row), Input.mask(row), input.values, input.nulls, results);
-        return resultRow();
-      }
-    }
-    return null;
   }
 
   private InternalRow resultRow() {

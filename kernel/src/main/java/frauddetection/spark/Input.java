@@ -1,5 +1,6 @@
 package frauddetection.spark;
 
+import frauddetection.history.KeyHistory;
 import frauddetection.history.Plan;
 import org.apache.spark.sql.catalyst.InternalRow;
 
@@ -24,8 +25,8 @@ final class Input {
   private static final int DECIMAL_PRECISION = 14;
 
   private final Plan plan;
-  final long[] values;
-  long nulls;
+  private final long[] values;
+  private long nulls;
 
   Input(Plan plan) {
     this.plan = plan;
@@ -59,7 +60,7 @@ final class Input {
   }
 
   /** Puts the event's values into {@link #values} and {@link #nulls}. */
-  void read(InternalRow input) {
+  private void read(InternalRow input) {
     nulls = 0;
     for (int i = 0; i < values.length; i++) {
       int field = VALUES + i;
@@ -75,6 +76,21 @@ final class Input {
         case HASH -> input.getLong(field);
       };
     }
+  }
+
+  /** Gives an event to the history of its key; returns whether it is a transaction, whose results are there then. */
+  boolean tell(InternalRow input, KeyHistory history, double[] results) {
+    read(input);
+    switch (operation(input)) {
+      case PROFILE -> history.profile(time(input), values, nulls);
+      case FORGET_PROFILE -> history.forgetProfile();
+      case LABEL -> history.label(time(input), id(input), arrival(input), rank(input), mask(input), values, nulls);
+      default -> {
+        history.transaction(time(input), id(input), mask(input), values, nulls, results);
+        return true;
+      }
+    }
+    return false;
   }
 
   /**
