@@ -18,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from configuration.durations import PATTERN, text
 from contract import Topics
+from notifier.settings import NotifierSettings
 from producer.settings import RunSettings
 from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.settings import DetectorSettings
@@ -63,7 +64,7 @@ LIMITS: dict[str, Json] = {
     "kafka.saslMechanism": {"enum": ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]},
     "kafka.users": {
         "additionalProperties": False,
-        "properties": dict.fromkeys(("detector", "archiver", "trainer", "producer", "watcher", "topics", "test"), USER),
+        "properties": dict.fromkeys(("detector", "archiver", "trainer", "producer", "watcher", "notifier", "topics", "test"), USER),
     },
     "kafka.strimzi.storage": VOLUME,
     "detector.config": {"$ref": "#/$defs/DetectorConfig"},
@@ -89,6 +90,10 @@ LIMITS: dict[str, Json] = {
     "trainer.serviceAccountAnnotations": STRINGS,
     "watcher.cpu": CPU,
     "watcher.memory": MEMORY,
+    "notifier.config": {"$ref": "#/$defs/NotifierConfig"},
+    "notifier.ports": {"items": {"type": "integer", "minimum": 1, "maximum": 65_535}},
+    "notifier.cpu": CPU,
+    "notifier.memory": MEMORY,
     "archive.schedule": {"pattern": r"^((@(hourly|daily|weekly|monthly|yearly)|\S+( \S+){4}))?$"},
     "archive.config": {"$ref": "#/$defs/ArchiveConfig"},
     "archive.checkpoint.url": {"pattern": "^(s3a://.+)?$"},
@@ -108,6 +113,7 @@ OWNED = {
     "ArchiveConfig": {"kafka", "topics", "input", "limits", "checkpoint", "metrics", "s3", "spark", "log_dir"},
     "DetectorConfig": {"kafka", "topics", "checkpoint", "metrics", "log_dir", "spark", "s3"},
     "Models": {"store"},
+    "NotifierConfig": {"kafka", "topics", "metrics"},
     "ProducerConfig": {"kafka", "topics", "create_topics", "partitions", "json"},
     "TrainerConfig": {"kafka", "topics", "input", "limits", "store", "s3", "spark", "log_dir", "json"},
 }
@@ -155,7 +161,7 @@ def _property(value: Any, described: dict[tuple[str, ...], str], place: tuple[st
         case dict():
             return {**description, "type": "object", **limits}
         case list():
-            return {**description, "type": "array", "items": {"type": "string"}}
+            return {**description, "type": "array", "items": {"type": "string"}, **limits}
         case bool():
             return {**description, "type": "boolean"}
         case int():
@@ -186,6 +192,7 @@ def _definitions() -> Json:
     return {
         **_config(ArchiveSettings, "ArchiveConfig"),
         **_config(DetectorSettings, "DetectorConfig"),
+        **_config(NotifierSettings, "NotifierConfig"),
         **_config(RunSettings, "ProducerConfig"),
         **_config(TrainSettings, "TrainerConfig"),
     }
