@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import archive, detector, history, hot_key, mapping, page, producer, rules, scaling, watching
+from benchmarks import archive, detector, history, hot_key, mapping, notifying, page, producer, rules, scaling, watching
 from benchmarks.page import Section, table
 from benchmarks.peers import comparison
 from configuration import KafkaConnection
@@ -29,7 +29,7 @@ def main(
     """Measure, and write docs/benchmarks.md.
 
     Sections: producer, kernel, history, restart, migration, mapping, rules, peers, catching-up, latency, hot-key,
-    scaling, watcher, archive.
+    scaling, watcher, archive, notifier.
     Nothing else should run meanwhile.
     """
     page.measure("benchmarks.md", SECTIONS, sections or [], "python -m benchmarks")
@@ -169,6 +169,10 @@ def _archive(kafka: KafkaConnection, folder: Path) -> str:
     return archive.section(kafka, folder)
 
 
+def _notifier(kafka: KafkaConnection, folder: Path) -> str:
+    return notifying.section(notifying.measure(kafka, folder))
+
+
 def _versus(rows: list[Row]) -> str:
     ratios = []
     for race in sorted({(row["keys"], row["run"]) for row in rows}):
@@ -205,6 +209,7 @@ SECTIONS = {
     "scaling": Section("Slots and executors", _scaling),
     "watcher": Section("The watcher", _watcher),
     "archive": Section("The archiver", _archive),
+    "notifier": Section("The notifier", _notifier),
 }
 
 if __name__ == "__main__":
