@@ -22,6 +22,7 @@ KNOWN = frozenset(
         "checkpoint",
         "clock",
         "console",
+        "consumer_group",
         "count",
         "create_topics",
         "customers",

@@ -36,7 +36,7 @@ class NotifierProcess:
         self.settings: dict[str, Any] = {
             "kafka": {"bootstrap_servers": kafka.bootstrap_servers},
             "topics": asdict(topics),
-            "group": f"{topics.alerts}-notifier",
+            "consumer_group": f"{topics.alerts}-notifier",
             "outbox": {"type": "sqlite", "path": str(folder / "outbox.db")},
             "channels": dict(channels),
             "routes": [{"channels": list(channels)}],
@@ -56,7 +56,7 @@ class NotifierProcess:
 
     def begin_at_the_beginning(self) -> None:
         """Leaves the topic as a last notifier would have that has read nothing: a first one begins at the end."""
-        consumer = Consumer({"bootstrap.servers": self._kafka.bootstrap_servers, "group.id": self.settings["group"]})
+        consumer = Consumer({"bootstrap.servers": self._kafka.bootstrap_servers, "group.id": self.settings["consumer_group"]})
         topic = self._topics.alerts
         numbers = consumer.list_topics(topic, timeout=30).topics[topic].partitions
         consumer.commit(offsets=[TopicPartition(topic, number, 0) for number in numbers], asynchronous=False)
@@ -136,3 +136,9 @@ def webhook(folder: Path, one: Receiver, **changes: Any) -> dict[str, Any]:
     for name, text in files.items():
         (folder / name).write_text(f"{text}\n")
     return {"type": "webhook", **{name: str(folder / name) for name in files}, **EVERY_ALERT, **changes}
+
+
+def email(port: int, **changes: Any) -> dict[str, Any]:
+    """Returns the settings of a channel to a mail server of this machine."""
+    base = {"type": "email", "host": "127.0.0.1", "port": port, "security": "none", "sender": "fraud@example.com"}
+    return base | {"recipients": ["desk@example.com"], "timeout": "2s"} | changes

@@ -117,6 +117,17 @@ class MailServer:
         self.port = port
         self.inbox = Inbox()
         self.answers: Callable[[EmailMessage], str] = lambda _: "250 OK"
+        self.refuses: set[str] = set()
+        """Recipients that there are not."""
+
+    async def handle_RCPT(  # noqa: N802 aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Takes a recipient, or refuses it for good."""
+        if address in self.refuses:
+            return "550 there is no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 aiosmtpd's name
         """Keeps a mail."""

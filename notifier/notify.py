@@ -50,7 +50,7 @@ class Notifier:
             )
             for name, way in ways.items()
         }
-        self._alerts = Alerts(settings.kafka, settings.topics.alerts, settings.group)
+        self._alerts = Alerts(settings.kafka, settings.topics.alerts, settings.consumer_group)
         self._reached = True
         self._round = time.monotonic()
         for name, way in ways.items():

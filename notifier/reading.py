@@ -55,7 +55,7 @@ class Alerts:
             if error is not None and (error.fatal() or error.code() in (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)):
                 raise AnotherNotifier(
                     f"Another notifier works in the consumer group of this one ({error.name()})",
-                    "Let one work, or give each a `group` and an `outbox` of its own.",
+                    "Let one work, or give each a `consumer_group` and an `outbox` of its own.",
                 )
         return [one for one in found if one.error() is None]
 

@@ -136,7 +136,9 @@ class NotifierSettings(Settings):
 
     kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
     topics: TopicNames = Field(TopicNames(), description="Names of the topics; `alerts` is read")
-    group: str = Field("fraud-notifier", min_length=1, description="Consumer group; one notifier works in it")
+    consumer_group: str = Field(
+        "fraud-notifier", min_length=1, description="Name under which Kafka keeps the place; one notifier works in it"
+    )
     outbox: Annotated[SqliteSettings | PostgresSettings, Field(discriminator="type")] = Field(
         SqliteSettings(), description="Where alerts wait until they are delivered"
     )

@@ -83,6 +83,9 @@ class Worker(threading.Thread):
         except NotDelivered as error:
             self._metrics.tried(name, self._failed(claimed, error))
             return
+        except Exception as error:  # what a library did not foresee costs a try, and not the channel
+            self._metrics.tried(name, self._failed(claimed, NotDelivered(type(error).__name__)))
+            return
         self._outbox.delivered(name, message.id)
         self._metrics.tried(name, "delivered")
         if message.kind == "alert" and claimed.appended is not None:

@@ -9,6 +9,8 @@ import ssl
 from email.message import EmailMessage
 from email.utils import format_datetime
 
+import structlog
+
 from notifier.channels.secret_files import read_secret
 from notifier.errors import NotDelivered, UnusableChannel
 from notifier.messages import Message, body, subject
@@ -16,10 +18,13 @@ from notifier.settings import EmailSettings
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 """RFC 6409, RFC 8314 and RFC 5321."""
+PERMANENT = 500
+"""From here on an SMTP code says that a further try is of no use (RFC 5321, 4.2.1)."""
 ANSWERS = 8
 """A mail takes so many answers of the server at the least: greeting, EHLO twice, STARTTLS, AUTH, MAIL, RCPT, DATA."""
 OURSELVES = "[127.0.0.1]"
 """In EHLO, as Python's client itself writes it where a machine has no name: to ask for the name may take seconds."""
+log = structlog.get_logger()
 
 
 class Email:
@@ -35,7 +40,9 @@ class Email:
         """Returns once the server has taken the mail for all recipients.
 
         Raises:
-            NotDelivered: it has not, for all or for some, or has not said so in time: then it may have been delivered.
+            NotDelivered: it has not, or asks to try some recipients later, or has not said so in time: then it may have been
+                delivered. Recipients that it refuses for good beside others that it takes are told in the log: a further try would
+                only send the others the same mail again.
         """
         asked = self._asked
         try:
@@ -53,8 +60,10 @@ class Email:
             raise NotDelivered(_refused(error.recipients)) from None
         except (smtplib.SMTPException, OSError) as error:
             raise NotDelivered(type(error).__name__) from None
-        if refused:
+        if any(code < PERMANENT for code, _ in refused.values()):
             raise NotDelivered(_refused(refused))
+        if refused:
+            log.error("the mail server refuses recipients for good", channel=self._name, message=message.id, why=_refused(refused))
 
     def _connected(self) -> smtplib.SMTP:
         asked = self._asked

@@ -56,7 +56,7 @@ def test_the_policy_opens_the_ports_of_outbox_mail_and_services() -> None:
 
 
 def test_its_user_may_read_alerts_in_its_group_and_nothing_else() -> None:
-    found = objects("--values", "values-kafka-alerts.yaml", values=NOTIFIED.replace("outbox:", "group: mine\n    outbox:"))
+    found = objects("--values", "values-kafka-alerts.yaml", values=NOTIFIED.replace("outbox:", "consumer_group: mine\n    outbox:"))
     acls = find(found, "KafkaUser", "fraud-notifier")["spec"]["authorization"]["acls"]
     assert {(one["resource"]["type"], one["resource"]["name"]): set(one["operations"]) for one in acls} == {
         ("topic", "fraud.alerts"): {"Read", "Describe"},

@@ -155,14 +155,16 @@ def test_the_doctor_names_what_is_missing(fraud: Fraud) -> None:
 
 
 def test_a_short_demo(fraud: Fraud, home: Path) -> None:
-    done = fraud("demo", "--seconds", "10", "--plain")
+    done = fraud("demo", "--seconds", "10", "--plain", "--with", "mail")
     assert done.returncode == 0, done.stderr
     alerts = [line.partition(" => ")[2] for line in done.stdout.splitlines() if line.startswith("Fraud transaction detected => ")]
     assert alerts
     for line in alerts:
         assert decode(Alert, line.encode()).reasons
     assert "payments scored" in done.stdout
-    assert "payment to alert p50" in done.stdout.splitlines()[-4]
+    assert "payment to alert p50" in done.stdout.splitlines()[-5]
+    assert "Mail => Fraud: " in done.stdout
+    assert re.search(r"Mail: [1-9]\d* messages about the alerts, in ", done.stdout)
     assert any(decode(Alert, line.encode()).model_version for line in alerts), "a model was trained, and scores"
     assert "Model: xgboost-" in done.stdout
     (run,) = (home / "state" / "demo").iterdir()

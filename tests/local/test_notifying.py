@@ -1,8 +1,6 @@
 """The notifier beside a real broker and real servers: killed, kept waiting, turned away; nothing is lost, and no secret is told."""
 
 import json
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +11,8 @@ import pytest
 from configuration import KafkaConnection, TopicNames
 from harness.dying_notifier import POINTS
 from harness.kafka import send
-from harness.notifier import SECRET, NotifierProcess, webhook
-from harness.receiving import MailServer, Receiver, mail_server, receiver, silent_server
+from harness.notifier import SECRET, NotifierProcess, email, webhook
+from harness.receiving import MailServer, Receiver, silent_server
 from local.mail import mailbox_of, notifier_settings, subjects
 from local.postgres import PostgresServer
 from notifier.outbox import Outbox
@@ -22,21 +20,8 @@ from notifier.settings import PostgresSettings
 from tests.notified import killed, verified
 from tests.outboxes import NOW, add, ids, sent, warned
 
-FRAUD = Path(sys.executable).parent / "fraud"
 Start = Callable[..., NotifierProcess]
 AT_ONCE = 25
-
-
-@pytest.fixture
-def hook() -> Iterator[Receiver]:
-    with receiver() as one:
-        yield one
-
-
-@pytest.fixture
-def post() -> Iterator[MailServer]:
-    with mail_server() as one:
-        yield one
 
 
 @pytest.fixture
@@ -52,11 +37,6 @@ def new(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iterator[
     yield make
     for one in made:
         one.kill()
-
-
-def email(port: int, **changes: Any) -> dict[str, Any]:
-    base = {"type": "email", "host": "127.0.0.1", "port": port, "security": "none", "sender": "fraud@example.com"}
-    return base | {"recipients": ["desk@example.com"], "timeout": "2s"} | changes
 
 
 def test_nothing_is_lost_wherever_it_is_killed(new: Start, hook: Receiver, tmp_path: Path) -> None:
@@ -119,61 +99,6 @@ def test_a_server_that_hangs_delays_no_other_channel(new: Start, hook: Receiver,
         with urllib.request.urlopen(f"{notifier.address}/healthz") as answer:  # noqa: S310 http
             assert answer.status == 200
         notifier.kill()
-
-
-def test_what_is_turned_away_is_tried_again_as_the_same(new: Start, hook: Receiver, post: MailServer, tmp_path: Path) -> None:
-    refused: set[str] = set()
-
-    def first_no(of: str, no: Any, yes: Any) -> Any:
-        known = of in refused
-        refused.add(of)
-        return yes if known else no
-
-    hook.answers = lambda got: first_no(got.id, 503, 204)
-    post.answers = lambda mail: first_no(mail["Message-ID"], "451 later", "250 OK")
-    notifier = new(cases=webhook(tmp_path, hook), desk=email(post.port))
-    notifier.alert([warned(1)])
-    notifier.start()
-    hook.inbox.until(lambda found: len(found) == 2)
-    post.inbox.until(lambda found: len(found) == 2)
-    assert notifier.stop() == 0
-    first, second = hook.inbox.all
-    assert (first.id, first.body) == (second.id, second.body)
-    assert second.at - first.at > 4.5
-    first, second = post.inbox.all
-    assert first.as_bytes() == second.as_bytes()
-    told = "".join(notifier.said)
-    assert "HTTP 503" in told
-    assert "SMTP 451" in told
-
-
-def fraud(notifier: NotifierProcess, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([FRAUD, "notify", *arguments, "--config", str(notifier.file)], capture_output=True, text=True)
-
-
-def test_a_receiver_that_is_gone_is_off_until_it_is_asked_for(new: Start, hook: Receiver, tmp_path: Path) -> None:
-    hook.answers = lambda _: 410
-    notifier = new(cases=webhook(tmp_path, hook))
-    notifier.alert([warned(1), warned(2, "card-2")])
-    notifier.start()
-    hook.inbox.until(lambda found: len(found) == 1)
-    done = fraud(notifier, "test", "cases", "--json")
-    assert (done.returncode, json.loads(done.stdout)["why"]) == (4, "HTTP 410"), done.stderr
-    listed = fraud(notifier, "list", "--json")
-    found = json.loads(listed.stdout)
-    assert listed.returncode == 4
-    assert [(one["kind"], one["alerts"], one["why"]) for one in found["dead"]][:2] == [("alert", 1, "HTTP 410")] * 2
-    (one,) = found["channels"]
-    assert (one["channel"], one["dead"], one["gone"]) == ("cases", 3, "HTTP 410")
-    assert "fraud notify retry" in fraud(notifier, "list").stdout
-    hook.answers = lambda _: 204
-    assert json.loads(fraud(notifier, "retry", "--json").stdout) == {"messages": 3}
-    hook.inbox.until(lambda found: len(found) == 4)
-    done = fraud(notifier, "test", "cases")
-    assert (done.returncode, done.stdout[:18]) == (0, "Delivered as test-"), done.stderr
-    assert "There is no channel nobody. The settings have cases." in fraud(notifier, "test", "nobody").stderr
-    assert notifier.stop() == 0
-    assert sum(json.loads(one.body)["type"] == "fraud.test" for one in hook.inbox.all) == 2
 
 
 def test_the_first_start_sends_what_comes_from_then_on(
@@ -250,7 +175,11 @@ def test_an_outbox_that_is_away_is_waited_for(new: Start, hook: Receiver, tmp_pa
 def test_the_mailbox_of_the_laptop(home: Path, kafka: KafkaConnection, topics: TopicNames) -> None:
     """What `fraud up --with mail` and `fraud demo --with mail` run."""
     notifier = NotifierProcess(kafka, topics, home, {})
-    notifier.settings = {**notifier_settings(home, kafka, topics), "group": notifier.settings["group"], "metrics": {"port": 0}}
+    notifier.settings = {
+        **notifier_settings(home, kafka, topics),
+        "consumer_group": notifier.settings["consumer_group"],
+        "metrics": {"port": 0},
+    }
     notifier.begin_at_the_beginning()
     notifier.alert([warned(1), warned(2), warned(3, "card-2")])
     notifier.start()
