@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import psycopg
 
 from notifier.errors import UnusableOutbox
-from notifier.settings import PostgresSettings, SqliteSettings
+from notifier.settings import PostgresOutbox, SqliteOutbox
 
 Rows = list[tuple[Any, ...]]
 TIMEOUT_S = 10
@@ -41,9 +41,9 @@ class Database(Protocol):
         """Ends the connection."""
 
 
-def database(asked: SqliteSettings | PostgresSettings) -> Database:
+def database(asked: SqliteOutbox | PostgresOutbox) -> Database:
     """Returns the database that the settings name; nothing is connected yet."""
-    return _Sqlite(asked) if isinstance(asked, SqliteSettings) else _Postgres(asked)
+    return _Sqlite(asked) if isinstance(asked, SqliteOutbox) else _Postgres(asked)
 
 
 class _Sqlite:
@@ -51,7 +51,7 @@ class _Sqlite:
 
     identity = "integer PRIMARY KEY AUTOINCREMENT"
 
-    def __init__(self, asked: SqliteSettings) -> None:
+    def __init__(self, asked: SqliteOutbox) -> None:
         self._path = asked.path
         self._connection: sqlite3.Connection | None = None
 
@@ -98,7 +98,7 @@ class _Postgres:
 
     identity = "bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY"
 
-    def __init__(self, asked: PostgresSettings) -> None:
+    def __init__(self, asked: PostgresOutbox) -> None:
         self._asked = asked
         self._connection: psycopg.Connection | None = None
 

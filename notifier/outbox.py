@@ -14,7 +14,7 @@ from notifier.database import Statements, database
 from notifier.grouping import Planned, Waiting, plan
 from notifier.messages import Message
 from notifier.notices import Notice
-from notifier.settings import PostgresSettings, SqliteSettings
+from notifier.settings import PostgresOutbox, SqliteOutbox
 from notifier.tables import TABLES
 
 MINUTE_S = 60.0
@@ -60,7 +60,7 @@ class Outbox:
         UnusableOutbox: from each method, where the database does not take what is asked. Nothing of it is done then.
     """
 
-    def __init__(self, asked: SqliteSettings | PostgresSettings) -> None:
+    def __init__(self, asked: SqliteOutbox | PostgresOutbox) -> None:
         self._database = database(asked)
 
     def make(self) -> None:

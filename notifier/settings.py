@@ -118,14 +118,14 @@ class Route(Part):
     )
 
 
-class SqliteSettings(Part):
+class SqliteOutbox(Part):
     """A file, for one machine. It must be kept as long as the notifier is."""
 
     type: Literal["sqlite"] = "sqlite"
     path: Path = Field(Path("notifier.db"), description="The file; it is made where there is none")
 
 
-class PostgresSettings(PostgresConnection):
+class PostgresOutbox(PostgresConnection):
     """Tables in PostgreSQL 15 or newer, `notifier_...`, which the notifier makes."""
 
     type: Literal["postgres"] = "postgres"
@@ -139,8 +139,8 @@ class NotifierSettings(Settings):
     consumer_group: str = Field(
         "fraud-notifier", min_length=1, description="Name under which Kafka keeps the place; one notifier works in it"
     )
-    outbox: Annotated[SqliteSettings | PostgresSettings, Field(discriminator="type")] = Field(
-        SqliteSettings(), description="Where alerts wait until they are delivered"
+    outbox: Annotated[SqliteOutbox | PostgresOutbox, Field(discriminator="type")] = Field(
+        SqliteOutbox(), description="Where alerts wait until they are delivered"
     )
     channels: dict[ChannelName, ChannelSettings] = Field(
         {},

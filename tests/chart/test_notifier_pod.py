@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from notifier.settings import NotifierSettings, PostgresSettings
+from notifier.settings import NotifierSettings, PostgresOutbox
 from tests.chart.manifests import find, kinds, objects, pods
 from tests.chart.notified import NOTIFIED
 from tests.chart.test_security import ports, texts, violations
@@ -25,7 +25,7 @@ def test_the_program_reads_its_settings_and_finds_its_files(home: Path) -> None:
     assert container["command"] == ["tini", "--", "python3", "-m", "notifier"]
     settings = load(NotifierSettings, found, container["args"], "fraud-notifier", home)
     assert isinstance(settings, NotifierSettings)
-    assert isinstance(settings.outbox, PostgresSettings)
+    assert isinstance(settings.outbox, PostgresOutbox)
     assert settings.channels.keys() == {"desk", "relay", "pager", "cases"}
     assert (settings.metrics.host, settings.topics.alerts) == ("0.0.0.0", "fraud.alerts")  # noqa: S104
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}

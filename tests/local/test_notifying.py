@@ -16,7 +16,7 @@ from harness.receiving import MailServer, Receiver, silent_server
 from local.mail import mailbox_of, notifier_settings, subjects
 from local.postgres import PostgresServer
 from notifier.outbox import Outbox
-from notifier.settings import PostgresSettings
+from notifier.settings import PostgresOutbox
 from tests.notified import killed, verified
 from tests.outboxes import NOW, add, ids, sent, warned
 
@@ -120,11 +120,11 @@ def test_the_first_start_sends_what_comes_from_then_on(
 
 
 @pytest.fixture
-def in_postgres(database: PostgresServer) -> PostgresSettings:
-    return PostgresSettings.model_validate(database.settings)
+def in_postgres(database: PostgresServer) -> PostgresOutbox:
+    return PostgresOutbox.model_validate(database.settings)
 
 
-def test_postgresql_does_what_sqlite_does(in_postgres: PostgresSettings) -> None:
+def test_postgresql_does_what_sqlite_does(in_postgres: PostgresOutbox) -> None:
     outbox, other = Outbox(in_postgres), Outbox(in_postgres)
     outbox.make()
     other.make()

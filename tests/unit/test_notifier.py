@@ -15,7 +15,7 @@ from notifier.metrics import NotifierMetrics
 from notifier.outbox import Outbox
 from notifier.retries import pause_s
 from notifier.routes import channels_of
-from notifier.settings import Route, SqliteSettings
+from notifier.settings import Route, SqliteOutbox
 from tests.outboxes import CHANNEL, GROUP_S, NOW, PER_MINUTE, add, ids, sent, warned
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
@@ -23,7 +23,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Outbox:
-    found = Outbox(SqliteSettings(path=tmp_path / "outbox.db"))
+    found = Outbox(SqliteOutbox(path=tmp_path / "outbox.db"))
     found.make()
     return found
 

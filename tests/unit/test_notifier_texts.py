@@ -18,7 +18,7 @@ from notifier.errors import UnusableChannel
 from notifier.messages import Message, body, subject
 from notifier.notices import notice, plain, read
 from notifier.outbox import Outbox
-from notifier.settings import MailboxSettings, NotifierSettings, ServiceSettings, SqliteSettings, WebhookSettings
+from notifier.settings import MailboxSettings, NotifierSettings, ServiceSettings, SqliteOutbox, WebhookSettings
 from tests.outboxes import CHANNEL, NOW, add, sent, warned
 
 CARD_NUMBER = "4111 1111 1111 1111"
@@ -26,7 +26,7 @@ CARD_NUMBER = "4111 1111 1111 1111"
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Outbox:
-    found = Outbox(SqliteSettings(path=tmp_path / "outbox.db"))
+    found = Outbox(SqliteOutbox(path=tmp_path / "outbox.db"))
     found.make()
     return found
 
