@@ -198,7 +198,7 @@ faults: setup ## Kafka away for five minutes, and every file of a checkpoint bro
 	@$(BIN)/pytest tests/faults $(ARGS)
 
 .PHONY: crashes
-crashes: setup ## An archiver with three sinks, killed at each step of a batch and ten times at random; one of 200 batches beside a maintenance
+crashes: setup ## An archiver with three sinks, killed at each step; 200 batches beside a maintenance; a notifier killed amid 10,000 alerts
 	@$(BIN)/pytest tests/crashes -s $(ARGS)
 
 .PHONY: test-local

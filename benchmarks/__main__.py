@@ -7,7 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import archive, detector, health, history, hot_key, mapping, page, producer, quality, rules, scaling, watching
+from benchmarks import (
+    archive,
+    detector,
+    health,
+    history,
+    hot_key,
+    mapping,
+    notifying,
+    page,
+    producer,
+    quality,
+    rules,
+    scaling,
+    watching,
+)
 from benchmarks.page import Section, table
 from benchmarks.peers import comparison
 from configuration import KafkaConnection
@@ -29,7 +43,7 @@ def main(
     """Measure, and write docs/benchmarks.md.
 
     Sections: producer, kernel, history, restart, migration, mapping, rules, peers, catching-up, latency, hot-key,
-    scaling, watcher, archive, health, quality.
+    scaling, watcher, archive, health, quality, notifier.
     Nothing else should run meanwhile.
     """
     page.measure("benchmarks.md", SECTIONS, sections or [], "python -m benchmarks")
@@ -177,6 +191,10 @@ def _quality(_kafka: KafkaConnection, folder: Path) -> str:
     return quality.section(folder)
 
 
+def _notifier(kafka: KafkaConnection, folder: Path) -> str:
+    return notifying.section(notifying.measure(kafka, folder))
+
+
 def _versus(rows: list[Row]) -> str:
     ratios = []
     for race in sorted({(row["keys"], row["run"]) for row in rows}):
@@ -215,6 +233,7 @@ SECTIONS = {
     "archive": Section("The archiver", _archive),
     "health": Section("A model's health", _health),
     "quality": Section("Data quality", _quality),
+    "notifier": Section("The notifier", _notifier),
 }
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from configuration.durations import PATTERN, text
 from contract import Topics
+from notifier.settings import NotifierSettings
 from producer.settings import RunSettings
 from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.settings import DetectorSettings
@@ -64,7 +65,7 @@ LIMITS: dict[str, Json] = {
     "kafka.saslMechanism": {"enum": ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]},
     "kafka.users": {
         "additionalProperties": False,
-        "properties": dict.fromkeys(("detector", "archiver", "trainer", "producer", "watcher", "topics", "test"), USER),
+        "properties": dict.fromkeys(("detector", "archiver", "trainer", "producer", "watcher", "notifier", "topics", "test"), USER),
     },
     "kafka.strimzi.storage": VOLUME,
     "detector.config": {"$ref": "#/$defs/DetectorConfig"},
@@ -91,6 +92,10 @@ LIMITS: dict[str, Json] = {
     "watcher.cpu": CPU,
     "watcher.memory": MEMORY,
     "archive.schedule": SCHEDULE_OR_NONE,
+    "notifier.config": {"$ref": "#/$defs/NotifierConfig"},
+    "notifier.ports": {"items": {"type": "integer", "minimum": 1, "maximum": 65_535}},
+    "notifier.cpu": CPU,
+    "notifier.memory": MEMORY,
     "archive.config": {"$ref": "#/$defs/ArchiveConfig"},
     "archive.checkpoint.url": {"pattern": "^(s3a://.+)?$"},
     "archive.checkpoint.size": VOLUME,
@@ -113,6 +118,7 @@ OWNED = {
     "ArchiveConfig": {"kafka", "topics", "input", "limits", "checkpoint", "metrics", "s3", "spark", "log_dir"},
     "DetectorConfig": {"kafka", "topics", "checkpoint", "metrics", "log_dir", "spark", "s3"},
     "Models": {"store"},
+    "NotifierConfig": {"kafka", "topics", "metrics"},
     "ProducerConfig": {"kafka", "topics", "create_topics", "partitions", "json"},
     "TrainerConfig": {"kafka", "topics", "input", "limits", "store", "s3", "spark", "log_dir", "json"},
 }
@@ -160,7 +166,7 @@ def _property(value: Any, described: dict[tuple[str, ...], str], place: tuple[st
         case dict():
             return {**description, "type": "object", **limits}
         case list():
-            return {**description, "type": "array", "items": {"type": "string"}}
+            return {**description, "type": "array", "items": {"type": "string"}, **limits}
         case bool():
             return {**description, "type": "boolean"}
         case int():
@@ -191,6 +197,7 @@ def _definitions() -> Json:
     return {
         **_config(ArchiveSettings, "ArchiveConfig"),
         **_config(DetectorSettings, "DetectorConfig"),
+        **_config(NotifierSettings, "NotifierConfig"),
         **_config(RunSettings, "ProducerConfig"),
         **_config(TrainSettings, "TrainerConfig"),
     }

@@ -6,6 +6,7 @@ from configuration.durations import Duration
 from configuration.errors import FraudDetectionError, report
 from configuration.java import NoJava, find_java
 from configuration.kafka import KafkaConnection
+from configuration.postgres import PostgresConnection
 from configuration.settings import InvalidSettings, Settings, require_known_variables
 from configuration.signals import stop_signals
 from configuration.topics import TopicNames
@@ -23,6 +24,7 @@ __all__ = [
     "NoJava",
     "NotWritten",
     "Outgoing",
+    "PostgresConnection",
     "Settings",
     "TopicNames",
     "Transactions",

@@ -17,6 +17,7 @@ from local import ilum, launch, stores
 from local.demo import Demo
 from local.lake.app import app as lake
 from local.listings import describe, list_features
+from local.notify import app as notify
 from local.quality import app as quality
 from local.rejected.app import app as rejected
 from local.rules import app as rules
@@ -29,6 +30,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Real-time ca
 app.add_typer(ilum.app, name="ilum")
 app.add_typer(lake, name="lake")
 app.add_typer(quality, name="quality")
+app.add_typer(notify, name="notify")
 app.add_typer(rejected, name="rejected")
 app.add_typer(rules, name="rules")
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -43,22 +45,26 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the broker; 0 takes a free one.")] = 9092,
     partitions: Partitions = 2,
     extra: Annotated[
-        str | None, typer.Option("--with", help="Also start stores that `fraud archive` then knows: s3, postgres, or s3,postgres.")
+        str | None,
+        typer.Option(
+            "--with",
+            help="Also start, of a list with commas: s3 and postgres, which `fraud archive` then knows, and mail, a notifier.",
+        ),
     ] = None,
 ) -> None:
     """Start the broker and create the topics. If it runs already, nothing happens."""
     address = broker().start(port or None)
     created = create_topics(KafkaConnection(bootstrap_servers=address), TopicNames().specs(partitions))
     kafka = f"Kafka runs at {address}" + (f", created {', '.join(created)}" if created else "")
-    stores.start(extra)
+    stores.start(extra, KafkaConnection(bootstrap_servers=address))
     out.print(kafka, *stores.told(), sep="\n", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def down(purge: Annotated[bool, typer.Option("--purge", help="Also remove all data: topics, checkpoints, logs.")] = False) -> None:
-    """Stop the broker, the S3 server and the database; their data stays."""
-    broker().stop()
+    """Stop the broker and all that `up --with` has started; their data stays."""
     stores.stop()
+    broker().stop()
     if purge:
         shutil.rmtree(home(), ignore_errors=True)
     out.print("Stopped." + (f" {home()} is removed." if purge else f" Data stays in {home()}."), highlight=False, soft_wrap=True)
@@ -108,9 +114,12 @@ def demo(
     mode: Annotated[Literal["realTime", "microBatch"], typer.Option(help="Mode in which the detector runs.")] = "realTime",
     rate: Annotated[float, typer.Option(min=0.1, help="Payments a second.")] = 100.0,
     traffic: Annotated[Kind, typer.Option(help="Normal customers, attacks, or both.")] = "all",
+    extra: Annotated[
+        Literal["mail"] | None, typer.Option("--with", help="Also run a notifier, which sends alerts as mail to a folder.")
+    ] = None,
 ) -> None:
     """Run everything on one live screen: broker, traffic, detector and, the first time, trainer."""
-    Demo(home(), broker(), mode, rate, traffic).run(seconds, plain or not out.is_terminal)
+    Demo(home(), broker(), mode, rate, traffic, with_mail=extra == "mail").run(seconds, plain or not out.is_terminal)
 
 
 @app.command(context_settings=PASS_ON)

@@ -20,6 +20,7 @@ from configuration import KafkaConnection, TopicNames, stop_signals
 from contract import Alert, decode
 from local.broker import Broker
 from local.children import Child, running
+from local.mail import mailbox_of, notifier_settings, subjects
 from local.process import HOST, free_port
 from local.screen import State, screen, status_line
 from local.state import models_folder
@@ -117,11 +118,11 @@ class Watch:
 class Demo:
     """One run; its folder holds settings, logs and checkpoint. The model stays in the laptop's store, for the next run."""
 
-    def __init__(self, home: Path, broker: Broker, mode: str, rate: float, traffic: str) -> None:
+    def __init__(self, home: Path, broker: Broker, mode: str, rate: float, traffic: str, *, with_mail: bool = False) -> None:
         name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
         self.folder = home / "demo" / name
         self._broker, self._rate, self._traffic = broker, rate, traffic
-        self._mode = mode
+        self._mode, self._with_mail = mode, with_mail
         self._models = ModelStore(str(models_folder()), S3())
         self._metrics_port = free_port()
         self.state = State(mode=mode, metrics=f"http://{HOST}:{self._metrics_port}/metrics")
@@ -155,6 +156,7 @@ class Demo:
                 start("detector", "spark_jobs.detect_fraud"),
                 start("producer", "producer", "run"),
                 start("watcher", "watcher", f"--metrics.port={self._metrics_port}"),
+                *([start("notifier", "notifier", "--metrics.port=0")] if self._with_mail else []),
             ]
             watch = Watch(connection, self._topics, self.state, self._rate)
             stack.callback(watch.close)
@@ -203,7 +205,9 @@ class Demo:
         trainer = {**common, "data": lake, "label_delay": LABEL_DELAY, "store": store, "promote": True}
         trainer["log_dir"] = str(self.folder / "trainer")
         written = {}
+        notifier = notifier_settings(self.folder, connection, self._topics)
         programs = {"detector": detector, "producer": producer, "watcher": common, "archiver": archiver, "trainer": trainer}
+        programs |= {"notifier": notifier} if self._with_mail else {}
         for name, settings in programs.items():
             written[name] = self.folder / f"{name}.yaml"
             written[name].write_text(yaml.safe_dump(settings, sort_keys=False))
@@ -222,12 +226,16 @@ class Demo:
 
     def _show_lines(self, looks: Iterator[list[bytes]]) -> None:
         shown = 0.0
+        mails: set[str] = set()
         for alerts in looks:
             for alert in alerts:
                 sys.stdout.write(f"{PREFIX}{alert.decode()}\n")
             if self.state.seconds - shown >= STATUS_EVERY_S:
                 shown = self.state.seconds
                 sys.stdout.write(status_line(self.state) + "\n")
+                new = {name: one for name, one in subjects(mailbox_of(self.folder)).items() if name not in mails}
+                mails.update(new)
+                sys.stdout.writelines(f"Mail => {subject}\n" for subject in new.values())
             sys.stdout.flush()
 
     def _show_screen(self, looks: Iterator[list[bytes]], out: Console) -> None:
@@ -269,6 +277,11 @@ class Demo:
         return (
             f"\n{state.scored:,} payments scored, {state.alerts:,} alerts (the first {first}), {state.rejected:,} rejected; "
             f"payment to alert {state.latency()} ({state.mode}).\nModel: {state.model or 'none scored'}, in {self._models.place}\n"
+            f"{self._mail_summary()}"
             f"Metrics, while it ran: {state.metrics}\n"
             f"Stopped. Logs, settings and checkpoint: {self.folder}"
         )
+
+    def _mail_summary(self) -> str:
+        folder = mailbox_of(self.folder)
+        return f"Mail: {len(subjects(folder)):,} messages about the alerts, in {folder}\n" if self._with_mail else ""

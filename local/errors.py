@@ -67,6 +67,10 @@ class QueryRefused(FraudDetectionError):
     """DuckDB does not answer a query."""
 
 
+class NoChannel(FraudDetectionError):
+    """The notifier's settings have no such channel."""
+
+
 class NoSink(FraudDetectionError):
     """The settings have no such database."""
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from local.broker import Broker
+from local.mail import Mail
 from local.postgres import PostgresServer
 from local.s3 import S3Server
 
@@ -31,3 +32,8 @@ def s3() -> S3Server:
 def postgres() -> PostgresServer:
     """Returns the laptop's database server, running or not."""
     return PostgresServer(home() / "postgres")
+
+
+def mail() -> Mail:
+    """Returns the laptop's notifier, running or not."""
+    return Mail(home() / "mail")

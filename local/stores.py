@@ -1,15 +1,16 @@
-"""The stores that `fraud up --with` starts."""
+"""What `fraud up --with` starts beside the broker."""
 
+from configuration import KafkaConnection
 from local.errors import UnknownStore
 from local.postgres import DATABASE, USER
 from local.s3 import BUCKET
-from local.state import postgres, s3
+from local.state import mail, postgres, s3
 
-KNOWN = ("s3", "postgres")
+KNOWN = ("s3", "postgres", "mail")
 
 
-def start(names: str | None) -> None:
-    """Starts the stores of a list with commas, `s3,postgres`.
+def start(names: str | None, kafka: KafkaConnection) -> None:
+    """Starts the servers of a list with commas, `s3,postgres,mail`; `kafka` is the broker that runs.
 
     Raises:
         UnknownStore: there is none of a name.
@@ -17,23 +18,30 @@ def start(names: str | None) -> None:
     """
     wanted = set(names.split(",")) if names else set()
     if unknown := wanted - set(KNOWN):
-        raise UnknownStore(f"There is no store {', '.join(sorted(unknown))}", f"Known are {' and '.join(KNOWN)}.")
+        raise UnknownStore(f"There is no store {', '.join(sorted(unknown))}", f"Known are {', '.join(KNOWN)}.")
     if "s3" in wanted:
         s3().start()
     if "postgres" in wanted:
         postgres().start()
+    if "mail" in wanted:
+        mail().start(kafka)
 
 
 def stop() -> None:
     """Stops all of them; their data stay."""
+    mail().stop()
     s3().stop()
     postgres().stop()
 
 
 def running() -> dict[str, str | None]:
     """Returns where each of them is, None where it does not run."""
-    store, database = s3(), postgres()
-    return {"s3": store.endpoint if store.running else None, "postgres": database.address if database.running else None}
+    store, database, notifier = s3(), postgres(), mail()
+    return {
+        "s3": store.endpoint if store.running else None,
+        "postgres": database.address if database.running else None,
+        "mail": str(notifier.mailbox) if notifier.running else None,
+    }
 
 
 def told() -> list[str]:
@@ -45,4 +53,6 @@ def told() -> list[str]:
     if database.running:
         where = f"database {DATABASE}, user {USER}, password in {database.password_file}"
         lines.append(f"PostgreSQL runs at {database.address}, {where}")
+    if mail().running:
+        lines.append(f"A notifier runs; its mail is in {mail().mailbox}, its metrics at {mail().address}")
     return lines

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from configuration import Duration, KafkaConnection, Settings, TopicNames
+from configuration import Duration, KafkaConnection, PostgresConnection, Settings, TopicNames
 from spark_jobs.input_settings import Input, InputSettings, topics_of
 from spark_jobs.parts import Part, Place
 from spark_jobs.settings import S3, AvailableNowTrigger, Limits, Metrics, MicroBatchTrigger, OnLost, Spark, on_s3
@@ -45,19 +45,10 @@ class Retention(Part):
     labels: Duration = Field(timedelta(days=400), ge=timedelta(days=31), description="Of labels, by labelled_at, in months")
 
 
-class PostgresSettings(Part):
+class PostgresSettings(PostgresConnection):
     """Tables in PostgreSQL 15 or newer, which the archiver makes: scored payments, alerts, labels, and views of them."""
 
     type: Literal["postgres"] = "postgres"
-    host: str = Field("localhost", min_length=1, description="Host name")
-    port: int = Field(5432, ge=1, le=65_535, description="Port")
-    database: str = Field("fraud", min_length=1, description="Name of the database; its user may make tables in it")
-    user: str = Field("fraud", min_length=1, description="User name")
-    password_file: Path | None = Field(None, description="File that holds the password and nothing else; null: none is needed")
-    sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = Field(
-        "prefer", description="Whether the connection is encrypted and the server's certificate checked, as libpq has it"
-    )
-    ca_file: Path | None = Field(None, description="PEM file of the authorities that sign the server's certificate; null: libpq's")
     tasks: int = Field(TASKS, ge=1, le=1_000, description="How many tasks write at once, each on a connection of its own")
     timeout: Duration = Field(
         timedelta(seconds=30),

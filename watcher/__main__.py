@@ -7,8 +7,8 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from configuration import FraudDetectionError, report, stop_signals
+from configuration.serving import serving
 from watcher.metrics import WatchMetrics
-from watcher.server import serving
 from watcher.settings import WatcherSettings
 from watcher.watch import Watcher
 

@@ -5,7 +5,3 @@ from configuration import FraudDetectionError
 
 class NoClient(FraudDetectionError):
     """No Kafka client can be made of the settings under `kafka`."""
-
-
-class PortInUse(FraudDetectionError):
-    """Another program listens on the port of the metrics."""

@@ -1,17 +1,9 @@
 """Settings of the watcher. `python -m watcher --help` lists them."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from configuration import KafkaConnection, Settings, TopicNames
-
-
-class Serving(BaseModel):
-    """Where metrics are served."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    port: int = Field(8001, ge=0, le=65_535, description="Port of /metrics and /healthz; 0: a free one, which the log names")
-    host: str = Field("127.0.0.1", description="Address at which the port listens; use 0.0.0.0 in a pod")
+from configuration.serving import Serving
 
 
 class WatcherSettings(Settings):

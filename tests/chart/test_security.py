@@ -166,5 +166,5 @@ def test_no_value_can_be_a_secret() -> None:
         return [name for one in node for name in names(one)] if isinstance(node, list) else []
 
     suspicious = {name for name in names(values_schema()) if re.search("pass|token|secret|credential|key", name, re.IGNORECASE)}
-    # Names of Secrets, and names of files in them.
-    assert suspicious == {"secret", "caSecret", "inputSecret", "s3Secret", "key", "password"}
+    # Names of Secrets, and of files in them.
+    assert suspicious == {"secret", "caSecret", "inputSecret", "s3Secret", "key", "password", "secret_file"}

@@ -15,6 +15,7 @@ import pytest
 
 from contract import Alert, decode
 from local.broker import Broker
+from local.mail import Mail, subjects
 from local.s3 import S3Server
 from tests.s3 import Archive
 
@@ -27,6 +28,7 @@ def environment(home: Path) -> Iterator[dict[str, str]]:
     yield {**os.environ, "FRAUD_HOME": str(home / "state"), "NO_COLOR": "1"}
     Broker(home / "state" / "kafka").kill()
     S3Server(home / "state" / "s3").stop()
+    Mail(home / "state" / "mail").stop()
 
 
 @pytest.fixture
@@ -55,7 +57,9 @@ def test_a_day_in_its_life(fraud: Fraud, home: Path) -> None:
     assert "The broker does not run. Start it: `fraud up`" in refused(fraud("topics"))
     assert "The broker does not run" in refused(fraud("produce", "--count", "1"))
 
-    assert "S3 runs at http://127.0.0.1:" in fraud("up", "--port", "0", "--with", "s3").stdout
+    started = fraud("up", "--port", "0", "--with", "s3,mail")
+    assert "S3 runs at http://127.0.0.1:" in started.stdout, started.stderr
+    assert f"its mail is in {home / 'state' / 'mail' / 'mailbox'}" in started.stdout
     assert "created" not in fraud("up").stdout
     state = answer(fraud("status", "--json"))
     assert state["running"] is True
@@ -96,6 +100,11 @@ def test_a_day_in_its_life(fraud: Fraud, home: Path) -> None:
         "alerts": len(printed),
         "unreadable": 0,
     }
+
+    assert all(one.startswith("Fraud: ") for one in subjects(home / "state" / "mail" / "mailbox").values())
+    (channel,) = answer(fraud("notify", "list", "--json"))["channels"]
+    assert (channel["channel"], channel["dead"]) == ("mail", 0)
+    assert answer(fraud("notify", "test", "mail", "--json"))["state"] == "delivered"
 
     assert all(check["ok"] for check in answer(fraud("doctor", "--json")))
     assert fraud("down").returncode == 0
@@ -147,14 +156,16 @@ def test_the_doctor_names_what_is_missing(fraud: Fraud) -> None:
 
 
 def test_a_short_demo(fraud: Fraud, home: Path) -> None:
-    done = fraud("demo", "--seconds", "10", "--plain")
+    done = fraud("demo", "--seconds", "10", "--plain", "--with", "mail")
     assert done.returncode == 0, done.stderr
     alerts = [line.partition(" => ")[2] for line in done.stdout.splitlines() if line.startswith("Fraud transaction detected => ")]
     assert alerts
     for line in alerts:
         assert decode(Alert, line.encode()).reasons
     assert "payments scored" in done.stdout
-    assert "payment to alert p50" in done.stdout.splitlines()[-4]
+    assert "payment to alert p50" in done.stdout.splitlines()[-5]
+    assert "Mail => Fraud: " in done.stdout
+    assert re.search(r"Mail: [1-9]\d* messages about the alerts, in ", done.stdout)
     assert any(decode(Alert, line.encode()).model_version for line in alerts), "a model was trained, and scores"
     assert "Model: xgboost-" in done.stdout
     (run,) = (home / "state" / "demo").iterdir()

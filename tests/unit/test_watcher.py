@@ -11,18 +11,18 @@ import pytest
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
 from prometheus_client import CollectorRegistry
 
+from configuration.serving import PortInUse, serving
 from contract import Rejected, Topics, encode
 from tests.hostile import hostile
 from tests.records import AT, alert, scored, transaction
 from watcher.counting import Counting
-from watcher.errors import NoClient, PortInUse
+from watcher.errors import NoClient
 from watcher.inputs import LOOK_AFTER_S, Inputs
 from watcher.metrics import RULES, WatchMetrics
 from watcher.names import Names
 from watcher.outputs import Read
 from watcher.partitions import NO_TOPIC, Partitions, Topic
 from watcher.records import Place
-from watcher.server import serving
 from watcher.settings import WatcherSettings
 from watcher.watch import Watcher
 

@@ -140,6 +140,11 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 /etc/archive: {{ . }}
 {{- end }}
 {{- end }}
+{{- if eq (index . 1) "notifier" }}
+{{- with $root.Values.notifier.secret }}
+/etc/notifier: {{ . }}
+{{- end }}
+{{- end }}
 {{- if has (index . 1) (list "detector" "trainer" "archiver") }}
 {{- with $root.Values.detector.inputSecret }}
 /etc/input: {{ . }}

@@ -85,6 +85,21 @@
 {{- end -}}
 {{- end -}}
 
+{{- $notifier := .Values.notifier -}}
+{{- if $notifier.enabled -}}
+{{- if not (and $notifier.config.channels $notifier.config.routes) -}}
+{{- fail "notifier.enabled: nobody is named who would get alerts. Set notifier.config.channels and notifier.config.routes, as docs/how-to/notify.md shows." -}}
+{{- end -}}
+{{- if ne (dig "outbox" "type" "" $notifier.config) "postgres" -}}
+{{- fail "notifier.config.outbox is a file that is gone with its pod, and alerts with it. Set its type to postgres, with host, user and password_file." -}}
+{{- end -}}
+{{- range $name, $channel := $notifier.config.channels -}}
+{{- if eq $channel.type "mailbox" -}}
+{{- fail (printf "notifier.config.channels.%s is a folder that is gone with its pod. Use email, service or webhook." $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- if and (or $kafka.strimzi.createCluster $kafka.strimzi.createUsers) (not $kafka.strimzi.cluster) -}}
 {{- fail "kafka.strimzi.cluster is empty: name the cluster that createCluster or createUsers is about." -}}
 {{- end -}}
@@ -96,6 +111,7 @@
 {{- if .Values.producers -}}{{- $components = append $components "producer" -}}{{- end -}}
 {{- if .Values.trainer.enabled -}}{{- $components = append $components "trainer" -}}{{- end -}}
 {{- if .Values.watcher.enabled -}}{{- $components = append $components "watcher" -}}{{- end -}}
+{{- if .Values.notifier.enabled -}}{{- $components = append $components "notifier" -}}{{- end -}}
 {{- if $archive.enabled -}}{{- $components = append $components "archiver" -}}{{- end -}}
 {{- if include "fraud.topicsJob" . -}}{{- $components = append $components "topics" -}}{{- end -}}
 {{- range $component := $components -}}

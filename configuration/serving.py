@@ -1,4 +1,4 @@
-"""/metrics for Prometheus, and /healthz for Kubernetes, on one port."""
+"""/metrics for Prometheus, and /healthz for Kubernetes, on one port. It needs prometheus-client, which not every program has."""
 
 import errno
 import threading
@@ -9,10 +9,24 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
+from pydantic import BaseModel, ConfigDict, Field
 
-from watcher.errors import PortInUse
+from configuration.errors import FraudDetectionError
 
 Environment = dict[str, Any]
+
+
+class PortInUse(FraudDetectionError):
+    """Another program listens on the port of the metrics."""
+
+
+class Serving(BaseModel):
+    """Where metrics are served."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    port: int = Field(8001, ge=0, le=65_535, description="Port of /metrics and /healthz; 0: a free one, which the log names")
+    host: str = Field("127.0.0.1", description="Address at which the port listens; use 0.0.0.0 in a pod")
 
 
 class _Server(ThreadingMixIn, WSGIServer):
