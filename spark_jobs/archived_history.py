@@ -109,7 +109,7 @@ class Archive:
         return sources.read_dataset(self._session, f"{self._lake}/{name}", form, self._settings.s3)
 
     def _of_kind(self, kind: str, since: int) -> DataFrame:
-        rows = self._read(DATASETS[kind], {one.name: one.dataType for one in schema(KINDS[kind])} | PLACED)
+        rows = self._read(DATASETS[kind], {**{one.name: one.dataType for one in schema(KINDS[kind])}, **PLACED})
         if kind in FORGOTTEN:
             rows = rows.where(f"event_time > timestamp_micros({since})")
         came = F.coalesce("ingest_time", READINGS[kind].known)
