@@ -29,7 +29,7 @@ def main(
     """Measure, and write docs/benchmarks.md.
 
     Sections: producer, kernel, history, restart, migration, mapping, rules, peers, catching-up, latency, hot-key,
-    scaling, watcher, archive.
+    scaling, watcher, archive, archive-beside, copy, timeline.
     Nothing else should run meanwhile.
     """
     page.measure("benchmarks.md", SECTIONS, sections or [], "python -m benchmarks")
@@ -169,6 +169,18 @@ def _archive(kafka: KafkaConnection, folder: Path) -> str:
     return archive.section(kafka, folder)
 
 
+def _beside(kafka: KafkaConnection, folder: Path) -> str:
+    return archive.beside_section(kafka, folder)
+
+
+def _copy(_kafka: KafkaConnection, folder: Path) -> str:
+    return archive.copy_section(folder)
+
+
+def _timeline(_kafka: KafkaConnection, folder: Path) -> str:
+    return archive.timeline_section(folder)
+
+
 def _versus(rows: list[Row]) -> str:
     ratios = []
     for race in sorted({(row["keys"], row["run"]) for row in rows}):
@@ -205,6 +217,9 @@ SECTIONS = {
     "scaling": Section("Slots and executors", _scaling),
     "watcher": Section("The watcher", _watcher),
     "archive": Section("The archiver", _archive),
+    "archive-beside": Section("A detector with an archiver beside it", _beside),
+    "copy": Section("COPY against executemany", _copy),
+    "timeline": Section("A card's timeline", _timeline),
 }
 
 if __name__ == "__main__":
