@@ -43,7 +43,7 @@ def main(
     """Measure, and write docs/benchmarks.md.
 
     Sections: producer, kernel, history, restart, migration, mapping, rules, peers, catching-up, latency, hot-key,
-    scaling, watcher, archive, health, quality, notifier.
+    scaling, watcher, archive, archive-beside, copy, timeline, health, quality, notifier.
     Nothing else should run meanwhile.
     """
     page.measure("benchmarks.md", SECTIONS, sections or [], "python -m benchmarks")
@@ -183,6 +183,18 @@ def _archive(kafka: KafkaConnection, folder: Path) -> str:
     return archive.section(kafka, folder)
 
 
+def _beside(kafka: KafkaConnection, folder: Path) -> str:
+    return archive.beside_section(kafka, folder)
+
+
+def _copy(_kafka: KafkaConnection, folder: Path) -> str:
+    return archive.copy_section(folder)
+
+
+def _timeline(_kafka: KafkaConnection, folder: Path) -> str:
+    return archive.timeline_section(folder)
+
+
 def _health(_kafka: KafkaConnection, folder: Path) -> str:
     return health.section(folder)
 
@@ -231,6 +243,9 @@ SECTIONS = {
     "scaling": Section("Slots and executors", _scaling),
     "watcher": Section("The watcher", _watcher),
     "archive": Section("The archiver", _archive),
+    "archive-beside": Section("A detector with an archiver beside it", _beside),
+    "copy": Section("COPY against executemany", _copy),
+    "timeline": Section("A card's timeline", _timeline),
     "health": Section("A model's health", _health),
     "quality": Section("Data quality", _quality),
     "notifier": Section("The notifier", _notifier),

@@ -60,38 +60,49 @@ Row = dict[str, Any]
 
 
 def section(kafka: KafkaConnection, folder: Path) -> str:
-    """Returns the section's text."""
-    server = PostgresServer(folder / "postgres")
-    server.start()
-    try:
+    """Returns what copying takes, by sink."""
+    with _database(folder) as server:
         copied = copying(kafka, folder, server)
-        beside = latencies(kafka, folder, server)
-        races = versus_executemany(server)
-        told = timeline(server)
-    finally:
-        server.stop()
     columns = {"sink": "sinks", "seconds": "batch", "rows": "records", "rows_per_second": "records/s"}
     columns |= {"rows_per_second_per_core": "records/s/core", "batch_ms": "ms a batch", "mib": "MiB of the driver's Python"}
     return f"""\
 {ROWS:,} payments of one day that a detector with the demo's rules has scored, and their alerts, wait in Kafka. A batch has as many
-records as come in 1, 2 and 10 s at {PACE:,} a second, and the next one begins at once. CPU time is that of Python and
-JVM together, without the database's. All sinks together read Kafka three times, and count each record three times. Nothing is
-collected to the driver: its Python does not grow with the batch. (Goals: 20,000 records a second to PostgreSQL with a primary key
-and two indexes; 15,000 to all together; Delta within 150 ms of Parquet at 10,000 records.)
+records as come in 1, 2 and 10 s at {PACE:,} a second, and the next one begins at once. CPU time is that of Python and JVM together,
+without the database's. All sinks together read Kafka three times, and count each record three times. Nothing is collected to the
+driver: its Python does not grow with the batch. (Goals: 20,000 records a second to PostgreSQL with a primary key and two indexes;
+15,000 to all together; Delta within 150 ms of Parquet at 10,000 records.)
 
-{table(tuple(columns.values()), [tuple(row[name] for name in columns) for row in copied])}
+{table(tuple(columns.values()), [tuple(row[name] for name in columns) for row in copied])}"""
 
+
+def beside_section(kafka: KafkaConnection, folder: Path) -> str:
+    """Returns what a detector's alerts take with an archiver beside it."""
+    with _database(folder) as server:
+        found = latencies(kafka, folder, server)
+    return f"""\
 Payment to alert at {RATE} payments a second in real-time mode, without an archiver and with one beside it that writes to the three
 sinks every minute, on the same two cores. (Goal: within 1.5 times at p99.)
 
-{detector.latency_table(beside)}
+{detector.latency_table(found)}"""
 
-{COPIED:,} scored rows into a table with the primary key and two indexes, each way in one transaction, in turn: by the sink, which
-copies to a temporary table, and by `executemany`, which psycopg sends in pipelines. Rows a second of the wall clock, client and
-database together; the database does not wait for the disk (`fsync=off`). (Goal: 5 times.)
 
-{table(("round", "COPY", "executemany", "times"), races)}
+def copy_section(folder: Path) -> str:
+    """Returns what COPY gains."""
+    with _database(folder) as server:
+        races = versus_executemany(server)
+    return f"""\
+{COPIED:,} scored rows into a table with the primary key and two indexes, each way in one transaction, in turn: by the archiver's
+sink, which copies to a temporary table, and by `executemany`, which psycopg sends in pipelines. Rows a second of the wall clock,
+client and database together; the database does not wait for the disk (`fsync=off`). (Goal: 5 times.)
 
+{table(("round", "COPY", "executemany", "times"), races)}"""
+
+
+def timeline_section(folder: Path) -> str:
+    """Returns how soon a card's timeline is told."""
+    with _database(folder) as server:
+        told = timeline(server)
+    return f"""\
 A card's timeline of {TIMELINE_DAYS} days out of {told["rows"]:,} payments in PostgreSQL, `card_timeline`, {ASKED} cards at random,
 each with {told["found"]} rows on average: p50 {told["p50"]:.1f} ms, p95 {told["p95"]:.1f} ms. (Goal: 50 ms at p95.)"""
 
@@ -148,7 +159,7 @@ def versus_executemany(server: PostgresServer) -> list[tuple[int, int, int, str]
         make_partitions(database, TABLES[0], [begin.date()])
         database.execute(FILL, {"begin": begin, "step": timedelta(milliseconds=1), "cards": 1_000, "first": 1, "last": COPIED})
         rows = database.execute(f"SELECT {columns} FROM scored").fetchall()  # noqa: S608
-        with database.cursor().copy(f"COPY scored ({columns}) TO STDOUT") as copy:
+        with database.cursor().copy(f"COPY (SELECT {columns} FROM scored) TO STDOUT") as copy:  # noqa: S608
             lines = b"".join(bytes(part) for part in copy).decode().splitlines()
         for number in range(1, ROUNDS + 1):
             database.execute("TRUNCATE scored")
@@ -238,6 +249,16 @@ def _copy(kafka: KafkaConnection, topics: TopicNames, home: Path, sinks: Mapping
 def _sum(port: int, name: str) -> float:
     """Returns a metric of all sinks together."""
     return sum(value for series, value in scraped(port).items() if series.startswith(f"{name}{{"))
+
+
+@contextmanager
+def _database(folder: Path) -> Iterator[PostgresServer]:
+    server = PostgresServer(folder / "postgres")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def _empty(database: psycopg.Connection) -> None:
