@@ -69,7 +69,7 @@ a day a week before, and with reading both from Parquet. (Goal: 20 s.)
 Two worlds of `producer dataset --traffic all --campaigns '{{"adaptive": 1}}'`: the Handbook's payments with half of its frauds, and
 as many frauds of the adaptive attacker. XGBoost learns from what was known after {LEARNT} days, and is watched for {WATCHED} days.
 
-{table(("", "attacker stays", f"attacker changes on {_date(ADAPTS)}"), _compared(quiet, changed))}
+{table(("", "attacker stays", f"attacker changes on {_date(ADAPTS)}"), list(_compared(quiet, changed)))}
 
 (Goals: at most one false alarm of drift; the change seen by drift within a day, and by results within a day of their maturity; the
 estimate right on 90 % of days; calibration error .005.)"""
@@ -110,7 +110,13 @@ def watch(folder: Path, adapts: int) -> Watched:
 def _events(folder: Path, adapts: int) -> Path:
     """Returns the folder with what `dataset.keep` writes of a new world."""
     with patch.object(campaigns, "ADAPTS_ON_DAY", adapts):
-        asked = {"out": folder / "data", "traffic": "all", "campaigns": {"adaptive": 1.0}, "days": LEARNT + WATCHED, "start": BEGIN}
+        asked: dict[str, Any] = {
+            "out": folder / "data",
+            "traffic": "all",
+            "campaigns": {"adaptive": 1.0},
+            "days": LEARNT + WATCHED,
+            "start": BEGIN,
+        }
         traffic.write(DatasetSettings(**asked))
     spark = session_of_two(folder)
     try:

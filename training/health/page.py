@@ -117,7 +117,8 @@ def _matured(axes: Axes, matured: Sequence[Result], health: Health) -> None:
     for number, metric in enumerate(LESS_IS_WORSE):
         of_metric = [one for one in matured if one.metric == metric]
         color = f"C{number}"
-        axes.plot([one.day for one in of_metric], [one.value for one in of_metric], marker="o", color=color, label=name_of(metric))
+        days = np.array([one.day for one in of_metric], "datetime64[D]")
+        axes.plot(days, [one.value for one in of_metric], marker="o", color=color, label=name_of(metric))
         if (promised := health.manifest.metrics.get(metric)) is not None:
             axes.axhline(promised, color=color, linestyle=":")
     axes.set(ylim=(0, 1.02), ylabel="dotted: as the trainer found it")
