@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
-from notifier.notices import Notice
+from notifier.notices import Notice, amount_text
 
 Kind = Literal["alert", "update", "digest", "test"]
 MOST_SHOWN = 20
@@ -89,7 +89,7 @@ def _money(message: Message) -> str:
     """Returns the sum of each currency, that of most alerts first."""
     currencies = Counter(one.currency for one in message.notices)
     shown = [
-        f"{sum((Decimal(one.amount) for one in message.notices if one.currency == currency), Decimal(0))} {currency}"
+        f"{amount_text(sum((Decimal(one.amount) for one in message.notices if one.currency == currency), Decimal(0)))} {currency}"
         for currency, _ in currencies.most_common(MOST_CURRENCIES)
     ]
     return ", ".join(shown) + (" and others" if len(currencies) > MOST_CURRENCIES else "")

@@ -3,10 +3,12 @@
 import json
 import re
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any
 
 from contract import Alert, ContractError, decode
 from contract.card_numbers import is_card_number
+from contract.scalars import SCALARS
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """An alert_id is a part of headers: of Message-ID and of webhook-id."""
@@ -67,7 +69,7 @@ def notice(alert: Alert) -> Notice:
         transaction_id=plain(alert.transaction_id),
         card=plain(alert.card_id, is_token=True),
         decision=alert.decision,
-        amount=format(alert.amount, "f"),
+        amount=amount_text(alert.amount),
         currency=plain(alert.currency),
         merchant=plain(alert.merchant),
         time=alert.timestamp.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -75,6 +77,11 @@ def notice(alert: Alert) -> Notice:
         rules=tuple(map(plain, alert.rules[:MOST_TEXTS])),
         score=alert.fraud_score,
     )
+
+
+def amount_text(amount: Decimal) -> str:
+    """Returns an amount as the contract writes it: with two decimals, a third where it is not 0."""
+    return SCALARS[Decimal].to_json(amount).strip('"')
 
 
 def from_json(text: str) -> Notice:

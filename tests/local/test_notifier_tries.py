@@ -1,12 +1,14 @@
 """What a notifier's worker does with servers that turn it away, without Kafka and by a clock of its own."""
 
 import json
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import yaml
 from click.testing import Result
 from prometheus_client import CollectorRegistry
@@ -132,6 +134,7 @@ def test_a_receiver_that_is_gone_is_off_until_it_is_asked_for(hook: Receiver, tm
     (one,) = json.loads(listed.output)["channels"]
     assert (one["channel"], one["dead"], one["gone"]) == ("cases", 2, "HTTP 410")
     assert "gone: HTTP 410" in fraud("list").output
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     bench.now = time.time() + 100  # what comes from the command is due
     bench.worker.start()
     refused = fraud("test", "cases", "--json")

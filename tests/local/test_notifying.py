@@ -172,20 +172,20 @@ def test_an_outbox_that_is_away_is_waited_for(new: Start, hook: Receiver, tmp_pa
     assert database.password_file.read_text() not in "".join(notifier.said)
 
 
-def test_the_mailbox_of_the_laptop(home: Path, kafka: KafkaConnection, topics: TopicNames) -> None:
+def test_the_mailbox_of_the_laptop(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> None:
     """What `fraud up --with mail` and `fraud demo --with mail` run."""
-    notifier = NotifierProcess(kafka, topics, home, {})
+    notifier = NotifierProcess(kafka, topics, tmp_path, {})
     notifier.settings = {
-        **notifier_settings(home, kafka, topics),
+        **notifier_settings(tmp_path, kafka, topics),
         "consumer_group": notifier.settings["consumer_group"],
         "metrics": {"port": 0},
     }
     notifier.begin_at_the_beginning()
     notifier.alert([warned(1), warned(2), warned(3, "card-2")])
     notifier.start()
-    notifier.until(lambda: len(subjects(mailbox_of(home))) == 2)
+    notifier.until(lambda: len(subjects(mailbox_of(tmp_path))) == 2)
     assert notifier.stop() == 0
-    assert set(subjects(mailbox_of(home)).values()) == {
+    assert set(subjects(mailbox_of(tmp_path)).values()) == {
         "Fraud: 2 alerts, card card-1, 25.00 EUR",
         "Fraud: review of 12.50 EUR, card card-2",
     }

@@ -69,7 +69,7 @@ def test_a_token_and_numbers_that_are_no_cards_stay() -> None:
 
 
 def test_a_mail_is_the_same_at_every_try_and_an_update_answers_its_first_message() -> None:
-    first = messages_about(warned(1))
+    first = messages_about(read(encode(warned(1))))
     update = Message("a00002", "a00001", "update", NOW, (notice(warned(2)),))
     mails = [mail(one, CHANNEL, "fraud@example.com", ["desk@example.com", "head@example.com"]) for one in (first, first, update)]
     assert mails[0].as_bytes() == mails[1].as_bytes()
