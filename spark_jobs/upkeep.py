@@ -16,7 +16,8 @@ from deltalake import DeltaTable
 TARGET = 100 * 1024 * 1024
 """Bytes of a compacted file; Delta's own default."""
 AT_ONCE = 2
-"""Files that are made at once. By itself delta-rs takes as many as the machine has CPUs, which a pod has no memory for."""
+"""Files that are made at once. By itself delta-rs takes as many as the machine has CPUs, which a pod has no memory for: two
+took 1.2 GiB, of 300 MB in 18 files (2026-11-30)."""
 LEAST_KEEP = timedelta(days=1)
 """A trainer reads for hours what it has found at its start. And a batch's files are there before a commit names them."""
 

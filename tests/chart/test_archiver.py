@@ -81,7 +81,8 @@ DELTA = EXAMPLE_ARGUMENTS["delta"]
 
 
 def test_delta_tables_are_kept_small_by_the_archivers_own_settings_and_keys() -> None:
-    found = objects(*DELTA, "--values", "values-postgres.yaml", "--set", "archive.s3Secret=lake-keys")
+    secured = ("--set", "kafka.securityProtocol=SSL", "--set", "kafka.caSecret=ca", "--set", "kafka.user.secret=user")
+    found = objects(*DELTA, "--values", "values-postgres.yaml", *secured, "--set", "archive.s3Secret=lake-keys")
     (pod,) = (one for one in pods(found) if one.where == "CronJob fraud-maintenance")
     (container,) = pod.spec["containers"]
     program, *arguments = container["args"][2:]

@@ -23,7 +23,6 @@ from spark_jobs.input_settings import InputSettings
 from spark_jobs.pipeline import features
 from spark_jobs.settings import S3
 from spark_jobs.sinks.delta import DeltaSink
-from spark_jobs.sinks.parquet import ParquetSink
 from spark_jobs.sources import inputs_of, read_history
 from spark_jobs.transforms.stored import datasets, learnt, said
 from tests.frames import EVERY_TIME
@@ -139,10 +138,7 @@ def plant(lake: Path) -> None:
         pq.write_table(rows.set_column(rows.schema.get_field_index("card_count_1d"), "card_count_1d", pa.array(changed)), file)
 
 
-@pytest.mark.parametrize("kind", ["parquet", "delta"])
-def test_a_profile_that_was_deleted_is_known_no_longer(
-    kind: str, spark: SparkSession, raw: Callable[..., DataFrame], tmp_path: Path
-) -> None:
+def test_a_profile_that_was_deleted_is_known_no_longer(spark: SparkSession, raw: Callable[..., DataFrame], tmp_path: Path) -> None:
     lake, day = str(tmp_path / "lake"), timedelta(days=1)
     place = {"country": "FR", "home_latitude": 48.0, "home_longitude": 2.0, "updated_at": AT - day}
     born = {"birth_date": AT.date(), "signup_date": AT.date() - 9 * day}
@@ -157,7 +153,7 @@ def test_a_profile_that_was_deleted_is_known_no_longer(
     taught = learnt(raw(*profiles, tombstone), inputs_of(InputSettings(), TOPICS), EVERY_TIME)
     told = said(raw(*((TOPICS.scored, encode(scored(one)), {"timestamp": AT}) for one in paid)), TOPICS)
     found = {name: rows for name, rows in datasets(told.unionByName(taught)).items() if name not in ("alerts", "rejected")}
-    (ParquetSink(lake, 1) if kind == "parquet" else DeltaSink(lake, 1, "one", S3())).write(found, 0)
+    DeltaSink(lake, 1, "one", S3()).write(found, 0)
     ages = features(read_history(spark, lake, S3())).where("kind = 'transaction'")
     known = {row[0]: row[1] for row in ages.select("transaction.transaction_id", "features.account_age_days").collect()}
     assert {name for name, age in known.items() if age is None} == {"gone after"}

@@ -219,7 +219,8 @@ def test_a_maintenance_that_is_stopped_leaves_whole_tables(lake: Path, home: Pat
         signal.raise_signal(signal.SIGTERM)
         return original(table, day)
 
-    monkeypatch.setattr(upkeep, "compact", stopped)
-    assert maintained(home, lake) == 0
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(upkeep, "compact", stopped)
+        assert maintained(home, lake) == 0
     assert rows(DeltaTable(lake / "scored")) == before
     assert len(answer("compact", lake)) == 2, "of three days: the one at work was done"

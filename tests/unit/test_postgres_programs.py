@@ -21,7 +21,7 @@ def test_what_path_has_comes_before_the_distributions_newest(home: Path, monkeyp
     monkeypatch.setenv("PATH", str(home))
     with pytest.raises(MissingProgram, match="`postgresql`"):
         postgres._programs()
-    folder(home / "debian" / "9" / "bin")
-    assert postgres._programs() == folder(home / "debian" / "15" / "bin")
+    debian = [folder(home / "debian" / version / "bin") for version in ("9", "15")]
+    assert postgres._programs() == debian[1]
     monkeypatch.setenv("PATH", os.pathsep.join([str(folder(home / "own")), str(home)]))
     assert postgres._programs() == home / "own"

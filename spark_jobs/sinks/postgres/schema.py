@@ -77,7 +77,7 @@ def make_partitions(connection: psycopg.Connection, table: Table, days: Collecti
 
 def drop_partitions(connection: psycopg.Connection, kept_from: Mapping[str, date]) -> list[str]:
     """Drops the partitions whose rows are all older than the day that their table is kept from; returns their names."""
-    dropped = []
+    dropped: list[str] = []
     for table in TABLES:
         begin = kept_from[table.name]
         if not _is_partitioned(connection, table):
