@@ -140,7 +140,8 @@ def _observed(told: Mapping[str, Any], rows: pd.DataFrame, column: str) -> str:
         pairs = zip(quantiles["quantiles"], quantiles["values"], strict=True)
         return " and ".join(f"{share:.0%} within {value:.1f} days" for share, value in pairs)
     if rows.index.name == WHOLE:
-        return f"{rows[column].iloc[0]:,.4g}"
+        value = float(rows[column].iloc[0])
+        return f"{value:,.0f}" if value.is_integer() else f"{value:.2%}"
     if "name" not in rows:
         return f"{told['unexpected_count']:,} of {len(rows):,} rows"
     names = [str(place["name"]) for place in told.get("unexpected_index_list") or ()]
