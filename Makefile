@@ -194,7 +194,7 @@ parity: setup ## Every feature of every row of the Handbook's world, stream agai
 	@$(BIN)/pytest tests/parity $(ARGS)
 
 .PHONY: faults
-faults: setup ## Kafka away for five minutes, and every file of a checkpoint broken, in both modes; twenty minutes
+faults: setup ## Kafka away for five minutes, every file of a checkpoint broken, in both modes; thirty clean days checked; twenty minutes
 	@$(BIN)/pytest tests/faults $(ARGS)
 
 .PHONY: crashes

@@ -70,12 +70,11 @@ def check(days: Days, day: date, beside: Beside) -> list[Outcome]:
     measured = measure(days, day, beside.null_shares, beside.missing_in_lake)
     known = Known(measured.payments, measured.usual_rejected, beside.label_delay)
     there = _there(measured, beside)
-    source = _context().data_sources.add_pandas("lake")
+    tables = _context().data_sources.add_pandas("lake").add_dataframe_asset("day").add_batch_definition_whole_dataframe("table")
     found = []
     for name, all_of in expectations(known).items():
         rows = measured.tables[name]
-        batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name).get_batch({"dataframe": rows})
-        told = _validated(batch, rows, all_of, there)
+        told = _validated(tables.get_batch({"dataframe": rows}), rows, all_of, there)
         found += [_outcome(one, told.get(_meta(one)["name"]), rows, day) for one in all_of]
     return found
 
@@ -140,7 +139,8 @@ def _observed(told: Mapping[str, Any], rows: pd.DataFrame, column: str) -> str:
         pairs = zip(quantiles["quantiles"], quantiles["values"], strict=True)
         return " and ".join(f"{share:.0%} within {value:.1f} days" for share, value in pairs)
     if rows.index.name == WHOLE:
-        return f"{rows[column].iloc[0]:,.4g}"
+        value = float(rows[column].iloc[0])
+        return f"{value:,.0f}" if value.is_integer() else f"{value:.2%}"
     if "name" not in rows:
         return f"{told['unexpected_count']:,} of {len(rows):,} rows"
     names = [str(place["name"]) for place in told.get("unexpected_index_list") or ()]

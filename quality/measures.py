@@ -104,7 +104,7 @@ def _scored(days: Days, day: date, alerted: np.ndarray) -> tuple[pd.DataFrame, n
     beside = [_keys(days.table("scored", KEY, day + timedelta(days=step))) for step in (-1, 1)]
     rows["is_of_this_day_alone"] = ~np.isin(keys, np.concatenate(beside))
     rows["has_its_score"] = _is_null(table["model_version"]) | ~_is_null(table["fraud_score"])
-    rows["has_its_alert"] = (rows["decision"].astype(object) == "approve").to_numpy() | np.isin(keys, alerted)
+    rows["has_its_alert"] = (rows["decision"] == "approve").to_numpy() | np.isin(keys, alerted)
     return rows, keys
 
 
@@ -119,7 +119,7 @@ def _flow(table: pa.Table, day: date) -> pd.DataFrame:
     for name, currency in MONEY.items():
         rows[name] = _numbers(table[name])
         thousandths = (rows[name] * 10**SCALE).round()
-        unit = rows[currency].astype(object).map(units).astype(float).fillna(1.0)
+        unit = rows[currency].map(units).astype(float).fillna(1.0)
         rows[f"{name}_is_whole"] = rows[name].isna() | (thousandths % unit == 0)
     return rows
 
@@ -163,7 +163,8 @@ def _by_hour(rows: pd.DataFrame) -> np.ndarray:
 
 def _currencies(scored: pd.DataFrame, usual: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Returns for each currency how far its share of payments is from the usual one, and its median amount as part of that."""
-    now, before = (_by_currency(rows) for rows in (scored, pd.concat([scored.iloc[:0], *usual])))
+    columns = ["currency", "amount"]
+    now, before = (_by_currency(pd.concat([one[columns] for one in rows])) for rows in ([scored], usual or [scored.iloc[:0]]))
     both = now.join(before, how="outer", lsuffix="_now", rsuffix="_before")
     shares = both[["share_now", "share_before"]].fillna(0.0)
     median = both["median_now"] / both["median_before"].where(both["median_before"] > 0)

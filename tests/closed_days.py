@@ -96,7 +96,7 @@ def _table(name: str, frame: pd.DataFrame) -> pa.Table:
         elif pa.types.is_decimal(one.type):
             columns[one.name] = pa.array(values, pa.float64()).cast(one.type)
         else:
-            columns[one.name] = pa.array(values, one.type, from_pandas=True)
+            columns[one.name] = pa.array(values.tolist() if pa.types.is_list(one.type) else values, one.type, from_pandas=True)
     return pa.table(columns, schema=SCHEMAS[name])
 
 
