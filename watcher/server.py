@@ -1,6 +1,7 @@
 """/metrics for Prometheus, and /healthz for Kubernetes, on one port."""
 
 import errno
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from configuration import listening_address
 from watcher.errors import PortInUse
 
 Environment = dict[str, Any]
@@ -19,6 +21,12 @@ class _Server(ThreadingMixIn, WSGIServer):
     """A thread for each request: one that is slow to read holds up no other."""
 
     daemon_threads = True
+
+
+class _ServerOfIPv6(_Server):
+    """Takes IPv4's connections too, where its address is every address."""
+
+    address_family = socket.AF_INET6
 
 
 class _Handler(WSGIRequestHandler):
@@ -50,8 +58,9 @@ def serving(registry: CollectorRegistry, host: str, port: int, works: Callable[[
         start(status, [("Content-Type", "text/plain")])
         return [f"{status}\n".encode()]
 
+    address = listening_address(host)
     try:
-        server = make_server(host, port, answer, _Server, _Handler)
+        server = make_server(address, port, answer, _ServerOfIPv6 if ":" in address else _Server, _Handler)
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
             raise

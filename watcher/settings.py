@@ -11,7 +11,7 @@ class Serving(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     port: int = Field(8001, ge=0, le=65_535, description="Port of /metrics and /healthz; 0: a free one, which the log names")
-    host: str = Field("127.0.0.1", description="Address at which the port listens; use 0.0.0.0 in a pod")
+    host: str = Field("127.0.0.1", description="Address at which the port listens; use :: in a pod, which is every address")
 
 
 class WatcherSettings(Settings):
