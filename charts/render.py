@@ -13,6 +13,7 @@ EXAMPLE_ARGUMENTS: dict[str, tuple[str, ...]] = {
     **{
         runtime: ("--values", "values-console.yaml", "--set", f"runtime={runtime}") for runtime in RUNTIMES if runtime != "kubeflow"
     },
+    "openshift": ("--values", "values-console.yaml", "--values", "values-openshift.yaml"),
     "models-none": ("--values", "values-models.yaml", "--set", "runtime=none"),
     "strimzi": (
         *("--values", "values-console.yaml"),
@@ -20,7 +21,7 @@ EXAMPLE_ARGUMENTS: dict[str, tuple[str, ...]] = {
         *("--set", "kafka.strimzi.createCluster=true", "--set", "kafka.strimzi.createUsers=true"),
     ),
 }
-"""Every values file on the default runtime; the demo on every other; models without an operator; a Kafka of the chart's own."""
+"""Every values file on the default runtime; the demo on every other, and OpenShift; models without an operator; a Kafka of ours."""
 
 
 def helm(*arguments: str, values: str | None = None) -> subprocess.CompletedProcess[str]:
