@@ -1,7 +1,7 @@
 """The clusters that people have: the API server would take what is rendered for them.
 
-Each cluster on every runtime, and every values file on every runtime for a cluster that is all of these at once: what the clusters ask
-for does not overlap, and each values file for each of them (140 renders) takes half a minute.
+Each cluster on every runtime, and every values file on every runtime for a cluster that is all of these at once: what they ask for
+does not overlap, and each values file for each of them (140 renders) takes half a minute.
 """
 
 import json
