@@ -35,6 +35,11 @@ CPU = {"pattern": r"^[0-9]+m$|^[0-9]+(\.[0-9]+)?$"}
 MEMORY = {"pattern": "^[1-9][0-9]*(Mi|Gi)$"}
 SCHEDULE_OR_NONE = {"pattern": r"^((@(hourly|daily|weekly|monthly|yearly)|\S+( \S+){4}))?$"}
 VOLUME = {"pattern": "^[1-9][0-9]*(Mi|Gi|Ti)$"}
+OBJECTS: Json = {"items": {"type": "object"}}
+PORTS: Json = {"items": {"type": "integer", "minimum": 1, "maximum": 65535}}
+COMPONENTS = ("driver", "executor", "trainer", "models", "archiver", "maintenance", "watcher", "notifier", "producer", "topics", "test")
+"""Whose pods `pods` speaks of: the names that the templates give to fraud.podTemplate."""
+BROKER = r"([^,:\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]+"
 IMAGE: dict[str, Json] = {
     "repository": {"minLength": 1},
     "digest": {"pattern": "^(sha256:[0-9a-f]{64})?$"},
@@ -60,13 +65,30 @@ PRODUCER: Json = {
 LIMITS: dict[str, Json] = {
     "runtime": {"enum": ["kubeflow", "apache", "ilum", "none"]},
     **{f"images.{image}.{key}": limit for image in ("spark", "producer", "trainer") for key, limit in IMAGE.items()},
-    "kafka.bootstrapServers": {"pattern": "^([^,:]+:[0-9]+(,[^,:]+:[0-9]+)*)?$"},
+    "pod.nodeSelector": STRINGS,
+    "pod.tolerations": OBJECTS,
+    "pod.affinity": {
+        "additionalProperties": False,
+        "properties": {kind: {"type": "object"} for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity")},
+    },
+    "pod.topologySpreadConstraints": OBJECTS,
+    "pod.labels": STRINGS,
+    "pod.annotations": STRINGS,
+    "pod.cpuLimit": {"pattern": rf"^$|{CPU['pattern']}"},
+    "pod.ephemeralStorage": {"pattern": rf"^$|{VOLUME['pattern']}"},
+    "pod.env": {"items": {"type": "object", "required": ["name"]}},
+    "pod.volumes": OBJECTS,
+    "pod.volumeMounts": OBJECTS,
+    "pods": {"propertyNames": {"enum": list(COMPONENTS)}, "additionalProperties": {"$ref": "#/$defs/Pod"}},
+    "kafka.bootstrapServers": {"pattern": f"^({BROKER}(,{BROKER})*)?$"},
     "kafka.securityProtocol": {"enum": ["PLAINTEXT", "SSL", "SASL_SSL"]},
     "kafka.saslMechanism": {"enum": ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]},
     "kafka.users": {
         "additionalProperties": False,
         "properties": dict.fromkeys(("detector", "archiver", "trainer", "producer", "watcher", "notifier", "topics", "test"), USER),
     },
+    "kafka.strimzi.cpu": CPU,
+    "kafka.strimzi.memory": MEMORY,
     "kafka.strimzi.storage": VOLUME,
     "detector.config": {"$ref": "#/$defs/DetectorConfig"},
     "detector.driver.cpu": CPU,
@@ -109,6 +131,12 @@ LIMITS: dict[str, Json] = {
     "archive.maintenance.memory": MEMORY,
     "producers": {"additionalProperties": PRODUCER, "propertyNames": {"pattern": "^[a-z][-a-z0-9]{0,19}$"}},
     "s3.endpoint": {"pattern": "^(https?://.+)?$"},
+    "networkPolicy.dns.ports": PORTS,
+    "networkPolicy.apiServer.ports": PORTS,
+    "networkPolicy.s3.to": OBJECTS,
+    "networkPolicy.registry.to": OBJECTS,
+    "networkPolicy.metrics.from": OBJECTS,
+    "networkPolicy.extraEgress": OBJECTS,
     "monitoring.podMonitor.labels": STRINGS,
     "monitoring.prometheusRule.labels": STRINGS,
     "monitoring.dashboards.labels": STRINGS,
@@ -135,11 +163,13 @@ class _Schema(GenerateJsonSchema):
 def values_schema() -> Json:
     """Returns the JSON Schema of values.yaml: closed, every key described."""
     values = (CHART / "values.yaml").read_text()
+    schema = _object({**yaml.safe_load(values), "global": {}}, _descriptions(values), ())  # Helm gives every subchart a `global`
+    pod, schema["properties"]["pod"] = schema["properties"]["pod"], {"$ref": "#/$defs/Pod", "description": "What all pods have"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Values of the chart fraud-detection",
-        **_object({**yaml.safe_load(values), "global": {}}, _descriptions(values), ()),  # Helm gives every subchart a `global`
-        "$defs": dict(sorted(_definitions().items())),
+        **schema,
+        "$defs": dict(sorted({**_definitions(), "Pod": pod}.items())),
     }
 
 

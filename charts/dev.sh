@@ -50,7 +50,7 @@ on_kind() {
 
 on_cluster() {
     [ -n "${CLUSTER:-}" ] || { echo "error: CLUSTER is not set. Set it to the path of a cluster script." >&2; exit 1; }
-    JOB_NAMESPACES=fraud "$CLUSTER" up >&2
+    JOB_NAMESPACES=fraud,fraud-e2e "$CLUSTER" up >&2 # an operator that served the end-to-end tests goes on to
     eval "$("$CLUSTER" env)"
     install_chart "$(images/build.sh)" "$@"
 }

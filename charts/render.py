@@ -14,6 +14,7 @@ EXAMPLE_ARGUMENTS: dict[str, tuple[str, ...]] = {
         runtime: ("--values", "values-console.yaml", "--set", f"runtime={runtime}") for runtime in RUNTIMES if runtime != "kubeflow"
     },
     "delta": ("--values", "values-s3.yaml", "--set", "archive.config.sinks.lake.type=delta"),
+    "openshift": ("--values", "values-console.yaml", "--values", "values-openshift.yaml"),
     "models-none": ("--values", "values-models.yaml", "--set", "runtime=none"),
     "strimzi": (
         *("--values", "values-console.yaml"),
@@ -21,8 +22,8 @@ EXAMPLE_ARGUMENTS: dict[str, tuple[str, ...]] = {
         *("--set", "kafka.strimzi.createCluster=true", "--set", "kafka.strimzi.createUsers=true"),
     ),
 }
-"""Every values file on the default runtime; the demo on every other; a lake of Delta tables; models without an operator; a Kafka of
-the chart's own."""
+"""Every values file on the default runtime; the demo on every other, and OpenShift; a lake of Delta tables; models without an
+operator; a Kafka of the chart's own."""
 
 
 def helm(*arguments: str, values: str | None = None) -> subprocess.CompletedProcess[str]:

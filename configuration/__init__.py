@@ -6,6 +6,7 @@ from configuration.durations import Duration
 from configuration.errors import FraudDetectionError, report
 from configuration.java import NoJava, find_java
 from configuration.kafka import KafkaConnection
+from configuration.listening import in_url, listening_address
 from configuration.postgres import PostgresConnection
 from configuration.settings import InvalidSettings, Settings, require_known_variables
 from configuration.signals import stop_signals
@@ -30,6 +31,8 @@ __all__ = [
     "Transactions",
     "card_token",
     "find_java",
+    "in_url",
+    "listening_address",
     "reach",
     "read_card_key",
     "report",

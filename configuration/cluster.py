@@ -28,7 +28,7 @@ def reach(connection: KafkaConnection) -> tuple[AdminClient, ClusterMetadata]:
     """Returns a client and what it sees: brokers, topics, partitions.
 
     Raises:
-        BrokerUnreachable: no broker answers within ten seconds, or a file under `kafka` cannot be read.
+        BrokerUnreachable: a broker's name has no address, none answers within ten seconds, or a file under `kafka` cannot be read.
         AccessRefused: one answers, but user and password, or a certificate, are not accepted.
     """
     told: list[Any] = []  # of KafkaError; the stubs say that it may be text
@@ -59,9 +59,15 @@ def _unreached(connection: KafkaConnection, told: Sequence[Any]) -> FraudDetecti
             f"Kafka at {where} and this program do not trust each other's certificates ({refused})",
             "Check kafka.ca_file, kafka.certificate_file, kafka.key_file and whether they have run out.",
         )
+    if unknown := by_code.get(KafkaError._RESOLVE):
+        return BrokerUnreachable(
+            f"No address is found for a name in {where} ({unknown})",
+            "Check the names in kafka.bootstrap_servers. Where they are right, no DNS server that this program reaches knows them.",
+        )
     return BrokerUnreachable(
         f"No Kafka broker answers at {where} ({told[0].str()})",
-        "Check kafka.bootstrap_servers and that the broker runs (`fraud status`); with TLS check the files under `kafka`.",
+        "Check kafka.bootstrap_servers, that the broker runs, and that the network lets this program through to it; with TLS check "
+        "the files under `kafka`.",
     )
 
 
@@ -76,6 +82,6 @@ def require_topics(connection: KafkaConnection, names: Sequence[str]) -> dict[st
     if missing := [name for name in names if name not in cluster.topics]:
         raise MissingTopic(
             f"Kafka at {connection.bootstrap_servers} has no topic {', '.join(missing)}",
-            "Create it (`fraud topics --create`, or `python -m producer run --create-topics`), or set its name under `topics`.",
+            "Create it (`python -m producer topics` creates all), or set its name under `topics`.",
         )
     return {name: len(cluster.topics[name].partitions) for name in names}

@@ -1,6 +1,7 @@
 """/metrics for Prometheus, and /healthz for Kubernetes, on one port. It needs prometheus-client, which not every program has."""
 
 import errno
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from pydantic import BaseModel, ConfigDict, Field
 
 from configuration.errors import FraudDetectionError
+from configuration.listening import listening_address
 
 Environment = dict[str, Any]
 
@@ -26,13 +28,19 @@ class Serving(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     port: int = Field(8001, ge=0, le=65_535, description="Port of /metrics and /healthz; 0: a free one, which the log names")
-    host: str = Field("127.0.0.1", description="Address at which the port listens; use 0.0.0.0 in a pod")
+    host: str = Field("127.0.0.1", description="Address at which the port listens; use :: in a pod, which is every address")
 
 
 class _Server(ThreadingMixIn, WSGIServer):
     """A thread for each request: one that is slow to read holds up no other."""
 
     daemon_threads = True
+
+
+class _ServerOfIPv6(_Server):
+    """Takes IPv4's connections too, where its address is every address."""
+
+    address_family = socket.AF_INET6
 
 
 class _Handler(WSGIRequestHandler):
@@ -64,8 +72,9 @@ def serving(registry: CollectorRegistry, host: str, port: int, works: Callable[[
         start(status, [("Content-Type", "text/plain")])
         return [f"{status}\n".encode()]
 
+    address = listening_address(host)
     try:
-        server = make_server(host, port, answer, _Server, _Handler)
+        server = make_server(address, port, answer, _ServerOfIPv6 if ":" in address else _Server, _Handler)
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
             raise

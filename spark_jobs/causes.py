@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configuration import AccessRefused, BrokerUnreachable, FraudDetectionError
-from spark_jobs.errors import CheckpointInUse, FullVolume, OutOfMemory, TooFewSlots, UnusableCheckpoint, UnusableStorage
+from spark_jobs.errors import (
+    CheckpointInUse,
+    FullVolume,
+    OutOfMemory,
+    TooFewSlots,
+    UnreachableCluster,
+    UnusableCheckpoint,
+    UnusableStorage,
+)
 
 GOES_ON = "Nothing is lost: the next start goes on from the checkpoint."
 EXAMINE = (
@@ -127,6 +135,13 @@ CAUSES = (
         "Java has too little memory ({said})",
         "Give it more (spark.driver.memory without executors, else spark.executor.memory), or set max_offsets lower; then start "
         f"again. {GOES_ON}",
+    ),
+    Cause(
+        r"getting a connection to kubernetes\.default\.svc",
+        UnreachableCluster,
+        "The driver does not reach the API server of Kubernetes, and so makes no executors ({said})",
+        "See whether a NetworkPolicy lets it through to the address and port of `kubectl get endpointslice kubernetes -n default`, "
+        f"which need not be the port above; in the chart that is networkPolicy.apiServer. {GOES_ON}",
     ),
     # The checkpoint's own files, and RocksDB's copy of the state in a folder of Spark's.
     Cause(

@@ -31,6 +31,10 @@ class UnusableCheckpoint(FraudDetectionError):
     """The checkpoint cannot be read or written, or belongs to something else."""
 
 
+class UnreachableCluster(FraudDetectionError):
+    """The API server of Kubernetes does not answer."""
+
+
 class CheckpointInUse(FraudDetectionError):
     """Another program works on the checkpoint."""
 

@@ -12,6 +12,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, make_wsgi_app, start_http_server
 
+from configuration import listening_address
 from spark_jobs.errors import PortInUse
 from spark_jobs.settings import MicroBatchTrigger, RealTimeTrigger, Trigger
 
@@ -77,7 +78,7 @@ def serve(registry: CollectorRegistry, health: Health, host: str, port: int) -> 
         PortInUse: another program has the port.
     """
     try:
-        server, _ = start_http_server(port, host, registry)
+        server, _ = start_http_server(port, listening_address(host), registry)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

@@ -147,7 +147,7 @@ class Metrics(Part):
     """Prometheus metrics of the stream."""
 
     port: int = Field(0, ge=0, le=65_535, description="Port of /metrics, /healthz and /readyz; 0: none of them is served")
-    host: str = Field("127.0.0.1", description="Address at which the port listens; use 0.0.0.0 in a pod")
+    host: str = Field("127.0.0.1", description="Address at which the port listens; use :: in a pod, which is every address")
 
 
 class Spark(Part):

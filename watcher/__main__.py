@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import structlog
 from prometheus_client import CollectorRegistry
 
-from configuration import FraudDetectionError, report, stop_signals
+from configuration import FraudDetectionError, in_url, report, stop_signals
 from configuration.serving import serving
 from watcher.metrics import WatchMetrics
 from watcher.settings import WatcherSettings
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         watcher = Watcher(settings, WatchMetrics(registry))
         address = settings.metrics
         with stop_signals() as stop, serving(registry, address.host, address.port, watcher.works) as port:
-            log.info("watcher started", metrics=f"http://{address.host}:{port}/metrics")
+            log.info("watcher started", metrics=f"http://{in_url(address.host)}:{port}/metrics")
             watcher.run(stop)
     except FraudDetectionError as error:
         return report(error)

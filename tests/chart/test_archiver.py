@@ -42,7 +42,7 @@ def test_its_settings_are_those_of_the_values_and_the_detectors_input() -> None:
     assert (found.checkpoint, found.limits.max_bytes) == ("s3a://fraud/archive-checkpoint", 2048)
     assert isinstance(found.s3, S3)
     assert str(found.s3.credentials_dir) == "/etc/s3"
-    assert (found.metrics.host, found.metrics.port) == ("0.0.0.0", 8000)  # noqa: S104 in a pod
+    assert (found.metrics.host, found.metrics.port) == ("::", 8000)
     assert found.spark.master == f"local[{found.slots}]", "a store that hangs holds no slot of another's"
 
 

@@ -40,7 +40,7 @@ def test_every_key_of_the_chart_is_described() -> None:
     assert undescribed(values_schema(), "") == []
 
 
-@pytest.mark.parametrize("overlay", [None, *OVERLAYS])
+@pytest.mark.parametrize("overlay", [None, *OVERLAYS, "openshift"])
 def test_helm_lint_finds_nothing(overlay: str | None) -> None:
     done = helm("lint", "--strict", ".", *(("--values", f"values-{overlay}.yaml") if overlay else ()))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -61,7 +61,7 @@ def test_the_package_has_the_values_files_and_no_examples(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     (archive,) = tmp_path.iterdir()
     listed = subprocess.run(["tar", "--list", "--file", archive], check=True, capture_output=True, text=True).stdout.split()  # noqa: S607
-    assert {f"fraud-detection/values-{overlay}.yaml" for overlay in OVERLAYS} <= set(listed)
+    assert {f"fraud-detection/values-{overlay}.yaml" for overlay in (*OVERLAYS, "openshift")} <= set(listed)
     assert not [one for one in listed if "examples" in one or "gotmpl" in one]
 
 

@@ -213,7 +213,8 @@ def test_a_claim_of_the_users_is_used() -> None:
 @pytest.mark.parametrize("runtime", SUBMITTED)
 def test_images_by_tag_and_by_digest_with_pull_secrets(runtime: str) -> None:
     digest = f"sha256:{'0' * 64}"
-    found = console(runtime, values=f"images: {{spark: {{repository: r/s, tag: x, digest: '{digest}', pullSecrets: [mine]}}}}")
+    images = f"images: {{spark: {{repository: r/s, tag: x, digest: '{digest}'}}}}"
+    found = console(runtime, values=f"{{{images}, pod: {{imagePullSecrets: [mine]}}}}")
     for role in ("driver", "executor"):
         pod = spark_pod(found, role)
         assert pod.spec["containers"][0]["image"] == f"r/s@{digest}"

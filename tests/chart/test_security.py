@@ -62,7 +62,10 @@ RIGHTS = {
         ("", "pods"): {"create", "get", "list", "watch", "delete", "deletecollection"},
         ("", "configmaps"): {"create", "get", "list", "delete", "deletecollection"},
     },
-    "fraud-test-application": {("sparkoperator.k8s.io", "sparkapplications"): {"get", "list", "watch"}},
+    "fraud-test-application": {
+        ("sparkoperator.k8s.io", "sparkapplications"): {"get", "list", "watch"},
+        ("", "pods"): {"list", "watch"},
+    },
 }
 """All that the accounts of a release may do; `default`, under which everything else runs, has no token."""
 
@@ -99,25 +102,35 @@ def ports(policy: Object) -> set[int]:
     return {port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", [])}
 
 
-def test_every_pod_is_under_one_closed_policy(rendered: tuple[Object, ...]) -> None:
+def test_every_pod_is_under_closed_policies(rendered: tuple[Object, ...]) -> None:
     for pod in pods(rendered):
-        (policy,) = policies(rendered, pod)
-        assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
-        assert 53 in ports(policy)
-        assert all(rule.get("ports") or rule.get("to") for rule in policy["spec"]["egress"]), (
-            "a rule without both allows everything"
-        )
-        assert all(rule.get("ports") or rule.get("from") for rule in policy["spec"].get("ingress", []))
+        found = policies(rendered, pod)
+        assert 53 in {port for policy in found for port in ports(policy)}
+        for policy in found:
+            assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+            assert all(rule.get("ports") or rule.get("to") for rule in policy["spec"]["egress"]), (
+                "a rule without both allows everything"
+            )
+            assert all(rule.get("from") for rule in policy["spec"].get("ingress", [])), "anybody could read the metrics"
+
+
+ON_S3 = ("--set", "models.store=s3a://fraud/models")
 
 
 @pytest.mark.parametrize(
     ("arguments", "component", "expected"),
     [
-        (("--set", "kafka.bootstrapServers=a:9094\\,b:9094\\,c:19094"), "producer", {53, 9094, 19094}),
-        (("--set", "kafka.bootstrapServers=a:9094"), "detector", {53, 9094, 443, 6443}),
-        (("--set", "s3.endpoint=http://s3:9000"), "detector", {53, 9092, 443, 6443, 9000}),
-        (("--set", "s3.endpoint=http://s3"), "detector", {53, 9092, 443, 6443, 80}),
-        (("--set", "kafka.strimzi.cluster=k", "--set", "kafka.securityProtocol=SSL"), "producer", {53, 9093}),
+        (("--set", "kafka.bootstrapServers=a:9094\\,b:9094\\,c:19094"), "producer", {53, 5353, 9094, 19094}),
+        (("--set", "kafka.bootstrapServers=a:9094"), "detector", {53, 5353, 9094}),
+        (("--set", "kafka.bootstrapServers=[fd00::1]:9094\\,b:9095"), "producer", {53, 5353, 9094, 9095}),
+        (("--set", "s3.endpoint=http://s3:9000"), "detector", {53, 5353, 9092}),
+        ((*ON_S3, "--set", "s3.endpoint=http://s3:9000"), "detector", {53, 5353, 9092, 9000}),
+        ((*ON_S3, "--set", "s3.endpoint=http://[fd00::1]"), "detector", {53, 5353, 9092, 80}),
+        (ON_S3, "detector", {53, 5353, 9092, 443}),
+        ((), "driver", {443, 6443}),
+        (("--set", "networkPolicy.apiServer.ports={16443}"), "driver", {16443}),
+        (("--set", "networkPolicy.dns.ports={1053}"), "watcher", {1053, 9092}),
+        (("--set", "kafka.strimzi.cluster=k", "--set", "kafka.securityProtocol=SSL"), "producer", {53, 5353, 9093}),
     ],
 )
 def test_policies_open_the_ports_of_what_is_named(arguments: tuple[str, ...], component: str, expected: set[int]) -> None:

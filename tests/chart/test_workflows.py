@@ -94,6 +94,15 @@ def test_what_workflows_run_exists() -> None:
             assert (step["with"]["sbom"], step["with"]["push"]) == (True, True)
 
 
+def test_dependabot_looks_at_every_image_and_every_maven_project() -> None:
+    updates = read(ROOT / ".github" / "dependabot.yml")["updates"]
+    looked_at = {(one["package-ecosystem"], folder) for one in updates for folder in one.get("directories", [one.get("directory")])}
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()  # noqa: S607
+    kinds = {"Dockerfile": "docker", "pom.xml": "maven"}
+    pinned = {(kinds[file.name], f"/{file.parent}") for file in map(Path, listed) if file.name in kinds}
+    assert looked_at == pinned | {("github-actions", "/")}
+
+
 def test_what_is_published_is_signed() -> None:
     publish = read(ROOT / ".github" / "workflows" / "publish.yaml")["jobs"]["publish"]["steps"]
     (signature,) = [step for step in publish if "cosign sign" in step.get("run", "")]

@@ -54,3 +54,13 @@ def test_no_row_advises_a_new_checkpoint_and_none_is_hidden_by_another() -> None
 def test_a_plan_is_no_cause() -> None:
     told = explain(Exception(f"{STREAM}E: it\n=== Streaming Query ===\nFilter (reason = No space left on device)\n"), "C", None)
     assert isinstance(told, QueryFailed)
+
+
+def test_an_api_server_behind_a_policy_is_told_by_its_real_port() -> None:
+    said = "The timeout of 10000 ms has been exceeded when getting a connection to kubernetes.default.svc:443."
+    told = str(
+        explain(Exception(f"x\n\tat a.b(C.java:1)\nCaused by: io.vertx.core.impl.NoStackTraceTimeoutException: {said}"), "C", None)
+    )
+    assert "The driver does not reach the API server" in told
+    assert "kubectl get endpointslice kubernetes -n default" in told
+    assert causes.GOES_ON in told

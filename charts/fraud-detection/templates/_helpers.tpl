@@ -26,38 +26,21 @@ helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
 {{- end }}
 {{- end }}
 
-{{/* What every pod has in its spec, for restricted Pod Security: (list <uid>). */}}
-{{- define "fraud.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: {{ index . 0 }}
-runAsGroup: {{ index . 0 }}
-fsGroup: {{ index . 0 }}
-fsGroupChangePolicy: OnRootMismatch
-seccompProfile:
-  type: RuntimeDefault
-{{- end }}
-
-{{- define "fraud.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
-{{- end }}
-
-{{- define "fraud.pullSecrets" -}}
-{{- with .pullSecrets }}
-imagePullSecrets:
-  {{- range . }}
-  - name: {{ . }}
-  {{- end }}
-{{- end }}
-{{- end }}
-
 {{/* Seconds, rounded up, in a duration such as 250ms, 30s, 5m, 12h, 1d. */}}
 {{- define "fraud.seconds" -}}
 {{- $units := dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 "d" 86400 -}}
 {{- $unit := regexFind "[a-z]+$" . -}}
 {{- mulf (trimSuffix $unit . | float64) (get $units $unit) | ceil | int -}}
+{{- end }}
+
+{{/* MiB in a quantity such as 1280Mi, 2Gi or 1Ti. */}}
+{{- define "fraud.mebibytes" -}}
+{{- mul (regexFind "^[0-9]+" .) (get (dict "Mi" 1 "Gi" 1024 "Ti" 1048576) (regexFind "[A-Za-z]+$" .)) -}}
+{{- end }}
+
+{{/* Thousandths of a CPU in a quantity such as 500m, 1 or 1.5. */}}
+{{- define "fraud.millicpus" -}}
+{{- mulf (regexFind "^[0-9.]+" .) (hasSuffix "m" . | ternary 1 1000) | ceil | int -}}
 {{- end }}
 
 {{/* ---- Kafka ---- */}}
@@ -166,49 +149,5 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 - name: {{ trimPrefix "/etc/" $path | replace "/" "-" }}
   mountPath: {{ $path }}
   readOnly: true
-{{- end }}
-{{- end }}
-
-{{/* ---- Network ---- */}}
-
-{{- define "fraud.egressDns" -}}
-- ports:
-    - {port: 53, protocol: UDP}
-    - {port: 53, protocol: TCP}
-{{- end }}
-
-{{/* Brokers may advertise any address, so it is their ports that are allowed. */}}
-{{- define "fraud.egressKafka" -}}
-{{- $ports := list -}}
-{{- range splitList "," (include "fraud.bootstrapServers" .) -}}
-{{- $ports = append $ports (regexFind "[0-9]+$" (trim .)) -}}
-{{- end -}}
-- ports:
-    {{- range uniq $ports }}
-    - {port: {{ . }}, protocol: TCP}
-    {{- end }}
-{{- end }}
-
-{{/* The API server, by the port of its Service and the one that it usually listens on itself: some plugins look at the latter. */}}
-{{- define "fraud.egressApi" -}}
-- ports:
-    - {port: 443, protocol: TCP}
-    - {port: 6443, protocol: TCP}
-{{- end }}
-
-{{/* The schema registry, by the port of its URL. */}}
-{{- define "fraud.egressRegistry" -}}
-{{- with dig "registry" "url" "" (default dict .Values.detector.config.input) }}
-- ports:
-    - {port: {{ regexFind ":[0-9]+$" (urlParse .).host | trimPrefix ":" | default (hasPrefix "https:" . | ternary "443" "80") }}, protocol: TCP}
-{{- end }}
-{{- end }}
-
-{{- define "fraud.egressS3" -}}
-# S3 has the API server's port, unless its URL says otherwise.
-{{ include "fraud.egressApi" . }}
-{{- with .Values.s3.endpoint }}
-- ports:
-    - {port: {{ regexFind ":[0-9]+$" (urlParse .).host | trimPrefix ":" | default (hasPrefix "https:" . | ternary "443" "80") }}, protocol: TCP}
 {{- end }}
 {{- end }}

@@ -100,8 +100,46 @@
 {{- end -}}
 {{- end -}}
 
+{{/* A pod whose limit is below its request is refused once it is made, and helm has ended by then; one that may write less than it keeps on
+     disk is evicted while it works. */}}
+{{- $cpus := dict "driver" $detector.driver.cpu "executor" $detector.executor.cpu -}}
+{{- $disks := dict "executor" (list "detector.executor.stateDisk" $detector.executor.stateDisk) -}}
+{{- if .Values.watcher.enabled -}}{{- $_ := set $cpus "watcher" .Values.watcher.cpu -}}{{- end -}}
+{{- if $notifier.enabled -}}{{- $_ := set $cpus "notifier" $notifier.cpu -}}{{- end -}}
+{{- if include "fraud.maintenance" . -}}{{- $_ := set $cpus "maintenance" $archive.maintenance.cpu -}}{{- end -}}
+{{- if .Values.trainer.enabled -}}
+{{- $_ := set $cpus "trainer" .Values.trainer.cpu -}}
+{{- $_ := set $disks "trainer" (list "trainer.disk" .Values.trainer.disk) -}}
+{{- end -}}
+{{- if $archive.enabled -}}
+{{- $_ := set $cpus "archiver" $archive.cpu -}}
+{{- $_ := set $disks "archiver" (list "archive.disk" $archive.disk) -}}
+{{- end -}}
+{{- range $component, $cpu := $cpus -}}
+{{- $limit := (include "fraud.podSettings" (list $ $component false) | fromYaml).cpuLimit -}}
+{{- if and $limit (lt (include "fraud.millicpus" $limit | int) (include "fraud.millicpus" $cpu | int)) -}}
+{{- fail (printf "The %s asks for %s CPU, and its limit is %s. Raise cpuLimit in pods.%s, or lower its cpu." $component $cpu $limit $component) -}}
+{{- end -}}
+{{- end -}}
+{{- range $component, $disk := $disks -}}
+{{- $limit := (include "fraud.podSettings" (list $ $component false) | fromYaml).ephemeralStorage -}}
+{{- if and $limit (lt (include "fraud.mebibytes" $limit | int) (include "fraud.mebibytes" (index $disk 1) | int)) -}}
+{{- fail (printf "%s is %s, and the %s may write %s: it would be evicted. Raise ephemeralStorage in pods.%s, or lower %s." (index $disk 0) (index $disk 1) $component $limit $component (index $disk 0)) -}}
+{{- end -}}
+{{- end -}}
+
 {{- if and (or $kafka.strimzi.createCluster $kafka.strimzi.createUsers) (not $kafka.strimzi.cluster) -}}
 {{- fail "kafka.strimzi.cluster is empty: name the cluster that createCluster or createUsers is about." -}}
+{{- end -}}
+{{- if $kafka.strimzi.createCluster -}}
+{{- $brokers := int $kafka.strimzi.brokers -}}
+{{- if eq $brokers 2 -}}
+{{- fail "kafka.strimzi.brokers is 2: both are controllers, and where one of two is away the other one stops. Set it to 1, or to 3 and more." -}}
+{{- end -}}
+{{/* A label may have 63 characters, and the pods are named <cluster>-<cluster>-<number>. */}}
+{{- if gt (len (printf "%s-%s-%d" $kafka.strimzi.cluster $kafka.strimzi.cluster (sub $brokers 1))) 63 -}}
+{{- fail (printf "kafka.strimzi.cluster %q is too long: the brokers' pods are named by it, twice. 30 characters are enough for ten brokers." $kafka.strimzi.cluster) -}}
+{{- end -}}
 {{- end -}}
 {{- if and $kafka.strimzi.createUsers (or (eq $kafka.securityProtocol "PLAINTEXT") (and (eq $kafka.securityProtocol "SASL_SSL") (ne $kafka.saslMechanism "SCRAM-SHA-512"))) -}}
 {{- fail "kafka.strimzi.createUsers: Strimzi's users have certificates (kafka.securityProtocol SSL) or passwords (SASL_SSL with SCRAM-SHA-512)." -}}

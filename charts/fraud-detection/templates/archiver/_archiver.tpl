@@ -5,7 +5,7 @@
 {{- $_ := set $config "topics" .Values.topics.names -}}
 {{- $_ := set $config "checkpoint" (.Values.archive.checkpoint.url | default "/checkpoints/archive_scored") -}}
 {{- $_ := set $config "log_dir" nil -}}
-{{- $_ := set $config "metrics" (dict "port" 8000 "host" "0.0.0.0") -}}
+{{- $_ := set $config "metrics" (dict "port" 8000 "host" "::") -}}
 {{- if .Values.archive.schedule }}{{ $_ := set $config "trigger" (dict "mode" "availableNow") }}{{ end -}}
 {{- $s3 := include "fraud.s3Settings" . | fromYaml -}}
 {{- if include "fraud.archiverKeys" . }}{{ $_ := set $s3 "credentials_dir" "/etc/s3" }}{{ end -}}
@@ -49,9 +49,6 @@ spec:
   terminationGracePeriodSeconds: {{ add 30 (include "fraud.seconds" ($archive.config.stop_timeout | default "30s")) }}
   securityContext:
     {{- include "fraud.podSecurity" (list 185) | nindent 4 }}
-  {{- with include "fraud.pullSecrets" $image }}
-  {{- . | nindent 2 }}
-  {{- end }}
   containers:
     - name: archiver
       image: {{ include "fraud.image" (list . $image) }}

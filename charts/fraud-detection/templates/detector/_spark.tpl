@@ -8,7 +8,7 @@
 {{- $_ := set $config "topics" .Values.topics.names -}}
 {{- $_ := set $config "checkpoint" (.Values.detector.checkpoint.url | default (printf "/checkpoints/%s" .Values.detector.checkpoint.folder)) -}}
 {{- $_ := set $config "rules" (merge (dict "helm_test" $probe) ($config.rules | default dict)) -}}
-{{- $_ := set $config "metrics" (dict "host" "0.0.0.0" "port" 8000) -}}
+{{- $_ := set $config "metrics" (dict "host" "::" "port" 8000) -}}
 {{- $_ := set $config "log_dir" nil -}}
 {{- with .Values.detector.sparkConf }}{{ $_ := set $config "spark" (dict "conf" .) }}{{ end -}}
 {{- with include "fraud.s3Settings" . | fromYaml }}{{ $_ := set $config "s3" . }}{{ end -}}
@@ -29,11 +29,6 @@ path_style: true
 {{- if .Values.s3.secret }}
 credentials_dir: /etc/s3
 {{- end }}
-{{- end }}
-
-{{/* MiB in a quantity such as 1280Mi or 2Gi. */}}
-{{- define "fraud.mebibytes" -}}
-{{- mul (regexFind "^[0-9]+" .) (hasSuffix "Gi" . | ternary 1024 1) -}}
 {{- end }}
 
 {{/* Heap and overhead of a pod's memory in MiB, as YAML: 60 and 40 %. */}}
@@ -150,14 +145,14 @@ spec:
   {{- if $streams }}
   terminationGracePeriodSeconds: {{ add $drain 15 }}
   {{- end }}
+  {{- if not $isDetector }}
+  restartPolicy: Never
+  {{- end }}
   {{- with include "fraud.sparkAffinity" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}
   securityContext:
     {{- include "fraud.podSecurity" (list 185) | nindent 4 }}
-  {{- with include "fraud.pullSecrets" $image }}
-  {{- . | nindent 2 }}
-  {{- end }}
   containers:
     - name: spark-kubernetes-{{ $role }}
       image: {{ include "fraud.image" (list $root $image) }}

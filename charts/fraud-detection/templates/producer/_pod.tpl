@@ -5,7 +5,6 @@
 automountServiceAccountToken: false
 securityContext:
   {{- include "fraud.podSecurity" (list 10001) | nindent 2 }}
-{{- include "fraud.pullSecrets" $root.Values.images.producer }}
 containers:
   - name: {{ index . 1 }}
     image: {{ include "fraud.image" (list $root $root.Values.images.producer) }}

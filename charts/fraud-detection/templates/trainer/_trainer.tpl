@@ -17,7 +17,7 @@
 
 {{/* CPUs in a quantity such as 500m, 1 or 1.5, rounded up. */}}
 {{- define "fraud.cpus" -}}
-{{- divf (regexFind "^[0-9.]+" .) (hasSuffix "m" . | ternary 1000 1) | ceil | int -}}
+{{- divf (include "fraud.millicpus" .) 1000 | ceil | int -}}
 {{- end }}
 
 {{/* Heap, what is not heap, and RocksDB's part of that, of the trainer's memory, as YAML. */}}
@@ -35,7 +35,6 @@ state: {{ div $total 8 | quote }}
 {{- $component := index . 1 -}}
 {{- $memory := printf "%sMi" (include "fraud.mebibytes" (index . 4)) -}}
 {{- $pod := include "fraud.sparkPod" (list $root $component "driver") | fromYaml -}}
-{{- $_ := set $pod.spec "restartPolicy" "Never" -}}
 {{- $container := first $pod.spec.containers -}}
 {{- $_ := set $container "name" $component -}}
 {{- $_ := set $container "args" (index . 2) -}}
