@@ -41,7 +41,8 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the broker; 0 takes a free one.")] = 9092,
     partitions: Partitions = 2,
     extra: Annotated[
-        str | None, typer.Option("--with", help="Also start stores that `fraud archive` then knows: s3, postgres, or s3,postgres.")
+        str | None,
+        typer.Option("--with", help="Also start some of s3,postgres,monitoring: stores for `fraud archive`, and a Prometheus."),
     ] = None,
 ) -> None:
     """Start the broker and create the topics. If it runs already, nothing happens."""
@@ -54,7 +55,7 @@ def up(
 
 @app.command()
 def down(purge: Annotated[bool, typer.Option("--purge", help="Also remove all data: topics, checkpoints, logs.")] = False) -> None:
-    """Stop the broker, the S3 server and the database; their data stays."""
+    """Stop the broker, and all that `fraud up --with` has started; their data stays."""
     broker().stop()
     stores.stop()
     if purge:
@@ -123,6 +124,7 @@ def detect(context: typer.Context) -> None:
     """Run the detector on the broker: `fraud detect --trigger.mode realTime`. All options: `fraud detect --help`."""
     launch.know_s3()
     launch.know_models("FRAUD_MODELS__STORE", context.args)
+    launch.know_prometheus("detector", context.args)
     launch.know_broker(context.args)
     launch.become("spark_jobs.detect_fraud", *context.args)
 
@@ -180,6 +182,7 @@ def archive(context: typer.Context) -> None:
     """Copy what is in Kafka to the folder `lake`, and to the database where it runs. All options: `fraud archive --help`."""
     launch.know_s3()
     launch.know_postgres(context.args)
+    launch.know_prometheus("archiver", context.args)
     launch.know_broker(context.args)
     launch.become("spark_jobs.archive_scored", *context.args)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from local.broker import Broker
 from local.postgres import PostgresServer
+from local.prometheus import PrometheusServer
 from local.s3 import S3Server
 
 
@@ -31,3 +32,8 @@ def s3() -> S3Server:
 def postgres() -> PostgresServer:
     """Returns the laptop's database server, running or not."""
     return PostgresServer(home() / "postgres")
+
+
+def prometheus() -> PrometheusServer:
+    """Returns the laptop's Prometheus, running or not."""
+    return PrometheusServer(home() / "prometheus")
