@@ -1,8 +1,7 @@
 """Pictures of how good a model is, as PNG."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,17 +21,18 @@ def plots(
 ) -> Mapping[str, bytes]:
     """Returns the pictures by file name. `points` are the operating points of validation, all else is of the test."""
     truth = test["is_fraud"].to_numpy()
-    found = {"scores.png": _png(lambda axes: _scores(axes, truth, scores, thresholds))}
-    found["thresholds.png"] = _png(lambda axes: _thresholds(axes, points, thresholds))
+    found = {"scores.png": png(lambda axes: _scores(axes, truth, scores, thresholds))}
+    found["thresholds.png"] = png(lambda axes: _thresholds(axes, points, thresholds))
     if truth.any():
-        found["precision-recall.png"] = _png(lambda axes: _precision_recall(axes, truth, scores))
-        found["scenarios.png"] = _png(lambda axes: _scenarios(axes, scenarios))
+        found["precision-recall.png"] = png(lambda axes: _precision_recall(axes, truth, scores))
+        found["scenarios.png"] = png(lambda axes: _scenarios(axes, scenarios))
         if raw.min() >= 0:
-            found["calibration.png"] = _png(lambda axes: _calibration(axes, truth, scores, raw))
+            found["calibration.png"] = png(lambda axes: _calibration(axes, truth, scores, raw))
     return found
 
 
-def _png(draw: Any) -> bytes:
+def png(draw: Callable[[Axes], None]) -> bytes:
+    """Returns one picture."""
     figure = Figure(figsize=SIZE, layout="constrained")
     draw(figure.add_subplot())
     content = BytesIO()
