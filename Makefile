@@ -142,7 +142,7 @@ test: setup chart-tools ## All that needs no cluster: lint, then every test; hal
 	@bash tests/tier.sh
 
 .PHONY: test-all
-test-all: test test-oncall test-postgres-18 parity chaos crashes faults handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; two hours and a quarter
+test-all: test test-boards test-oncall test-postgres-18 parity chaos crashes faults handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; two hours and a half
 
 .PHONY: lint
 lint: setup ## Format, lint, types, arrows
@@ -176,6 +176,10 @@ test-chart: setup chart-tools ## The Helm chart: schema, golden renders, CRDs, s
 chart-tools: $(PYTHON_STAMP) ## helm, helm-docs and actionlint, where PATH has none: five minutes, once
 	@bash charts/tools.sh $(CHART_TOOLS) $(BIN)/python
 
+.PHONY: prometheus
+prometheus: ## Prometheus, out of Debian's package, where PATH has none: for `fraud up --with monitoring`
+	@bash local/prometheus.sh $(CHART_TOOLS)
+
 .PHONY: chart-docs
 chart-docs: setup chart-tools ## Write the chart's schema, topics and README anew
 	@$(BIN)/python -m charts.derived
@@ -184,6 +188,17 @@ chart-docs: setup chart-tools ## Write the chart's schema, topics and README ane
 .PHONY: chart-examples
 chart-examples: setup chart-tools ## Write the chart's golden renders anew
 	@$(BIN)/python -m charts.render
+
+.PHONY: test-boards
+test-boards: $(PYTHON_STAMP) ## The dashboards against Grafana's own types; needs node and npm
+	@mkdir -p .runtime/boards
+	@cp monitoring/types/* .runtime/boards/
+	@$(BIN)/python -m monitoring.typescript > .runtime/boards/boards.ts
+	@cd .runtime/boards && npm ci --silent && npx tsc
+
+.PHONY: boards
+boards: $(PYTHON_STAMP) ## Write the dashboards' JSON anew
+	@$(BIN)/python -m monitoring
 
 .PHONY: chaos
 chaos: setup ## Twice ten minutes with a fault every 20 seconds, in both modes; CHAOS_SEED repeats a run's faults

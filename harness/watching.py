@@ -1,10 +1,15 @@
-"""A watcher beside a test or a benchmark, in a thread of this process; its metrics by name."""
+"""A watcher beside a test or a benchmark: in a thread of this process, its metrics by name, or as a program."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 
+import yaml
 from prometheus_client import CollectorRegistry
 
 from configuration import KafkaConnection, TopicNames
@@ -51,3 +56,17 @@ def watching(kafka: KafkaConnection, topics: TopicNames, **settings: list[str]) 
     finally:
         stop.set()
         thread.join()
+
+
+@contextmanager
+def watcher_program(kafka: KafkaConnection, topics: TopicNames, port: int, folder: Path) -> Iterator[None]:
+    """Runs `python -m watcher` meanwhile, which serves its metrics at a port."""
+    file = folder / "watcher.yaml"
+    settings = {"kafka": {"bootstrap_servers": kafka.bootstrap_servers}, "topics": asdict(topics), "metrics": {"port": port}}
+    file.write_text(yaml.safe_dump(settings))
+    process = subprocess.Popen([sys.executable, "-m", "watcher", "--config", str(file)])
+    try:
+        yield
+    finally:
+        process.terminate()
+        assert process.wait() == 0

@@ -48,7 +48,8 @@ def up(
         str | None,
         typer.Option(
             "--with",
-            help="Also start, of a list with commas: s3 and postgres, which `fraud archive` then knows, and mail, a notifier.",
+            help="Also start, of a list with commas: s3 and postgres, which `fraud archive` then knows; mail, a notifier; "
+            "monitoring, a Prometheus.",
         ),
     ] = None,
 ) -> None:
@@ -134,6 +135,7 @@ def detect(context: typer.Context) -> None:
     """Run the detector on the broker: `fraud detect --trigger.mode realTime`. All options: `fraud detect --help`."""
     launch.know_s3()
     launch.know_models("FRAUD_MODELS__STORE", context.args)
+    launch.know_prometheus("detector", context.args)
     launch.know_broker(context.args)
     launch.become("spark_jobs.detect_fraud", *context.args)
 
@@ -197,6 +199,7 @@ def archive(context: typer.Context) -> None:
     """Copy what is in Kafka to the folder `lake`, and to the database where it runs. All options: `fraud archive --help`."""
     launch.know_s3()
     launch.know_postgres(context.args)
+    launch.know_prometheus("archiver", context.args)
     launch.know_broker(context.args)
     launch.become("spark_jobs.archive_scored", *context.args)
 

@@ -22,7 +22,7 @@ from local.broker import Broker
 from local.children import Child, running
 from local.mail import mailbox_of, notifier_settings, subjects
 from local.process import HOST, free_port
-from local.screen import State, screen, status_line
+from local.screen import Moment, State, screen, status_line
 from local.state import models_folder
 from producer.topics import create_topics
 from spark_jobs.errors import UnusableModel
@@ -76,10 +76,7 @@ class Watch:
                 continue
             alert = decode(Alert, value)
             alerts.append(value)
-            state.alerts += 1
-            state.last.append(alert)
-            state.model = alert.model_version or state.model
-            state.first_alert_after = state.first_alert_after or state.seconds
+            state.warned(alert)
             state.latencies.alerted(alert.transaction_id, appended)
         self._count()
         return alerts
@@ -101,6 +98,7 @@ class Watch:
             return
         before, (state.transactions, state.scored, state.rejected) = state.scored, counts
         state.per_second = (state.scored - before) / (now - self._counted_at)
+        state.moments.append(Moment(state.seconds, state.transactions, state.scored, state.alerts))
         self._counted_at = now
         if state.scored and state.phase == "starting":
             state.phase = "catching up"
@@ -121,6 +119,7 @@ class Demo:
     def __init__(self, home: Path, broker: Broker, mode: str, rate: float, traffic: str, *, with_mail: bool = False) -> None:
         name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
         self.folder = home / "demo" / name
+        self.page = self.folder / "report.html"
         self._broker, self._rate, self._traffic = broker, rate, traffic
         self._mode, self._with_mail = mode, with_mail
         self._models = ModelStore(str(models_folder()), S3())
@@ -170,7 +169,11 @@ class Demo:
                 self._show_lines(looks)
             else:
                 self._show_screen(looks, out)
-        out.print(self._summary(), highlight=False, soft_wrap=True)
+        from local import page  # matplotlib takes a second, for which nobody waits at the start
+
+        told = self._summary()
+        page.write(self.page, self.state, told, models_folder())
+        out.print(told, f"What the run showed, with pictures: {self.page}", sep="\n", highlight=False, soft_wrap=True)
 
     def _write_settings(self, connection: KafkaConnection) -> dict[str, Path]:
         common = {"kafka": {"bootstrap_servers": connection.bootstrap_servers}, "topics": asdict(self._topics)}

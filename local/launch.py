@@ -5,7 +5,8 @@ import os
 import sys
 
 from local.errors import NotRunning
-from local.state import broker, models_folder, postgres, s3
+from local.prometheus import PORTS
+from local.state import broker, models_folder, postgres, prometheus, s3
 
 
 def address() -> str:
@@ -55,6 +56,12 @@ def know_postgres(arguments: list[str]) -> None:
         sinks = {"lake": {"type": "parquet", "path": "lake"}, "database": {"type": "postgres", **database.settings}}
         os.environ.setdefault("FRAUD_SINKS", json.dumps(sinks))
         os.environ.setdefault("FRAUD_POSTGRES", json.dumps(database.settings))
+
+
+def know_prometheus(program: str, arguments: list[str]) -> None:
+    """Lets a program that is started from here serve its metrics where the laptop's Prometheus, if it runs, asks for them."""
+    if prometheus().running and not chosen(arguments, "--metrics", "--help", "-h"):
+        os.environ.setdefault("FRAUD_METRICS__PORT", str(PORTS[program]))
 
 
 def become(module: str, *arguments: str) -> None:

@@ -1,8 +1,10 @@
 """What the demo shows: one live screen on a terminal, lines elsewhere."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
 
 from rich.console import Group
 from rich.panel import Panel
@@ -13,6 +15,17 @@ from contract import Alert
 from local.latencies import Latencies
 
 LAST_ALERTS = 8
+SCORE = "Fraud score"
+"""How the reason of a model begins."""
+
+
+class Moment(NamedTuple):
+    """What had been counted so many seconds after the start."""
+
+    seconds: float
+    transactions: int
+    scored: int
+    alerts: int
 
 
 @dataclass
@@ -35,6 +48,24 @@ class State:
     """The version that gave the last score, if a model did."""
     first_alert_after: float | None = None
     """Seconds from the demo's start."""
+    moments: list[Moment] = field(default_factory=list)
+    """One a second."""
+    decisions: Counter[str] = field(default_factory=Counter)
+    """Alerts, by decision."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Alerts, by the reasons that rules give; a score's own reason names the score, and counts as one."""
+    at_risk: dict[str, Decimal] = field(default_factory=dict)
+    """Sum of the amounts of alerts, by currency."""
+
+    def warned(self, alert: Alert) -> None:
+        """Counts an alert."""
+        self.alerts += 1
+        self.last.append(alert)
+        self.model = alert.model_version or self.model
+        self.first_alert_after = self.first_alert_after or self.seconds
+        self.decisions[alert.decision] += 1
+        self.reasons.update(SCORE if one.startswith(SCORE) else one for one in alert.reasons)
+        self.at_risk[alert.currency] = self.at_risk.get(alert.currency, Decimal()) + alert.amount
 
     def latency(self) -> str:
         """Returns the percentiles as text; a dash until there are any."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from local.broker import Broker
 from local.mail import Mail
 from local.postgres import PostgresServer
+from local.prometheus import PrometheusServer
 from local.s3 import S3Server
 
 
@@ -37,3 +38,8 @@ def postgres() -> PostgresServer:
 def mail() -> Mail:
     """Returns the laptop's notifier, running or not."""
     return Mail(home() / "mail")
+
+
+def prometheus() -> PrometheusServer:
+    """Returns the laptop's Prometheus, running or not."""
+    return PrometheusServer(home() / "prometheus")

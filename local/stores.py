@@ -4,9 +4,9 @@ from configuration import KafkaConnection
 from local.errors import UnknownStore
 from local.postgres import DATABASE, USER
 from local.s3 import BUCKET
-from local.state import mail, postgres, s3
+from local.state import mail, postgres, prometheus, s3
 
-KNOWN = ("s3", "postgres", "mail")
+KNOWN = ("s3", "postgres", "mail", "monitoring")
 
 
 def start(names: str | None, kafka: KafkaConnection) -> None:
@@ -25,6 +25,8 @@ def start(names: str | None, kafka: KafkaConnection) -> None:
         postgres().start()
     if "mail" in wanted:
         mail().start(kafka)
+    if "monitoring" in wanted:
+        prometheus().start()
 
 
 def stop() -> None:
@@ -32,21 +34,23 @@ def stop() -> None:
     mail().stop()
     s3().stop()
     postgres().stop()
+    prometheus().stop()
 
 
 def running() -> dict[str, str | None]:
     """Returns where each of them is, None where it does not run."""
-    store, database, notifier = s3(), postgres(), mail()
+    store, database, notifier, watch = s3(), postgres(), mail(), prometheus()
     return {
         "s3": store.endpoint if store.running else None,
         "postgres": database.address if database.running else None,
         "mail": str(notifier.mailbox) if notifier.running else None,
+        "prometheus": watch.url if watch.running else None,
     }
 
 
 def told() -> list[str]:
     """Returns a line for people of each that runs."""
-    store, database = s3(), postgres()
+    store, database, watch = s3(), postgres(), prometheus()
     lines = []
     if store.running:
         lines.append(f"S3 runs at {store.endpoint}, bucket {BUCKET}, keys in {store.credentials_dir}")
@@ -55,4 +59,6 @@ def told() -> list[str]:
         lines.append(f"PostgreSQL runs at {database.address}, {where}")
     if mail().running:
         lines.append(f"A notifier runs; its mail is in {mail().mailbox}, its metrics at {mail().address}")
+    if watch.running:
+        lines.append(f"Prometheus runs at {watch.url}; it asks detector, watcher and archiver")
     return lines

@@ -15,6 +15,7 @@ from spark_jobs import checkpoint, failures, file_arrival, kept_plans, places, r
 from spark_jobs.checkpoint_files import Files, files_of
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.features import GROUPS
+from spark_jobs.garbage import Garbage
 from spark_jobs.health import serve
 from spark_jobs.lease import Lease
 from spark_jobs.metrics import StreamMetrics
@@ -99,7 +100,7 @@ def _stream(
     spark: SparkSession, settings: DetectorSettings, stop_asked: threading.Event, metrics: StreamMetrics, lease: Lease
 ) -> None:
     # `wait` has just asked Java whether the query runs.
-    looks: list[Callable[[], None]] = [metrics.health.looked, lease.look]
+    looks: list[Callable[[], None]] = [metrics.health.looked, lease.look, Garbage(spark, metrics).look]
     if isinstance(settings.trigger, RealTimeTrigger):
         slots = Slots(spark, settings, metrics)
         slots.require()

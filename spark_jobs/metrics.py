@@ -119,6 +119,12 @@ class StreamMetrics(StreamingQueryListener):
             ["executor", "version"],
             registry=registry,
         )
+        self._garbage = Gauge(
+            "fraud_gc_seconds",
+            "Time that the Java process of an executor has spent on garbage collection since its start",
+            ["executor"],
+            registry=registry,
+        )
         self._slots_needed = Gauge(
             "fraud_slots_needed", "Task slots that the topics of now need in real-time mode, else 0", registry=registry
         )
@@ -148,6 +154,12 @@ class StreamMetrics(StreamingQueryListener):
         """Says how many task slots the next batch in real-time mode needs, and how many there are."""
         self._slots_needed.set(needed)
         self._slots_had.set(had)
+
+    def garbage(self, taken: Mapping[str, float]) -> None:
+        """Says how many seconds garbage collection has taken since the start, by executor."""
+        self._garbage.clear()
+        for executor, seconds in taken.items():
+            self._garbage.labels(executor).set(seconds)
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802, ARG002 Spark's name
         """Begins to count the time since the last progress."""

@@ -17,7 +17,9 @@ from producer.layout import arrow_schema
 from spark_jobs.settings import S3
 from training.lake import KEYS, Lake, NoLake
 
-VIEWS = files("spark_jobs.sinks.postgres") / "migrations" / "0002_views.sql"
+MIGRATIONS = files("spark_jobs.sinks.postgres") / "migrations"
+VIEWS = tuple(MIGRATIONS / name for name in ("0002_views.sql", "0004_boards_views.sql"))
+"""Each of views alone."""
 
 _REST = "COLUMNS(lambda one: one NOT IN ('date', 'batch_id', 'truncated', 'origin', 'ingest_time', '{}'))"
 _LIKE_THE_DATABASE = {
@@ -50,7 +52,8 @@ def connect(place: str, s3: S3 | None = None) -> duckdb.DuckDBPyConnection:
             connection.register(name, rows)
     if "scored" not in lake.names:
         raise NoLake(f"{place} has no scored payments", "Name the `path` of one of the archiver's sinks.")
-    connection.execute(VIEWS.read_text())
+    for views in VIEWS:
+        connection.execute(views.read_text())
     return connection
 
 

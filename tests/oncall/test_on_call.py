@@ -5,28 +5,26 @@ Only how often Prometheus looks differs from production (`harness.prometheus`). 
 """
 
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import psutil
 import pytest
-import yaml
 from confluent_kafka import Producer
 
 from configuration import KafkaConnection, TopicNames
 from contract import encode
 from harness.detector import Detector
 from harness.prometheus import Prometheus, prometheus
+from harness.watching import watcher_program
 from local.process import free_port
 from spark_jobs.settings import S3
 from tests.chart.alerting import JOBS
@@ -39,6 +37,8 @@ from training.store import ModelStore
 WITHIN_S, BEYOND_S = 180.0, 15.0
 """An alert fires within so many seconds; for so many after it no worse one may come."""
 RATE = 20
+LIVE_S, LOOKS = 5.0, 20
+"""What was sent so long ago is on the dashboard *Live*, whenever one looks."""
 CHART = (
     *("--set", "monitoring.prometheusRule.enabled=true", "--set", "watcher.enabled=true"),
     *("--set", "detector.config.trigger.mode=realTime", "--set", "detector.executor.slots=10"),
@@ -51,14 +51,17 @@ class Stage:
     def __init__(self, detector: Detector, port: int, store: ModelStore, sees: Prometheus) -> None:
         self.detector, self.port, self.store, self.sees = detector, port, store, sees
         self.junk = False
-        self._settings = {"metrics": {"port": port}, "trigger": {"mode": "realTime", "duration": "5m"}}
+        self._settings: dict[str, Any] = {}
+        self._sent: list[float] = []
         self._over = threading.Event()
         self._sender = threading.Thread(target=self._send, daemon=True)
 
-    def begin(self) -> None:
+    def begin(self, mode: str) -> None:
         """Returns once payments flow, a model scores them, and Prometheus sees that all is well."""
         self._sender.start()
-        self.detector.start("realTime", **self._settings)
+        trigger = {"mode": mode, **({"duration": "5m"} if mode == "realTime" else {})}
+        self._settings = {"mode": mode, "metrics": {"port": self.port}, "trigger": trigger}
+        self.detector.start(**self._settings)
         wanted = (
             "fraud_batch_duration_seconds_count > 0",
             'fraud_model{role="champion"} == 1',
@@ -78,7 +81,7 @@ class Stage:
         """Starts a detector again that has ended, as its runtime would."""
         if not self.detector.alive:
             assert self.detector.wait() == 1
-            self.detector.start("realTime", **self._settings)
+            self.detector.start(**self._settings)
         return True
 
     def reject(self) -> None:
@@ -89,7 +92,11 @@ class Stage:
         """The champion's name goes, and somebody restarts the detector."""
         assert self.detector.stop() == 0
         (Path(self.store.place) / "champion.json").unlink()
-        self.detector.start("realTime", **self._settings)
+        self.detector.start(**self._settings)
+
+    def sent_until(self, seconds_ago: float) -> int:
+        """Returns how many payments had been sent so long ago."""
+        return sum(at <= time.monotonic() - seconds_ago for at in tuple(self._sent))
 
     def end(self) -> None:
         self._over.set()
@@ -106,6 +113,7 @@ class Stage:
             card = f"card-{number % 50}"
             paid = replace(usual, transaction_id=f"t{number}", card_id=card, event_time=datetime.now(UTC) - timedelta(seconds=1))
             producer.produce(self.detector.topics.transactions, encode(paid), card)
+            self._sent.append(time.monotonic())
             if self.junk and number % 4 == 0:
                 producer.produce(self.detector.topics.transactions, b"{}", card)
             if self._over.wait(1 / RATE):
@@ -114,7 +122,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iterator[Stage]:
+def stage(request: pytest.FixtureRequest, kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iterator[Stage]:
     detector = Detector(kafka, topics, tmp_path)
     ports = {"fraud": free_port(), "fraud_watch": free_port()}
     store = ModelStore(str(tmp_path / "models"), S3())
@@ -126,28 +134,14 @@ def stage(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iterato
     detector.settings |= {"models": {"store": store.place}, "rules": {}, "console": {"enabled": False}}
     groups = find(objects(*CHART), "PrometheusRule", "fraud-detector")["spec"]["groups"]
     jobs = {JOBS[name]: port for name, port in ports.items()}
-    with watcher(kafka, topics, ports["fraud_watch"], tmp_path), prometheus(tmp_path / "prometheus", groups, jobs) as sees:
+    with watcher_program(kafka, topics, ports["fraud_watch"], tmp_path), prometheus(tmp_path / "prometheus", groups, jobs) as sees:
         one = Stage(detector, ports["fraud"], store, sees)
         try:
-            one.begin()
+            one.begin(getattr(request, "param", "realTime"))
             yield one
         finally:
             one.end()
             detector.kill()
-
-
-@contextmanager
-def watcher(kafka: KafkaConnection, topics: TopicNames, port: int, folder: Path) -> Iterator[None]:
-    """Runs a watcher meanwhile."""
-    file = folder / "watcher.yaml"
-    settings = {"kafka": {"bootstrap_servers": kafka.bootstrap_servers}, "topics": asdict(topics), "metrics": {"port": port}}
-    file.write_text(yaml.safe_dump(settings))
-    process = subprocess.Popen([sys.executable, "-m", "watcher", "--config", str(file)])
-    try:
-        yield
-    finally:
-        process.terminate()
-        assert process.wait() == 0
 
 
 def until(is_so: Callable[[], bool], seconds: float = 120.0) -> None:
@@ -198,6 +192,16 @@ def test_a_sender_whose_payments_cannot_be_read(stage: Stage) -> None:
 
 def test_a_model_that_is_lost(stage: Stage) -> None:
     told(stage, stage.lose_the_model, "FraudModelLost", "critical")
+
+
+@pytest.mark.parametrize("stage", ["realTime", "microBatch"], indirect=True)
+def test_the_dashboard_of_now_is_five_seconds_old_at_most(stage: Stage) -> None:
+    for _ in range(LOOKS):
+        known = stage.sent_until(LIVE_S)
+        decided = stage.sees.value("sum(fraud_watch_decisions_total)")
+        assert decided is not None
+        assert decided >= known > 0
+        threading.Event().wait(1)
 
 
 def health(port: int) -> int:

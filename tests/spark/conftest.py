@@ -22,12 +22,16 @@ from spark_jobs.metrics import StreamMetrics
 from spark_jobs.settings import S3, DetectorSettings, Spark
 from tests.volumes import Volume
 
+HEARTBEAT = {"spark.executor.heartbeatInterval": "2s"}
+"""In place of ten seconds, after which what an executor measures is known for the first time."""
 FAR = datetime(2999, 12, 31, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
 def spark(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    one = session.build("tests", Spark(conf=QUICK_START), S3.model_validate(s3.settings), 1, tmp_path_factory.mktemp("spark"))
+    one = session.build(
+        "tests", Spark(conf=QUICK_START | HEARTBEAT), S3.model_validate(s3.settings), 1, tmp_path_factory.mktemp("spark")
+    )
     yield one
     one.stop()
 
@@ -64,18 +68,18 @@ def detector(kafka: KafkaConnection, topics: TopicNames, tmp_path: Path) -> Iter
 def run_here(spark: SparkSession) -> Callable[..., CollectorRegistry]:
     """Returns a function that lets a detector read all that waits, in the tests' own Spark; raises what a process would report.
 
-    It returns the metrics, which Spark fills in a moment later.
+    It returns the metrics, which Spark fills in a moment later; `registry` takes them.
 
     Starting a process takes many times as long: that is for tests of how a detector starts, stops or dies.
     """
 
-    def run(detector: Detector, **changes: Any) -> CollectorRegistry:
+    def run(detector: Detector, registry: CollectorRegistry | None = None, **changes: Any) -> CollectorRegistry:
         settings = DetectorSettings.load(["--config", str(detector.write("availableNow", **changes))], "tests")
-        registry, own = CollectorRegistry(), spark.newSession()
-        metrics = StreamMetrics(registry)
+        told, own = registry or CollectorRegistry(), spark.newSession()
+        metrics = StreamMetrics(told)
         own.streams.addListener(metrics)
         stream(own, settings, threading.Event(), metrics)
-        return registry
+        return told
 
     return run
 

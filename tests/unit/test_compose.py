@@ -18,6 +18,7 @@ from watcher.settings import WatcherSettings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yaml"
+MONITORING = ROOT / "monitoring" / "compose"
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def services() -> dict[str, Any]:
 
 def test_each_image_is_built_from_what_is_there(services: dict[str, Any]) -> None:
     built = {service["image"]: service["build"] for service in services.values() if "build" in service}
-    others = {"apache/kafka:" + _kafka_version(), services["database"]["image"]}
+    others = {"apache/kafka:" + _kafka_version(), *(services[name]["image"] for name in ("database", "prometheus", "grafana"))}
     assert {service["image"] for service in services.values()} - built.keys() == others
     for build in built.values():
         lines = (ROOT / build["dockerfile"]).read_text().splitlines()
@@ -79,6 +80,25 @@ def test_the_database_has_a_timescaledb_that_is_used(services: dict[str, Any]) -
     assert optional == {"database", "archiver"}
     needed = {one for name, service in services.items() if name not in optional for one in service.get("depends_on", {})}
     assert not needed & optional
+
+
+def test_prometheus_asks_services_where_they_serve_and_grafana_shows_the_dashboards_to_anybody(services: dict[str, Any]) -> None:
+    asked = yaml.safe_load((MONITORING / "prometheus.yaml").read_text())
+    for job in asked["scrape_configs"]:
+        ((target,),) = (one["targets"] for one in job["static_configs"])
+        service, port = target.split(":")
+        assert f"127.0.0.1:{port}:{port}" in services[service]["ports"]
+    grafana = services["grafana"]
+    assert grafana["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert not [name for name in grafana["environment"] if "PASSWORD" in name]
+    mounts = {inside: ROOT / outside for outside, inside, _ in (mount.split(":") for mount in grafana["volumes"])}
+    assert all(outside.exists() for outside in mounts.values())
+    (provider,) = yaml.safe_load((MONITORING / "dashboards.yaml").read_text())["providers"]
+    home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert (mounts[provider["options"]["path"]] / home.name).exists()
+    found = {one["type"]: one for one in yaml.safe_load((MONITORING / "datasources.yaml").read_text())["datasources"]}
+    assert found["prometheus"]["url"] == "http://prometheus:9090"
+    assert f"CREATE ROLE {found['postgres']['user']} LOGIN" in (MONITORING / "reader.sql").read_text()
 
 
 def test_docker_understands_it() -> None:

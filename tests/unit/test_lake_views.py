@@ -82,5 +82,6 @@ def test_duckdb_alone_can_do_it_as_the_how_to_says(home: Path) -> None:
         "CREATE TABLE labels (transaction_id VARCHAR, card_id VARCHAR, labelled_at TIMESTAMPTZ, event_time TIMESTAMPTZ,"
         " is_fraud BOOLEAN, source VARCHAR)"
     )
-    alone.execute(VIEWS.read_text())
+    for views in VIEWS:
+        alone.execute(views.read_text())
     assert alone.sql("SELECT sum(alerts) FROM alerts_by_rule").fetchall() == [(4,)]

@@ -78,6 +78,15 @@ def test_what_a_batch_observed_is_added_up() -> None:
     assert registry.get_sample_value("fraud_rows_total", {"kind": "label"}) == 2
 
 
+def test_garbage_collection_is_told_of_the_executors_that_there_are() -> None:
+    registry = CollectorRegistry()
+    metrics = StreamMetrics(registry)
+    metrics.garbage({"1": 2.5, "2": 1.0})
+    metrics.garbage({"2": 1.5})
+    assert registry.get_sample_value("fraud_gc_seconds", {"executor": "1"}) is None
+    assert registry.get_sample_value("fraud_gc_seconds", {"executor": "2"}) == 1.5
+
+
 def test_whether_rules_decide_alone_is_told_where_a_store_is_set() -> None:
     registry = CollectorRegistry()
     metrics = StreamMetrics(registry)
