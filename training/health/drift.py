@@ -40,9 +40,9 @@ def edges_of(values: np.ndarray, shares: Sequence[float] = DECILES) -> np.ndarra
     present = values[~np.isnan(values)]
     distinct = np.unique(present)
     if len(distinct) <= BINS:
-        return distinct[:-1]
+        return np.asarray(distinct[:-1])
     found = np.unique(np.quantile(present, shares, method="lower"))
-    return found[found < distinct[-1]]
+    return np.asarray(found[found < distinct[-1]])
 
 
 def counts_of(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -83,7 +83,7 @@ def dispersion(by_day: np.ndarray) -> float:
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:
-    return (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+    return np.asarray((counts + 0.5) / (counts.sum() + 0.5 * len(counts)))
 
 
 def _variance(one: np.ndarray, other: np.ndarray) -> float:
