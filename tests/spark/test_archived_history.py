@@ -115,7 +115,7 @@ def old(kafka: KafkaConnection, s3: S3Server, run_here: Run, archive_here: Run, 
     count = send_all(kafka.bootstrap_servers, [*sent(halves[0], topics, arrays.transactions), *unreadable], FIRST)
     run_here(detector, max_offsets=count // 2)
     archive_here(archiver)
-    forget(kafka, [*topics.inputs(), arrays.transactions])
+    forget(kafka, [topics.transactions, topics.labels, arrays.transactions])  # profiles are compacted, and stay
     send_all(kafka.bootstrap_servers, sent(halves[1], topics, arrays.transactions), FIRST + count)
     yield Old(detector, lakes, paid[0], set(paid[1]), by_rule([*halves[0], *halves[1]]))
     detector.kill()
