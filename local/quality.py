@@ -15,8 +15,8 @@ from local.errors import DayNotClosed, UnwritableReport
 from local.lake.app import DATE, Config, Json, settings_of
 
 if TYPE_CHECKING:  # Great Expectations takes seconds to import
-    from configuration import KafkaConnection, TopicNames
     from quality.checking import Outcome
+    from spark_jobs.archive_settings import ArchiveSettings
     from spark_jobs.settings import S3
     from training.lake import Lake
 
@@ -78,7 +78,7 @@ def check(
     trained = training(store, settings.s3)
     with Progress(console=progress, transient=True, disable=not progress.is_terminal) as bar:
         step = bar.add_task("Kafka", total=None)
-        missing = missing_in_lake(there, settings.kafka, settings.topics, asked, now - LAG) if kafka else None
+        missing = missing_in_lake(there, settings, asked, now - LAG) if kafka else None
         bar.update(step, description=str(asked))
         with there.reached():
             outcomes = checked(Days(there.rows), asked, Beside(trained.label_delay, trained.null_shares, missing))
@@ -108,7 +108,7 @@ def training(store: str | None, s3: "S3") -> Training:
     return Training(champion.trained_on.label_delay_days, shares)
 
 
-def missing_in_lake(lake: "Lake", connection: "KafkaConnection", topics: "TopicNames", day: date, until: datetime) -> int:
+def missing_in_lake(lake: "Lake", settings: "ArchiveSettings", day: date, until: datetime) -> int:
     """Returns how many of the day's records Kafka has had since `until`, and the lake has not.
 
     Raises:
@@ -119,8 +119,8 @@ def missing_in_lake(lake: "Lake", connection: "KafkaConnection", topics: "TopicN
 
     with Stores() as stores:
         stores.add_lake(lake)
-        stores.add_kafka(connection, topics, until, lambda some, _: some)
-        days = compared(stores, Asked(kafka=True, kept_from={}, both_from=date.min, until=until))
+        known = stores.add_kafka(settings, until, lambda some, _: some)
+        days = compared(stores, Asked(kafka=known, kept_from={}, both_from=date.min, until=until))
     return sum(one["missing_in_lake"] for one in days if one["day"] == day)
 
 

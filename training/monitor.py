@@ -19,7 +19,8 @@ from rich.table import Table
 from configuration import FraudDetectionError, Settings, report
 from spark_jobs.archive_settings import PostgresSettings
 from spark_jobs.errors import UnusableModel
-from spark_jobs.settings import S3, Place
+from spark_jobs.parts import Place
+from spark_jobs.settings import S3
 from training import progress
 from training.bundle import REFERENCE, Manifest
 from training.health import keep

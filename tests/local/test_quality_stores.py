@@ -13,6 +13,7 @@ from harness.kafka import send
 from local.cli import app
 from local.quality import missing_in_lake
 from local.s3 import BUCKET, S3Server
+from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.settings import S3
 from tests import closed_days
 from tests.closed_days import DAY
@@ -42,6 +43,7 @@ def test_a_gap_between_kafka_and_the_lake_is_counted_by_its_day(home: Path, kafk
     write_delta(home / "lake", "transactions", paid[:3], 0)
     send(kafka.bootstrap_servers, topics.scored, [(b"k", encode(scored(one))) for one in paid])
     lake, now = Lake(str(home / "lake"), S3()), datetime.now(UTC)
-    told = [missing_in_lake(lake, kafka, topics, AT.date() + timedelta(days=number), now) for number in range(2)]
+    settings = ArchiveSettings(kafka=kafka, topics=topics)
+    told = [missing_in_lake(lake, settings, AT.date() + timedelta(days=number), now) for number in range(2)]
     assert told == [2, 4], "t4; t3 and t5: each in `scored` and in `transactions`"
-    assert missing_in_lake(lake, kafka, topics, AT.date(), now - timedelta(days=1)) == 0, "it may be on its way"
+    assert missing_in_lake(lake, settings, AT.date(), now - timedelta(days=1)) == 0, "it may be on its way"

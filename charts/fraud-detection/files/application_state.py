@@ -69,7 +69,7 @@ def reason(pod: dict[str, Any]) -> str | None:
         conditions.get("PodScheduled", {}).get("message"),
         *(f"{one.get('reason')}: {one.get('message', '')}".rstrip(": ") for one in states if one),
     ]
-    return next((one for one in told if one), pod["status"].get("phase", "Pending"))
+    return next((str(one) for one in told if one), str(pod["status"].get("phase", "Pending")))
 
 
 def main(namespace: str, name: str, seconds: str) -> int:
