@@ -95,7 +95,7 @@ def test_delta_tables_are_kept_small_by_the_archivers_own_settings_and_keys() ->
     assert {one["mountPath"] for one in container["volumeMounts"]} == {"/tmp", "/etc/fraud", str(settings.s3.credentials_dir)}
     assert pod.spec["serviceAccountName"] == pod_of(*DELTA).spec["serviceAccountName"], "the cloud's role is the archiver's"
     policy = find(found, "NetworkPolicy", "fraud-maintenance")
-    assert {one["port"] for rule in policy["spec"]["egress"] for one in rule["ports"]} == {53, 443, 6443, 9000}
+    assert {one["port"] for rule in policy["spec"]["egress"] for one in rule["ports"]} == {53, 5353, 9000}
 
 
 @pytest.mark.parametrize("arguments", [BOTH, (*DELTA, "--set", "archive.maintenance.schedule=")])

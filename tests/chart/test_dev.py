@@ -205,6 +205,7 @@ def test_a_tag_is_that_of_the_sources_and_not_of_what_was_built(machine: Machine
         "contract",
         "configuration",
         "images",
+        "notifier",
         "producer",
         "requirements",
         "spark_jobs",

@@ -62,7 +62,7 @@ def test_only_who_uses_s3_reaches_it_and_only_where_the_values_say() -> None:
     reaches = {
         component(pod) for pod in pods(found) for rule in rules(found, pod) if rule.get("to") == values["networkPolicy"]["s3"]["to"]
     }
-    assert reaches == {"driver", "executor", "trainer", "models", "archiver"}
+    assert reaches == {"driver", "executor", "trainer", "models", "archiver", "maintenance"}
     assert {pod.where for pod in pods(found) if 443 in to_the_world(found, pod)} == set()
     on_aws = objects("--values", "values-console.yaml", "--set", "models.store=s3a://fraud/models")
     driver = next(pod for pod in pods(on_aws) if component(pod) == "driver")

@@ -27,7 +27,7 @@ def test_the_program_reads_its_settings_and_finds_its_files(home: Path) -> None:
     assert isinstance(settings, NotifierSettings)
     assert isinstance(settings.outbox, PostgresOutbox)
     assert settings.channels.keys() == {"desk", "relay", "pager", "cases"}
-    assert (settings.metrics.host, settings.topics.alerts) == ("0.0.0.0", "fraud.alerts")  # noqa: S104
+    assert (settings.metrics.host, settings.topics.alerts) == ("::", "fraud.alerts")
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     secrets = {mounts[one["name"]]: one["secret"]["secretName"] for one in pod.spec["volumes"] if "secret" in one}
     assert secrets == {"/etc/notifier": "fraud-notifier"}
@@ -52,7 +52,7 @@ def test_prometheus_finds_it_and_kubernetes_asks_for_its_health() -> None:
 
 def test_the_policy_opens_the_ports_of_outbox_mail_and_services() -> None:
     policy = find(objects(values=NOTIFIED), "NetworkPolicy", "fraud-notifier")
-    assert ports(policy) == {53, 9092, 5433, 587, 2525, 443, 8443}
+    assert ports(policy) == {53, 5353, 9092, 5433, 587, 2525, 443, 8443}
 
 
 def test_its_user_may_read_alerts_in_its_group_and_nothing_else() -> None:

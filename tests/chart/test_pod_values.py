@@ -14,8 +14,13 @@ from tests.chart.test_security import violations
 
 EVERYTHING = (
     *("--values", "values-console.yaml", "--values", "values-models.yaml"),
-    *("--set", "archive.enabled=true", "--set", "archive.config.sinks.lake.type=parquet"),
+    *("--set", "archive.enabled=true", "--set", "archive.config.sinks.lake.type=delta"),
     *("--set", "archive.config.sinks.lake.path=s3a://fraud/lake"),
+    *("--set", "notifier.enabled=true", "--set", "notifier.secret=fraud-notifier", "--set", "notifier.config.outbox.type=postgres"),
+    *("--set", "notifier.config.outbox.password_file=/etc/notifier/database"),
+    *("--set", "notifier.config.channels.pager.type=service"),
+    *("--set", "notifier.config.channels.pager.url_file=/etc/notifier/pager"),
+    *("--set", "notifier.config.routes[0].channels={pager}", "--set", "notifier.ports={9443}"),
 )
 """With every component that has a pod."""
 
@@ -125,7 +130,7 @@ def test_a_volumes_node_and_peoples_own_affinity_both_hold(runtime: str) -> None
     assert (beside["topologyKey"], theirs) == ("kubernetes.io/hostname", term)
 
 
-ENDS = {"topics", "test", "trainer", "models"}
+ENDS = {"topics", "test", "trainer", "models", "maintenance"}
 
 
 @pytest.mark.parametrize("runtime", SUBMITTED)

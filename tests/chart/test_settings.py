@@ -224,7 +224,15 @@ def test_a_user_may_do_what_its_component_does() -> None:
 
     # Files are brought to an input topic by the detector.
     files = "detector: {config: {trigger: {mode: availableNow}, input: {files: {folder: s3a://fraud/inbox}}}}"
-    found = objects("--values", "values-kafka-alerts.yaml", values=files)
+    strimzi = (
+        "--set",
+        "kafka.securityProtocol=SSL",
+        "--set",
+        "kafka.strimzi.cluster=fraud",
+        "--set",
+        "kafka.strimzi.createUsers=true",
+    )
+    found = objects(*strimzi, values=files)
     assert may("fraud-detector", "Write") == {*topics.outputs(), topics.rulesets, topics.files, topics.transactions}
     assert may("fraud-detector", "Read") == {*topics.inputs(), topics.files}
     assert may("fraud-detector", "Write", "transactionalId") == {"fraud-files-fraud.files"}

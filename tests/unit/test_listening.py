@@ -6,9 +6,9 @@ from urllib.request import urlopen
 
 import pytest
 from prometheus_client import CollectorRegistry
-from watcher.server import serving
 
 from configuration import in_url, listening_address
+from configuration.serving import serving
 from spark_jobs.health import Health, serve
 
 
