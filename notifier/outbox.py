@@ -169,7 +169,7 @@ class Outbox:
     def count(self, channel: str) -> Count:
         """Returns what a channel has in the outbox."""
         with self._database.transaction() as found:
-            states = dict(
+            states: dict[str, int] = dict(
                 found.run(
                     "SELECT state, count(*) FROM notifier_messages"
                     " WHERE channel = :channel AND state <> 'delivered' GROUP BY state",
