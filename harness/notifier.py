@@ -110,7 +110,8 @@ class NotifierProcess:
     @property
     def address(self) -> str:
         """Where the last start serves /metrics and /healthz."""
-        return str(re.findall("metrics=(http://[^/]+)/metrics", "".join(self.said))[-1])
+        found: list[str] = re.findall("metrics=(http://[^/]+)/metrics", "".join(self.said))
+        return found[-1]
 
     def metric(self, name: str) -> float:
         """Returns the value of a series, by its name and labels as they stand on the page."""

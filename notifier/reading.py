@@ -51,10 +51,10 @@ class Alerts:
             return []
         found = [first, *self._consumer.consume(MOST_AT_ONCE - 1, 0)]
         for one in found:
-            said = one.error()
-            if said is not None and (said.fatal() or said.code() in (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)):
+            told = one.error()
+            if told is not None and (told.fatal() or told.code() in (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)):
                 raise AnotherNotifier(
-                    f"Another notifier works in the consumer group of this one ({said.name()})",
+                    f"Another notifier works in the consumer group of this one ({told.name()})",
                     "Let one work, or give each a `consumer_group` and an `outbox` of its own.",
                 )
         return [one for one in found if one.error() is None]
@@ -77,12 +77,12 @@ class Alerts:
             self._has_begun = True
             log.info("alerts are read on", topic=self._topic)
             return
-        begin = []
-        for one in assigned:
-            _, end = consumer.get_watermark_offsets(one, timeout=TIMEOUT_S, cached=False)
-            begin.append(TopicPartition(one.topic, one.partition, end))
-        consumer.commit(offsets=begin, asynchronous=False)
-        consumer.assign(begin)
+        ends = [
+            TopicPartition(one.topic, one.partition, consumer.get_watermark_offsets(one, timeout=TIMEOUT_S, cached=False)[1])
+            for one in assigned
+        ]
+        consumer.commit(offsets=ends, asynchronous=False)
+        consumer.assign(ends)
         self._has_begun = True
         log.info("the first start: alerts are sent that come from now on", topic=self._topic)
 

@@ -16,7 +16,7 @@ class Service:
         self._name, self._asked = name, asked
         self._timeout_s = asked.timeout.total_seconds()
         self.longest_s = 6 * self._timeout_s
-        self.url = str(self._service().url(privacy=True))  # type: ignore[no-untyped-call]
+        self.url: str = self._service().url(privacy=True)  # type: ignore[no-untyped-call]
         """The service's URL without its secrets, for logs."""
 
     def send(self, message: Message) -> None:
