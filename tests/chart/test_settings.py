@@ -223,7 +223,7 @@ def test_a_user_may_do_what_its_component_does() -> None:
     assert may("fraud-detector", "Read", "group") == {"spark-kafka-source", "mine"}
 
     # Files are brought to an input topic by the detector.
-    files = "detector: {config: {trigger: {mode: availableNow}, input: {files: {folder: s3a://fraud/inbox}}}}"
+    files = "detector: {config: {trigger: {mode: availableNow}, console: {enabled: false}, input: {files: {folder: s3a://fraud/inbox}}}}"
     strimzi = (
         "--set",
         "kafka.securityProtocol=SSL",
