@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 import local.prometheus
 from local import launch, stores
@@ -29,10 +30,12 @@ def test_it_asks_the_programs_and_a_second_start_leaves_it_alone(own: Prometheus
     assert "FRAUD_METRICS__PORT" not in os.environ, "nobody asks"
     stores.start("monitoring")
     assert stores.running()["prometheus"] == own.url
-    with urllib.request.urlopen(f"{own.url}/api/v1/targets") as answer:  # noqa: S310 http
-        targets = json.load(answer)["data"]["activeTargets"]
-    assert {one["labels"]["job"]: one["scrapeUrl"] for one in targets} == {
-        name: f"http://127.0.0.1:{port}/metrics" for name, port in (("detector", 8000), ("watcher", 8001), ("archiver", 8002))
+    with urllib.request.urlopen(f"{own.url}/api/v1/status/config") as answer:  # noqa: S310 http
+        jobs = yaml.safe_load(json.load(answer)["data"]["yaml"])["scrape_configs"]
+    assert {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs} == {
+        "detector": ["127.0.0.1:8000"],
+        "watcher": ["127.0.0.1:8001"],
+        "archiver": ["127.0.0.1:8002"],
     }
     launch.know_prometheus("archiver", ["--metrics.port=1"])
     assert "FRAUD_METRICS__PORT" not in os.environ, "who names a port has it"
