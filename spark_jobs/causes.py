@@ -147,6 +147,7 @@ CAUSES = (
     Cause(
         r"CANNOT_LOAD_STATE_STORE|CANNOT_READ_\w*(?:SNAPSHOT|DELTA|STATE|CHECKPOINT)|STATE_STORE_\w*(?:SNAPSHOT|CHANGELOG|CHECKSUM|INVALID)"
         r"|[Cc]hecksum|(?:Failed to read|Incomplete|[Mm]alformed) log file|batch \d+ doesn't exist|Error reading stream metadata"
+        r"|Previous batch \d+ not found in offset log"
         r"|StreamMetadata|STDS_FAILED_TO_READ|STREAMING_CHECKPOINT|\.changelog|\.sst\b|/state/\d",
         UnusableCheckpoint,
         "A file of the checkpoint {checkpoint} is missing or cannot be read ({said})",
