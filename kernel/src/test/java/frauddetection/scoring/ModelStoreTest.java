@@ -120,7 +120,7 @@ class ModelStoreTest {
     String good = store.constant(0.2);
     store.point("champion", good);
     ModelStore models = new ModelStore(store.subscription());
-    String bad = store.add(Onnx.identity(), one -> one.put("format", 2));
+    String bad = store.add(Onnx.identity(), one -> one.put("format", 3));
     store.point("champion", bad);
     IntStream.range(0, 3).forEach(poll -> models.poll());
     assertTrue(models.refuses());
@@ -132,7 +132,7 @@ class ModelStoreTest {
     assertTrue(models.refuses());
     String unreadable = "The model store " + folder + " cannot be read, {\"champion\":\"" + good + "\",\"challenger\":null} stays: ";
     List<String> expected = List.of(
-        "ERROR Model " + bad + " is refused: its format is 2, and this detector reads format 1; the champion stays " + good,
+        "ERROR Model " + bad + " is refused: its format is 3, and this detector reads formats 1 and 2; the champion stays " + good,
         "WARN champion.json has gone from " + folder + "; the champion stays " + good,
         "WARN " + unreadable);
     assertEquals(expected.size(), said.size(), said.toString());
