@@ -24,7 +24,7 @@ ROWS = 1_000_000
 GROUP = 250_000
 DAY = date(2026, 3, 18)
 ALERTED = 0.01
-CHECK = [sys.executable, "-c", "from local.cli import main; main()", "quality", "check"]
+CHECK = [str(Path(sys.executable).with_name("fraud")), "quality", "check"]
 
 
 def section(folder: Path) -> str:
