@@ -1,6 +1,7 @@
 """One broker and one S3 server for the whole run; topics of its own for each test."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
@@ -15,6 +16,11 @@ from local.broker import Broker
 from local.postgres import PostgresServer
 from local.s3 import S3Server
 from producer.topics import create_topics
+
+# Where pytest runs in several processes, the main module of each is without a file. PySpark Connect, which Great Expectations looks
+# for, then takes the process for one of its doctests, and ends it.
+if not hasattr(sys.modules["__main__"], "__file__"):
+    sys.modules["__main__"].__file__ = None
 
 _numbers = count(1)
 
