@@ -34,7 +34,7 @@ def batches(files: Files) -> Batches:
 
 
 def fault(content: bytes | None) -> str | None:
-    """Returns what is wrong with a file of offsets/ or commits/, in a few words; None where it can be read."""
+    """Returns what is wrong with a file of offsets/, of commits/ or of an operator, in a few words; None where it can be read."""
     if content is None:
         return "is missing"
     if not content.strip():

@@ -97,12 +97,14 @@ def _batches(files: Files, sizes: Mapping[str, int], logs: Batches) -> Iterator[
     done = max((number for number in logs.done if f"{COMMITS}/{number}" not in cut), default=-1)
     newest = max((number for number in logs.planned if f"{OFFSETS}/{number}" not in cut), default=-1)
     state = State(files, sizes)
-    faults = _faults(files, state, done)
+    gap = {f"{COMMITS}/{number}": "is missing" for number in range(done + 1, newest)}
+    faults = _faults(files, state, done, max(done, newest)) | gap
     known = f"done up to batch {done}" if done >= 0 else "none is done"
     yield Finding("batches", not faults, known + (f", batch {newest} has begun" if newest > done else ""))
     if not faults:
         return
-    whole = next((number for number in reversed(logs.done) if number < done and not _faults(files, state, number)), None)
+    ends = [number for number in logs.done if number < done + bool(gap)]
+    whole = next((number for number in reversed(ends) if not _faults(files, state, number, number)), None)
     spare = {name for name in faults if state.spare(name)}
     for name, wrong in faults.items():
         yield Finding(name, False, wrong, SPARE if name in spare else "")
@@ -114,13 +116,13 @@ def _batches(files: Files, sizes: Mapping[str, int], logs: Batches) -> Iterator[
     yield Finding("way back", False, f"batch {whole} is whole", GO_BACK.format(batch=whole))
 
 
-def _faults(files: Files, state: State, batch: int) -> dict[str, str]:
+def _faults(files: Files, state: State, batch: int, begun: int) -> dict[str, str]:
     """Returns the files that a program which goes on behind a batch needs and cannot read."""
     if batch < 0:
         return {}
     needed = [f"{OFFSETS}/{number}" for number in (batch - 1, batch) if number >= 0] + [f"{COMMITS}/{batch}"]
     logs = {name: wrong for name in needed if (wrong := fault(files.read(name)))}
-    return logs | state.faults(batch)
+    return logs | state.faults(batch, begun)
 
 
 def _found_in(settings: ExamineSettings) -> list[Finding]:

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from spark_jobs.batch_logs import COMMITS
+from spark_jobs.batch_logs import COMMITS, fault
 from spark_jobs.checkpoint_files import Files
 
 OPERATOR, SCHEMA = "_metadata/v2", "_stateSchema/default"
@@ -23,17 +23,20 @@ class State:
     def __init__(self, files: Files, sizes: Mapping[str, int]) -> None:
         self._files, self._sizes = files, sizes
 
-    def faults(self, batch: int) -> dict[str, str]:
-        """Returns the files without which the state after a batch cannot be had, and what is wrong with each."""
+    def faults(self, batch: int, begun: int) -> dict[str, str]:
+        """Returns the files without which the state after a batch cannot be had, and what is wrong with each.
+
+        `begun` is the batch that runs next: what a step is may have been written by a first attempt at it.
+        """
         found: dict[str, str] = {}
         for store, ids in self._ids(batch).items():
             found |= dict(self._of_store(store, batch, ids))
         for step in sorted({store.partition("/")[0] for store in self._ids(batch)}):
-            operators = self._operators(step, batch)
+            operators = self._operators(step, begun)
             if not operators:
                 found[f"state/{step}/{OPERATOR}"] = "has no file"
-            elif not self._sizes[operators[-1]]:
-                found[operators[-1]] = "is empty"
+            elif wrong := fault(self._files.read(operators[-1])):
+                found[operators[-1]] = wrong
             schemas = [name for name in self._sizes if name.startswith(f"state/{step}/{SCHEMA}/") and "/." not in name]
             found |= {name: "is empty" for name in schemas if not self._sizes[name]}
             if not schemas:
@@ -43,7 +46,8 @@ class State:
     def spare(self, name: str) -> bool:
         """Returns whether a file without which a batch's state cannot be had may go, as one before it says the same."""
         found = re.fullmatch(rf"state/(\d+)/{OPERATOR}/(\d+)", name)
-        return found is not None and any(self._sizes[older] for older in self._operators(found[1], int(found[2]) - 1)[-1:])
+        older = [] if found is None else self._operators(found[1], int(found[2]) - 1)[-1:]
+        return any(fault(self._files.read(one)) is None for one in older)
 
     def _operators(self, step: str, batch: int) -> list[str]:
         """Returns the files that say what a stateful step is, up to those of a batch's run, oldest first."""

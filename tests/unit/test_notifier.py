@@ -39,7 +39,6 @@ def outbox(tmp_path: Path) -> Outbox:
         ({"min_score": 0.5}, {"scored"}),
         ({"min_score": 0.5, "decisions": ["decline"]}, set()),
     ],
-    ids=str,
 )
 def test_a_route_takes_what_meets_all_its_conditions(route: dict[str, Any], taken: set[str]) -> None:
     alerts = {
