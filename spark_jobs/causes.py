@@ -154,6 +154,12 @@ CAUSES = (
         f"{EXAMINE} Do not remove the checkpoint before.",
     ),
     Cause(
+        r"phase planning failed with an internal error",
+        UnusableCheckpoint,
+        "Spark cannot plan a batch on the checkpoint {checkpoint} ({said})",
+        f"{EXAMINE} If all is well there, the trace tells more. Do not remove the checkpoint before.",
+    ),
+    Cause(
         r"RocksDBException",
         UnusableCheckpoint,
         "RocksDB cannot use its copy of the state ({said})",
