@@ -36,8 +36,6 @@ POINTS = {
     "after_send": Point(Webhook, "send", "after"),
     "after_delivered": Point(Outbox, "delivered", "after"),
 }
-SENT = ("after_send",)
-"""Points at which a receiver may have a message that the outbox does not know to be delivered."""
 
 
 def dying(original: Callable[..., Any], when: str, number: int) -> Callable[..., Any]:

@@ -51,9 +51,10 @@ class Inbox:
             self._changed.notify_all()
 
     def until(self, is_so: Callable[[list[Any]], bool]) -> None:
-        """Returns once it is so; fails after a minute."""
+        """Returns once it is so; fails once nothing has come for a minute."""
         with self._changed:
-            assert self._changed.wait_for(lambda: is_so(self.all), TIMEOUT_S), f"{len(self.all)} have come"
+            while not is_so(self.all):
+                assert self._changed.wait(TIMEOUT_S), f"{len(self.all)} have come"
 
 
 class Receiver:
