@@ -17,6 +17,7 @@ import psycopg
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from configuration import FraudDetectionError, report
 from local.errors import NotRunning
@@ -106,7 +107,7 @@ def _lines(axes: Axes, answers: list[Answer], panel: Json, shown: Period) -> Non
             axes.plot(*zip(*points, strict=True), label=name, linewidth=1, marker="." if len(points) < 2 else "")
     axes.set_xlim(shown.begin, shown.end)  # type: ignore[arg-type]
     axes.set_ylim(bottom=0)
-    axes.locator_params(axis="x", nbins=5)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M:%S" if shown.seconds < DAY_S else "%d %b"))  # type: ignore[no-untyped-call]
     axes.set_ylabel(panel["fieldConfig"]["defaults"]["unit"], fontsize=7)
     axes.legend(fontsize=6, loc="upper left")
