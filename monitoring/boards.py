@@ -31,10 +31,17 @@ def board(uid: str, title: str, description: str, looks: Looks, panels: Sequence
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .time(f"now-{looks.back}", "now")
         .refresh(looks.every)
-        .with_variable(dashboard.DatasourceVariable("prometheus").label("Prometheus").type("prometheus"))
-        .with_variable(dashboard.DatasourceVariable("postgres").label("PostgreSQL").type("grafana-postgresql-datasource"))
+        .with_variable(_source("prometheus", "Prometheus", "prometheus"))
+        .with_variable(_source("postgres", "PostgreSQL", "grafana-postgresql-datasource"))
         .link(others.include_vars(True))
     )
     for number, panel in enumerate(panels, start=1):
         made = made.with_panel(panel.id(number))
+    return made
+
+
+def _source(name: str, label: str, plugin: str) -> dashboard.DatasourceVariable:
+    made = dashboard.DatasourceVariable(name).label(label).type(plugin)
+    model = made.build()
+    model.auto = model.auto_min = model.auto_count = None  # defaults of another kind of variable, which Grafana's types refuse here
     return made

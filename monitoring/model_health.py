@@ -142,7 +142,6 @@ def _judged() -> tuple[Panel, ...]:
         lines(
             Told("Drift of scores", f"How far the scores of a day are from those of training, by model. {JUDGED}", "none"),
             days(_judged_by("metric = 'score_drift'", "model_version")),
-            width=24,
         ),
         listing(
             Told(

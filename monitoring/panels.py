@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models.common import (
     VisibilityMode,
     VizOrientation,
 )
+from grafana_foundation_sdk.models.table import Options as TableOptions
 
 from monitoring.queries import Query
 
@@ -61,7 +62,11 @@ def columns(told: Told, *queries: Query, width: int = 8) -> Panel:
 
 def listing(told: Told, *queries: Query, width: int = 24) -> Panel:
     """Returns rows of a database as a table."""
-    return _panel(table.Panel(), told, queries, width)
+    empty = table.Panel()
+    options = empty.build().options
+    assert isinstance(options, TableOptions)  # noqa: S101 the library's own
+    options.footer = None  # Grafana 13 has it elsewhere
+    return _panel(empty, told, queries, width)
 
 
 def _panel(empty: Panel, told: Told, queries: Sequence[Query], width: int) -> Panel:

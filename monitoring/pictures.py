@@ -17,6 +17,7 @@ import psycopg
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from configuration import FraudDetectionError, report
 from local.errors import NotRunning
@@ -66,13 +67,16 @@ def draw(dashboard: Json, asked: Sources, file: Path, now: datetime) -> None:
     """Writes the picture of a dashboard as PNG. A panel whose query finds nothing, or whose table there is not yet, says so."""
     shown = period_of(dashboard, now)
     panels = dashboard["panels"]
-    height = max(one["gridPos"]["y"] + one["gridPos"]["h"] for one in panels)
-    figure = Figure(figsize=(COLUMNS * INCH, height * INCH * 2 / 3), layout="constrained")
-    figure.suptitle(f"{dashboard['title']}: drawn by monitoring.pictures, {now:%Y-%m-%d %H:%M} UTC", fontsize=11)
-    grid = figure.add_gridspec(height, COLUMNS)
+    height = max(one["gridPos"]["y"] + one["gridPos"]["h"] for one in panels) + 1
+    figure = Figure(figsize=(COLUMNS * INCH, height * INCH * 2 / 3))
+    title = f"{dashboard['title']}: drawn by monitoring.pictures, {now:%Y-%m-%d %H:%M} UTC"
+    figure.text(0.5, 1 - 0.5 / height, title, ha="center", va="center", fontsize=11)
     for panel in panels:
         place = panel["gridPos"]
-        axes = figure.add_subplot(grid[place["y"] : place["y"] + place["h"], place["x"] : place["x"] + place["w"]])
+        # The part of the grid that is left when titles, names of axes and their numbers have theirs.
+        left, bottom = place["x"] + 1.3, height - 1 - place["y"] - place["h"] + 1.3
+        size = ((place["w"] - 1.6) / COLUMNS, (place["h"] - 2.3) / height)
+        axes = figure.add_axes((left / COLUMNS, bottom / height, *size))
         axes.set_title(panel["title"], fontsize=9, loc="left")
         axes.tick_params(labelsize=7)
         answers = [_answer(target, asked, shown) for target in panel["targets"]]
@@ -103,7 +107,7 @@ def _lines(axes: Axes, answers: list[Answer], panel: Json, shown: Period) -> Non
             axes.plot(*zip(*points, strict=True), label=name, linewidth=1, marker="." if len(points) < 2 else "")
     axes.set_xlim(shown.begin, shown.end)  # type: ignore[arg-type]
     axes.set_ylim(bottom=0)
-    axes.tick_params(axis="x", rotation=20)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M:%S" if shown.seconds < DAY_S else "%d %b"))  # type: ignore[no-untyped-call]
     axes.set_ylabel(panel["fieldConfig"]["defaults"]["unit"], fontsize=7)
     axes.legend(fontsize=6, loc="upper left")
@@ -124,7 +128,10 @@ def _bars(axes: Axes, lines: dict[str, list[tuple[datetime, float]]], *, as_shar
 
 def _ranking(axes: Axes, answers: list[Answer], panel: Json, _: Period) -> None:
     rows = sorted((row for answer in answers for row in answer.rows), key=lambda row: row[-1] or 0)
-    axes.barh([str(row[-2])[:CUT] for row in rows], [float(row[-1] or 0) for row in rows])
+    names = [str(row[-2])[:CUT] for row in rows]
+    axes.barh(names, [float(row[-1] or 0) for row in rows], alpha=0.5)
+    axes.set_yticks(names, names, ha="left")
+    axes.tick_params(axis="y", length=0, pad=-6)
     axes.set_xlabel(panel["fieldConfig"]["defaults"]["unit"], fontsize=7)
 
 

@@ -10,30 +10,26 @@ from collections.abc import Iterator
 
 from monitoring.__main__ import FOLDER
 
-HEAD = """\
-import type {
-  BarChartFieldConfig, BarChartOptions, BarGaugePanelOptions, Dashboard, GraphFieldConfig, StatPanelOptions, TableFieldOptions,
-  TableOptions, TimeSeriesOptions,
-} from '@grafana/schema';
-
+KINDS = {"barchart": "BarChart", "bargauge": "BarGauge", "stat": "Stat", "table": "Table", "timeseries": "TimeSeries"}
+"""Of a panel's type how the file of its types is named."""
+PLAIN = """\
 // A string of JSON is that of an enumeration.
 type Plain<T> =
   T extends string ? `${T}` : T extends (infer U)[] ? Plain<U>[] : T extends object ? { [K in keyof T]: Plain<T[K]> } : T;
 
 """
-TYPES = {
-    "barchart": ("BarChartOptions", "BarChartFieldConfig"),
-    "bargauge": ("BarGaugePanelOptions", None),
-    "stat": ("StatPanelOptions", None),
-    "table": ("TableOptions", "TableFieldOptions"),
-    "timeseries": ("TimeSeriesOptions", "GraphFieldConfig"),
-}
-"""Of a panel's type its options' type, and that of its fields' own settings."""
 
 
 def typescript() -> str:
     """Returns the text of the module."""
-    return HEAD + "".join(_constants())
+    return "".join(_imports()) + PLAIN + "".join(_constants())
+
+
+def _imports() -> Iterator[str]:
+    yield "import type { Dashboard } from '@grafana/schema';\n"
+    for kind, name in KINDS.items():
+        file = f"{kind}/panelcfg/x/{name}PanelCfg_types.gen"
+        yield f"import type * as {kind} from '@grafana/schema/dist/esm/raw/composable/{file}';\n"
 
 
 def _constants() -> Iterator[str]:
@@ -41,10 +37,10 @@ def _constants() -> Iterator[str]:
         name, board = file.stem.replace("-", "_"), json.loads(file.read_text())
         yield _constant(name, "Dashboard", board)
         for number, panel in enumerate(board["panels"]):
-            options, fields = TYPES[panel["type"]]
-            yield _constant(f"{name}_{number}_options", options, panel["options"])
+            kind, fields = panel["type"], panel["fieldConfig"]["defaults"].get("custom")
+            yield _constant(f"{name}_{number}_options", f"{kind}.Options", panel["options"])
             if fields:
-                yield _constant(f"{name}_{number}_fields", fields, panel["fieldConfig"]["defaults"]["custom"])
+                yield _constant(f"{name}_{number}_fields", f"{kind}.FieldConfig", fields)
 
 
 def _constant(name: str, kind: str, value: object) -> str:

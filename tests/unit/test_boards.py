@@ -36,6 +36,7 @@ def test_each_dashboard_can_be_imported_as_it_is() -> None:
             ("postgres", "datasource"),
         ]
         assert 1 <= len(board["panels"]) <= 14
+        assert all(place["x"] + place["w"] <= 24 for place in (panel["gridPos"] for panel in board["panels"]))
     live = BOARDS["fraud-live.json"]
     assert (live["time"]["from"], live["refresh"]) == ("now-10m", "5s")
 
