@@ -118,7 +118,7 @@ class Archive:
     def _deletions(self) -> DataFrame:
         """Returns that profiles are deleted: of a topic of profiles, what has a key and no value."""
         profiles = [(kind, one.topic) for kind in PROFILE_KEYS for one in self._settings.inputs[kind]]
-        kind = F.coalesce(*(F.when(F.col("topic") == topic, F.lit(kind)) for kind, topic in profiles))
+        kind = F.coalesce(*(F.when(F.col("topic") == F.lit(topic), F.lit(kind)) for kind, topic in profiles))
         rows = self._read(UNREADABLE, _AS_IT_CAME).where(kind.isNotNull() & F.col("key").isNotNull() & F.col("value").isNull())
         placed = rows.withColumn("origin", F.struct(*_PLACE, F.lit(-1).alias("element")))
         return _events(placed, kind, F.col("timestamp"), F.col("key"), {})
