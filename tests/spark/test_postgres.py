@@ -81,7 +81,7 @@ def test_what_is_written_is_what_kafka_says_once(server: PostgresServer, address
 
 def test_the_schema_is_made_once_and_old_days_are_dropped(server: PostgresServer, address: Address) -> None:
     with connected(address) as connection:
-        assert migrate(connection) == ["0001_tables", "0002_views", "0004_boards_views"]
+        assert migrate(connection) == ["0001_tables", "0002_views", "0003_model_health", "0004_boards_views"]
     days = {date(2026, 11, 29), date(2026, 11, 30), date(2026, 12, 1)}
     for _ in range(2):
         with connected(address) as connection:
