@@ -46,7 +46,7 @@ def detector(found: tuple[Object, ...], folder: Path) -> DetectorSettings:
 def test_the_detector_reads_its_settings(name: str, home: Path) -> None:
     settings = detector(objects(*COMBINATIONS[name]), home)
     assert settings.log_dir is None
-    assert (settings.metrics.host, settings.metrics.port) == ("0.0.0.0", 8000)  # noqa: S104
+    assert (settings.metrics.host, settings.metrics.port) == ("::", 8000)
     assert settings.checkpoint == "/checkpoints/detect_fraud" or settings.checkpoint.startswith("s3a://")
 
 
@@ -199,7 +199,7 @@ def test_strimzi_makes_the_topics_of_the_contract() -> None:
     assert not [one for one in found if one["kind"] == "Job"]
 
 
-FILES = """
+FROM_FILES = """
 kafka: {securityProtocol: SSL, strimzi: {cluster: fraud, createUsers: true}}
 detector:
   config: {trigger: {mode: availableNow}, console: {enabled: false}, input: {files: {folder: s3a://fraud/inbox}}}
@@ -230,7 +230,7 @@ def test_a_user_may_do_what_its_component_does() -> None:
     assert may("fraud-detector", "Read", "group") == {"spark-kafka-source", "mine"}
 
     # Files are brought to an input topic by the detector.
-    found = objects(values=FILES)
+    found = objects(values=FROM_FILES)
     assert may("fraud-detector", "Write") == {*topics.outputs(), topics.rulesets, topics.files, topics.transactions}
     assert may("fraud-detector", "Read") == {*topics.inputs(), topics.files}
     assert may("fraud-detector", "Write", "transactionalId") == {"fraud-files-fraud.files"}

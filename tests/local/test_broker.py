@@ -30,7 +30,7 @@ def pid(broker: Broker) -> int:
 def test_records_outlive_a_stop_and_a_power_cut(own: Broker) -> None:
     address = own.start()
     topics = TopicNames()
-    assert len(create_topics(KafkaConnection(bootstrap_servers=address), topics.specs(1))) == 8
+    assert len(create_topics(KafkaConnection(bootstrap_servers=address), topics.specs(1))) == 9
     send(address, topics.transactions, [(b"k", b"first")])
     own.stop()
     assert not own.running

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import local.prometheus
+from configuration import KafkaConnection
 from local import launch, stores
 from local.errors import MissingProgram, UnknownStore
 from local.prometheus import PrometheusServer
@@ -28,7 +29,7 @@ def test_it_asks_the_programs_and_a_second_start_leaves_it_alone(own: Prometheus
     monkeypatch.delenv("FRAUD_METRICS__PORT", raising=False)
     launch.know_prometheus("detector", [])
     assert "FRAUD_METRICS__PORT" not in os.environ, "nobody asks"
-    stores.start("monitoring")
+    stores.start("monitoring", KafkaConnection())
     assert stores.running()["prometheus"] == own.url
     with urllib.request.urlopen(f"{own.url}/api/v1/status/config") as answer:  # noqa: S310 http
         jobs = yaml.safe_load(json.load(answer)["data"]["yaml"])["scrape_configs"]
@@ -51,5 +52,5 @@ def test_without_the_program_it_says_what_to_do(own: PrometheusServer, monkeypat
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(MissingProgram, match="Run `make prometheus`"):
         own.start()
-    with pytest.raises(UnknownStore, match="Known are s3, postgres, monitoring"):
-        stores.start("grafana")
+    with pytest.raises(UnknownStore, match="Known are s3, postgres, mail, monitoring"):
+        stores.start("grafana", KafkaConnection())
