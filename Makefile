@@ -134,7 +134,7 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 # come first.
 .PHONY: test
 test: export TIERS := $(TIERS)/test
-test: setup chart-tools ## All that needs no cluster: lint, then every test; half an hour
+test: setup chart-tools ## All that needs no cluster: lint, then every test; up to three quarters of an hour
 	@rm -f $(TIERS)
 	@bash tests/tier.sh lint 60 $(MAKE) --no-print-directory lint
 	@bash tests/tier.sh kernel 120 $(MAKE) --no-print-directory test-kernel
