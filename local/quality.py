@@ -29,8 +29,6 @@ DATASET = "quality"
 LAG = timedelta(minutes=10)
 """What Kafka has had for less may be on its way to the lake; as `fraud lake verify` has it."""
 FAILED = 1
-REFERENCE = "reference.json"
-"""Of a model: what its inputs were like in training, how many values lay in which bin, and at the end how many were absent."""
 
 
 class Training(NamedTuple):
@@ -96,13 +94,14 @@ def training(store: str | None, s3: "S3") -> Training:
     """
     from local.state import models_folder
     from spark_jobs.features import MATURITY
+    from training.bundle import REFERENCE
     from training.store import ModelStore
 
     models = ModelStore(store or str(models_folder()), s3)
     champion = models.pointed("champion")
     if champion is None or champion.trained_on is None:
         return Training(MATURITY / timedelta(days=1), None)
-    reference = models.files(champion.version).get(REFERENCE)
+    reference = models.files(champion.version).get(REFERENCE)  # counts by bin, and at the end how many were absent
     inputs = None if reference is None else json.loads(reference)["payments"]
     shares = inputs and {name: one["counts"][-1] / max(sum(one["counts"]), 1) for name, one in inputs.items()}
     return Training(champion.trained_on.label_delay_days, shares)
