@@ -14,6 +14,7 @@ from configuration import FraudDetectionError, report, require_topics, stop_sign
 from spark_jobs import checkpoint, failures, file_arrival, kept_plans, places, running, session, sources
 from spark_jobs.checkpoint_files import Files, files_of
 from spark_jobs.errors import UnusableCheckpoint
+from spark_jobs.executors import Executors
 from spark_jobs.features import GROUPS
 from spark_jobs.garbage import Garbage
 from spark_jobs.health import serve
@@ -100,7 +101,12 @@ def _stream(
     spark: SparkSession, settings: DetectorSettings, stop_asked: threading.Event, metrics: StreamMetrics, lease: Lease
 ) -> None:
     # `wait` has just asked Java whether the query runs.
-    looks: list[Callable[[], None]] = [metrics.health.looked, lease.look, Garbage(spark, metrics).look]
+    looks: list[Callable[[], None]] = [
+        metrics.health.looked,
+        lease.look,
+        Garbage(spark, metrics).look,
+        Executors(spark, metrics.health).look,
+    ]
     if isinstance(settings.trigger, RealTimeTrigger):
         slots = Slots(spark, settings, metrics)
         slots.require()

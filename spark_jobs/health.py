@@ -34,6 +34,7 @@ class Health:
         self._since_progress, self._clock = seconds_since_progress, clock
         self._looked = clock()
         self._limit_s: float | None = None
+        self._has_executor = True
 
     def started(self, trigger: Trigger, max_offsets: int) -> None:
         """The query runs, with this trigger and batches of so many records at most."""
@@ -44,10 +45,16 @@ class Health:
         """Spark's Java process has answered."""
         self._looked = self._clock()
 
+    def has_executor(self, is_there: bool) -> None:
+        """Whether there is an executor at the moment; unless said otherwise there is."""
+        self._has_executor = is_there
+
     @property
-    def is_ready(self) -> bool:
-        """Whether the query runs."""
-        return self._limit_s is not None
+    def not_ready(self) -> str | None:
+        """What the query lacks to run; None where it lacks nothing."""
+        if self._limit_s is None:
+            return "the stream has not begun"
+        return None if self._has_executor else "there is no executor"
 
     def trouble(self) -> str | None:
         """Returns by what one knows that the stream hangs; None where it does not, or has not begun."""
@@ -94,8 +101,8 @@ def answers(metrics: WSGIApplication, health: Health) -> WSGIApplication:
         if path not in ("/healthz", "/readyz"):
             return metrics(environ, start_response)
         trouble = health.trouble()
-        if path == "/readyz" and not health.is_ready:
-            trouble = "the stream has not begun"
+        if path == "/readyz":
+            trouble = health.not_ready or trouble
         start_response("503 Service Unavailable" if trouble else "200 OK", [("Content-Type", "text/plain; charset=utf-8")])
         return [f"{trouble or 'ok'}\n".encode()]
 

@@ -21,7 +21,7 @@ from spark_jobs.transforms.decide import Rule, decide
 from spark_jobs.transforms.decode import Limits, decode
 from spark_jobs.transforms.derive import derive
 from spark_jobs.transforms.egress import egress
-from spark_jobs.transforms.history import history
+from spark_jobs.transforms.history import history, without_persons
 from spark_jobs.transforms.inputs import Inputs
 from spark_jobs.transforms.mapping import mapping
 from spark_jobs.transforms.score import ModelSource, explain, score
@@ -49,7 +49,7 @@ def detect(
 
 def features(events: DataFrame) -> DataFrame:
     """Returns the events, a stream's or a batch's, with `features`: all that is known of a transaction when it arrives."""
-    return derive(history(history(events, TERMINAL), CARD))
+    return derive(history(history(without_persons(events), TERMINAL), CARD))
 
 
 def judge(featured: DataFrame, rules: Mapping[str, Rule], models: ModelSource | None, max_declines: int | None = None) -> DataFrame:

@@ -32,6 +32,14 @@ READINGS = {
 }
 
 
+PERSON = ("name", "birth_date")
+
+
+def without_persons(events: DataFrame) -> DataFrame:
+    """Returns the events without what names a customer: no feature needs it, and from here on events go from pod to pod."""
+    return events.withColumn("customer", F.col("customer").dropFields(*PERSON))
+
+
 def history(events: DataFrame, group: GroupBy) -> DataFrame:
     """Returns the events with a column named as the group: a struct of its outputs, null where there is no transaction.
 

@@ -1,5 +1,6 @@
 """The detector's pods on every runtime: restarts, drains, memory, slots, images, placement."""
 
+import json
 import re
 
 import pytest
@@ -163,7 +164,7 @@ def test_real_time_mode_waits_for_all_its_slots(runtime: str) -> None:
 
 def test_kubeflow_restarts_for_ever_unless_the_run_ends_by_itself() -> None:
     policy = application(console("kubeflow"))["spec"]["restartPolicy"]
-    assert (policy["type"], policy["onFailureRetryInterval"]) == ("Always", 5)
+    assert (policy["type"], policy["onFailureRetryInterval"]) == ("Always", 1)
     # --set cannot take `interval` out of the overlay's trigger.
     bounded = objects(values="detector: {config: {trigger: {mode: availableNow}}}")
     assert application(bounded)["spec"]["restartPolicy"]["type"] == "OnFailure"
@@ -232,3 +233,35 @@ def test_ilum_is_told_all_and_can_split_it() -> None:
     assert settings[f"{STATE_DISK}.options.sizeLimit"] == "20Gi"
     assert settings[MAX_STATE_MEMORY] == "410"
     assert told["args"].split(";") == ["--config", "detector.yaml"]
+
+
+def budgets(found: tuple[Object, ...]) -> dict[str, int]:
+    kept = [one for one in found if one["kind"] == "PodDisruptionBudget"]
+    return {one["spec"]["selector"]["matchLabels"]["spark-role"]: one["spec"]["minAvailable"] for one in kept}
+
+
+@pytest.mark.parametrize("runtime", SUBMITTED)
+def test_a_drain_takes_one_executor_at_a_time_and_the_driver_where_it_may(runtime: str) -> None:
+    assert budgets(console(runtime)) == {}, "a single executor and a driver that may go: a drain waits for nothing"
+    found = console(runtime, "--set", "detector.executor.instances=3", "--set", "detector.driver.evictable=false")
+    assert budgets(found) == {"driver": 1, "executor": 2}
+    for role in ("driver", "executor"):
+        selector = find(found, "PodDisruptionBudget", f"fraud-{role}")["spec"]["selector"]["matchLabels"]
+        assert selector.items() <= spark_pod(found, role).labels.items()
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_what_driver_and_executors_say_to_each_other_is_encrypted_unless_the_values_say_otherwise(runtime: str) -> None:
+    settings = {"spark.authenticate": "true", "spark.network.crypto.enabled": "true", "spark.io.encryption.enabled": "true"}
+
+    def has(*arguments: str) -> dict[str, str]:
+        found = console(runtime, *arguments)
+        if runtime == "ilum":
+            told = json.loads(find(found, "ConfigMap", "fraud-ilum")["data"]["submit.json"])["jobConfig"]
+            pairs = dict(pair.split("=", 1) for pair in told.split(";"))
+        else:
+            pairs = conf(found, runtime)
+        return {key: value for key, value in pairs.items() if key in settings}
+
+    assert has() == settings
+    assert has("--set", "detector.encryption=false") == {}

@@ -192,3 +192,18 @@ def test_the_trainers_user_reads_what_it_learns_from_and_writes_nothing() -> Non
         "fraud-cluster-ca-cert",
     }
     assert file_of(found, "trainer")["kafka"]["sasl_username"] == "fraud-trainer"
+
+
+def keys_of(pod: Pod) -> list[str]:
+    return [one["secret"]["secretName"] for one in pod.spec["volumes"] if one["name"] == "s3"]
+
+
+def test_who_writes_models_may_have_keys_that_the_detector_has_not() -> None:
+    apart = objects(*ON_S3, "--set", "trainer.s3Secret=writes-models")
+    assert [keys_of(pod_of(apart, name)) for name in ("trainer", "models")] == [["writes-models"]] * 2
+    assert keys_of(spark_pod(apart, "driver")) == keys_of(spark_pod(apart, "executor")) == ["s3-credentials"]
+    alone = objects(*ON_S3, "--set", "trainer.s3Secret=writes-models", "--set", "s3.secret=")
+    assert file_of(alone, "trainer")["s3"]["credentials_dir"] == "/etc/s3"
+    assert "credentials_dir" not in file_of(alone, "detector").get("s3", {})
+    (container,) = pod_of(alone, "models").spec["containers"]
+    assert {"name": "FRAUD_S3__CREDENTIALS_DIR", "value": "/etc/s3"} in container["env"]

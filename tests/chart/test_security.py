@@ -162,7 +162,7 @@ def test_nothing_that_is_rendered_looks_like_a_secret(rendered: tuple[Object, ..
     assert not [one for one in rendered if one["kind"] == "Secret"]
     assert [text for one in rendered for text in texts(one) if SECRET_TEXT.search(text)] == []
     env = [env for pod in pods(rendered) for container in pod.spec["containers"] for env in container.get("env", [])]
-    assert {one["name"] for one in env if "value" in one} <= {"FRAUD_CONFIG"}, "a file's place; all else is in files"
+    assert {one["name"] for one in env if "value" in one} <= {"FRAUD_CONFIG", "FRAUD_S3__CREDENTIALS_DIR"}, "places of files"
 
 
 @pytest.mark.parametrize("text", ["sasl_password: hunter2", "-----BEGIN PRIVATE KEY-----", "fs.s3a.secret.key=abc"])

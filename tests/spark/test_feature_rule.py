@@ -159,3 +159,12 @@ def test_a_deletion_is_kept_in_the_checkpoint_and_is_no_dead_letter(
         "now again": True,
     }
     assert not read_all(kafka.bootstrap_servers, topics.rejected)
+
+
+def test_names_and_birth_dates_of_customers_go_from_no_task_to_another(raw: Raw) -> None:
+    """What leaves the second shuffle is what went into the first: an event passes through the kernel as it is."""
+    decoded_events = events(raw, [(TOPICS.customers, encode(customer("c-1", AT)), {"timestamp": AT})])
+    assert {"name", "birth_date"} <= set(decoded_events.select("customer.*").columns)
+    (profile,) = features(decoded_events).select("customer.*").collect()
+    assert profile["customer_id"] == "of c-1"
+    assert not {"name", "birth_date"} & set(profile.asDict())

@@ -37,9 +37,9 @@ def test_a_detector_that_has_not_begun_lives_and_is_not_ready() -> None:
     health = clock.health()
     clock.now = 3_600
     assert health.trouble() is None
-    assert not health.is_ready
+    assert health.not_ready
     health.started(REAL_TIME, DEFAULT)
-    assert health.is_ready
+    assert not health.not_ready
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,10 @@ def test_the_kubelet_asks_beside_the_metrics() -> None:
     assert ask("readyz") == (503, "the stream has not begun\n")
     health.started(MicroBatchTrigger(), DEFAULT)
     assert ask("readyz") == (200, "ok\n")
+    health.has_executor(False)
+    assert ask("readyz") == (503, "there is no executor\n")
+    assert ask("healthz") == (200, "ok\n"), "Kubernetes starts no detector anew that waits for a node"
+    health.has_executor(True)
     clock.now = 601
     health.looked()
     said = "the query has reported nothing for 601 s, at most 600 are usual\n"

@@ -108,8 +108,13 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 /etc/kafka/user: {{ . }}
 {{- end }}
 {{- end }}
-{{- if has (index . 1) (list "detector" "trainer" "models") }}
+{{- if eq (index . 1) "detector" }}
 {{- with $root.Values.s3.secret }}
+/etc/s3: {{ . }}
+{{- end }}
+{{- end }}
+{{- if has (index . 1) (list "trainer" "models") }}
+{{- with include "fraud.trainerKeys" $root }}
 /etc/s3: {{ . }}
 {{- end }}
 {{- end }}

@@ -128,6 +128,20 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Pods that a quota refuses are never made, and helm would wait for them in silence. */}}
+{{- $needed := .Values.pod.cpuLimit -}}
+{{- if not $needed -}}
+{{- $default := "" -}}
+{{- range (lookup "v1" "LimitRange" .Release.Namespace "").items -}}
+{{- range .spec.limits }}{{ if eq .type "Container" }}{{ $default = dig "default" "cpu" $default . }}{{ end }}{{ end -}}
+{{- end -}}
+{{- range (lookup "v1" "ResourceQuota" .Release.Namespace "").items -}}
+{{- if and (not $default) (hasKey (.spec.hard | default dict) "limits.cpu") -}}
+{{- fail (printf "The namespace %s has the quota %s on limits.cpu, which takes no pod without a limit. Set pod.cpuLimit, and for an executor that asks for more pods.executor.cpuLimit; or give the namespace a LimitRange with a default." $.Release.Namespace .metadata.name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- if and (or $kafka.strimzi.createCluster $kafka.strimzi.createUsers) (not $kafka.strimzi.cluster) -}}
 {{- fail "kafka.strimzi.cluster is empty: name the cluster that createCluster or createUsers is about." -}}
 {{- end -}}

@@ -79,6 +79,9 @@ overhead: {{ sub $total $heap }}m
      spark-local-dir-: by this name Spark knows where RocksDB's files and shuffles go (SPARK_LOCAL_DIRS). Without one it mounts an
      emptyDir of its own, without a limit. By settings, not in the pod template, because these reach Ilum too.
      maxMemoryUsageMB: session.py bounds RocksDB's memory; Spark's default of 500 MB is more than a small pod has. */}}
+{{- if .Values.detector.encryption -}}
+{{- range list "spark.authenticate" "spark.network.crypto.enabled" "spark.io.encryption.enabled" }}{{ $_ := set $conf . "true" }}{{ end -}}
+{{- end -}}
 {{- if eq (dig "trigger" "mode" "" .Values.detector.config) "realTime" -}}
 {{/* Every slot is needed from the start. By default Spark waits half a minute for four executors in five: too short for an image to be
      pulled or a node to be added, and the detector would end on too few slots. */}}

@@ -5,7 +5,9 @@
 {{- $_ := set $config "topics" .Values.topics.names -}}
 {{- $_ := set $config "log_dir" nil -}}
 {{- $_ := set $config "store" (include "fraud.modelStore" .) -}}
-{{- with include "fraud.s3Settings" . | fromYaml }}{{ $_ := set $config "s3" . }}{{ end -}}
+{{- $s3 := include "fraud.s3Settings" . | fromYaml -}}
+{{- if include "fraud.trainerKeys" . }}{{ $_ := set $s3 "credentials_dir" "/etc/s3" }}{{ end -}}
+{{- with $s3 }}{{ $_ := set $config "s3" . }}{{ end -}}
 {{- with .Values.detector.config.limits }}{{ $_ := set $config "limits" . }}{{ end -}}
 {{- with .Values.detector.config.input }}{{ $_ := set $config "input" . }}{{ end -}}
 {{- $memory := include "fraud.learningMemory" . | fromYaml -}}
@@ -40,4 +42,9 @@ state: {{ div $total 8 | quote }}
 {{- $_ := set $container "args" (index . 2) -}}
 {{- $_ := set $container "resources" (dict "requests" (dict "cpu" (index . 3) "memory" $memory) "limits" (dict "memory" $memory)) -}}
 {{- $pod | toYaml -}}
+{{- end }}
+
+{{/* The Secret with the keys of S3 of those that write models. */}}
+{{- define "fraud.trainerKeys" -}}
+{{ .Values.trainer.s3Secret | default .Values.s3.secret }}
 {{- end }}
