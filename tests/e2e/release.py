@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
+from kubernetes import client
 
 from tests.e2e.cluster import Namespace, Object, ready
 
@@ -123,9 +124,10 @@ class Release:
         return found
 
     def restart(self, seconds: float) -> None:
-        """Deletes the driver's pod, as a drained node does; returns once the next one has started its query."""
+        """Evicts the driver's pod, as `kubectl drain` does; returns once the next one has started its query."""
         before = self.incarnation()
-        self.namespace.core.delete_namespaced_pod(self.driver, self.namespace.name)
+        eviction = client.V1Eviction(metadata=client.V1ObjectMeta(name=self.driver, namespace=self.namespace.name))
+        self.namespace.core.create_namespaced_pod_eviction(self.driver, self.namespace.name, eviction)
         self.until_running(self.driver, seconds, other_than=before)
         self.until_logged("detector started", seconds)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import stranger
 from tests.e2e.cluster import Namespace, Object
 from tests.e2e.kafka import Account, Broker, named
 from tests.e2e.release import Release, incarnation
@@ -137,6 +138,22 @@ def test_helm_test_sees_an_alert_with_its_score_and_cleans_up(life: Life, namesp
     score = r", fraud_score [01]\.\d+ by decision_tree-" if life.has_model else ""
     assert re.search(rf"alert after \d+ ms{score}", printed), printed
     assert not [name for name in namespace.everything() if name.startswith(f"Pod/{life.release.name}-test")]
+
+
+@core_on_kubeflow
+def test_a_pod_beside_it_reaches_nothing_but_what_it_may(life: Life, namespace: Namespace) -> None:
+    """Where the cluster enforces policies: of all that listens in driver and executor, metrics, block managers and more."""
+    (executor, *_) = life.pods("spark-role=executor")
+    ports = {name: stranger.listening(namespace, name) for name in (life.release.driver, executor)}
+    every = set().union(*ports.values())
+    metrics = {one for one in ports[life.release.driver] if one.endswith(":8000")}
+    assert metrics
+    assert len(ports[life.release.driver]) > 2
+    assert ports[executor]
+    with stranger.pod(namespace, "stranger", {}) as name:
+        assert stranger.reached(namespace, name, every) == set()
+    with stranger.pod(namespace, "reader", stranger.READER) as name:
+        assert stranger.reached(namespace, name, every) == metrics
 
 
 @core_on_kubeflow
