@@ -14,12 +14,15 @@ from spark_jobs.features import MODEL_INPUTS
 from spark_jobs.settings import S3
 from training import dataset
 from training.bundle import model_file
+from training.candidates import train
 from training.dataset import Reach
 from training.export import file_scores
 from training.families import FAMILIES, mllib_gbt
 from training.splits import Span
 from training.store import ModelStore
-from training.train_model import TrainSettings, promote, save, train
+from training.train_model import promote
+from training.train_settings import TrainSettings
+from training.versions import save
 
 
 @pytest.fixture(scope="module")

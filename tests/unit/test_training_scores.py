@@ -93,7 +93,7 @@ def test_eighteen_right_of_twenty_are_no_evidence() -> None:
 
 @pytest.mark.parametrize("best", [0.89, 0.999])
 def test_what_is_declined_is_fraud_as_often_as_is_said_in_nineteen_worlds_of_twenty(best: float) -> None:
-    # The share of fraud falls with the score, from `best` on. Above a score s it is (best + s) / 2, and in the first world never .9.
+    # The share of fraud falls with the score, from `best` on. Above a score s it is (best + s) / 2: in the first world never .9.
     broken, declining, worlds = 0, 0, 200
     for seed in range(worlds):
         draws = np.random.default_rng(seed)
