@@ -71,7 +71,7 @@ def run(settings: TrainSettings) -> dict[str, Any]:
     with TemporaryDirectory(prefix="fraud-train-") as folder, _spark(settings) as spark:
         events = Path(folder) / "events"
         with progress.step("features"):
-            reach = _features(settings, spark, events, former)
+            reach = write_features(settings, spark, events, former)
         served = served_otherwise(settings, spark, events, reach)
         candidate = train(settings, events, reach, champion)
         candidate.report["skew"] = served
@@ -111,8 +111,13 @@ def _spark(settings: TrainSettings) -> Iterator[SparkSession]:
         spark.stop()
 
 
-def _features(settings: TrainSettings, spark: SparkSession, folder: Path, former: Manifest | None) -> Reach:
-    """Writes the features, and returns from when to when the data are; too few days or no new labels are refused before."""
+def write_features(settings: TrainSettings, spark: SparkSession, folder: Path, former: Manifest | None) -> Reach:
+    """Writes the features into the folder, and returns from when to when the data are.
+
+    Raises:
+        TooLittleHistory: they have too few days.
+        NoNewLabels: the former version has learnt from all that is known.
+    """
     session.require_storage(spark, on_s3(settings.data))
     events = read_events(settings, spark)
     reach = dataset.reach(events, settings.until)
