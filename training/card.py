@@ -89,7 +89,7 @@ def _limits(manifest: Manifest, found: dict[str, Any]) -> Iterator[str]:
 
 
 def _features(manifest: Manifest) -> Iterator[str]:
-    meaning = {one.name: one.sentence for one in described()}
+    meaning = {"amount": "The payment's own amount"} | {one.name: one.sentence for one in described()}
     rows = [(f"`{name}`", meaning.get(name, ""), "absent" if usual is None else f"{usual:.6g}") for name, usual in _usual(manifest)]
     yield _table(("feature", "meaning", "usually"), rows)
 
