@@ -18,6 +18,7 @@ from benchmarks import (
     page,
     producer,
     quality,
+    retraining,
     rules,
     scaling,
     watching,
@@ -43,7 +44,7 @@ def main(
     """Measure, and write docs/benchmarks.md.
 
     Sections: producer, kernel, history, restart, migration, mapping, rules, peers, catching-up, latency, hot-key,
-    scaling, watcher, archive, archive-beside, copy, timeline, health, quality, notifier.
+    scaling, watcher, archive, archive-beside, copy, timeline, health, quality, notifier, retraining.
     Nothing else should run meanwhile.
     """
     page.measure("benchmarks.md", SECTIONS, sections or [], "python -m benchmarks")
@@ -203,6 +204,10 @@ def _quality(_kafka: KafkaConnection, folder: Path) -> str:
     return quality.section(folder)
 
 
+def _retraining(_kafka: KafkaConnection, _folder: Path) -> str:
+    return retraining.section()
+
+
 def _notifier(kafka: KafkaConnection, folder: Path) -> str:
     return notifying.section(notifying.measure(kafka, folder))
 
@@ -249,6 +254,7 @@ SECTIONS = {
     "health": Section("A model's health", _health),
     "quality": Section("Data quality", _quality),
     "notifier": Section("The notifier", _notifier),
+    "retraining": Section("Retraining", _retraining),
 }
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.pipeline import Pipeline
 
+from benchmarks.page import made
 from configuration import FraudDetectionError, Settings, report
 from producer import dataset
 from producer.settings import DatasetSettings
@@ -134,8 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def load(folder: Path) -> pd.DataFrame:
     """Returns the world's transactions with FEATURES and GENERIC, by event_time; makes what is missing."""
-    world = _made(folder / "world", lambda out: dataset.write(DatasetSettings(out=out)))
-    features = _made(
+    world = made(folder / "world", lambda out: dataset.write(DatasetSettings(out=out)))
+    features = made(
         folder / f"features-{FEATURE_SET}",
         lambda out: write_features.run(write_features.WriteFeaturesSettings(data=str(world), out=str(out), log_dir=folder)),
     )
@@ -146,16 +146,6 @@ def load(folder: Path) -> pd.DataFrame:
     rows = rows.merge(labels, on="transaction_id", validate="one_to_one")
     rows["amount"] = rows["amount"].astype(float)
     return rows.sort_values(["event_time", "transaction_id"], ignore_index=True)
-
-
-def _made(folder: Path, make: Callable[[Path], object]) -> Path:
-    """Returns the folder, made where it is missing; under another name until it is whole, so that Ctrl-C leaves no half of it."""
-    if not folder.exists():
-        part = folder.with_name(f"{folder.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        make(part)
-        part.rename(folder)
-    return folder
 
 
 def results(transactions: pd.DataFrame) -> Iterator[tuple[Result, Metrics]]:

@@ -26,6 +26,7 @@ from spark_jobs.settings import S3
 from training import dataset
 from training.bundle import MODEL, REFERENCE, Description, Manifest, Thresholds, describe
 from training.calibration import calibrated
+from training.candidates import Candidate, train
 from training.dataset import Reach, inputs
 from training.export import onnx_scores
 from training.health import quality, unseen
@@ -34,7 +35,7 @@ from training.health.reference import Reference
 from training.health.served import Served
 from training.lake import Lake
 from training.splits import DAY, WEEK, Span
-from training.train_model import Candidate, TrainSettings, train
+from training.train_settings import TrainSettings
 
 BEGIN = datetime(2018, 4, 1, tzinfo=UTC)
 LEARNT, WATCHED, ADAPTS = 98, 60, 40

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -68,6 +69,16 @@ def replaced(page: str, title: str, text: str) -> str:
     else:
         sections.append(new)
     return "\n".join(part.strip() + "\n" for part in (head, *sections))
+
+
+def made(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Returns the folder, made where it is missing; under another name until it is whole, so that Ctrl-C leaves no half of it."""
+    if not folder.exists():
+        part = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        make(part)
+        part.rename(folder)
+    return folder
 
 
 @contextmanager

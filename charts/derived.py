@@ -22,7 +22,7 @@ from notifier.settings import NotifierSettings
 from producer.settings import RunSettings
 from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.settings import DetectorSettings
-from training.train_model import TrainSettings
+from training.train_settings import TrainSettings
 
 Json = dict[str, Any]
 

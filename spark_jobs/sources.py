@@ -32,6 +32,8 @@ FORMAT = "frauddetection.kafka.OrderedKafka"
 """The kernel's form of Spark's Kafka source."""
 SERVED_KEY = ("transaction_id", "card_id", "event_time")
 """What a payment is known by in a lake: a repeat has the same."""
+CAME = {kind: [T.StructField("ingest_time", T.TimestampType())] * (kind == "label") for kind in KINDS}
+"""Columns of a lake, besides a record's own fields, that `read_history` asks for."""
 FIRST, END = -2, -1
 """Places in a partition, as Spark's Kafka source has them; librdkafka has the same for its end."""
 
@@ -214,13 +216,16 @@ def read_history(session: SparkSession, folder: str, s3: S3) -> DataFrame:
     FOLDER/{transactions,labels,customers,merchants}/, as `python -m producer dataset` and the archiver write them: Delta tables by
     day, of which the files count that the log names, or Parquet files in the folder itself or in folders by day. Fields that it
     lacks are null, columns that the contract does not know are left out. A kind without a folder has no records, but a data set
-    has transactions. What deletes a profile is in FOLDER/unreadable/, where the archiver keeps it.
+    has transactions. What deletes a profile is in FOLDER/unreadable/, where the archiver keeps it. `ingest_time` of a label is when
+    it came to Kafka, where that is kept; else the record's own time.
 
     Raises:
         UnusableStorage: a Delta log cannot be read, or the keys of S3.
     """
     rows = {
-        kind: (_rows if kind == "transaction" else read_dataset)(session, f"{folder}/{kind}s", schema(record), s3)
+        kind: (_rows if kind == "transaction" else read_dataset)(
+            session, f"{folder}/{kind}s", T.StructType([*schema(record), *CAME[kind]]), s3
+        )
         for kind, record in KINDS.items()
     }
     events = [_events(of_kind, kind) for kind, of_kind in rows.items()]
@@ -255,11 +260,12 @@ def read_dataset(session: SparkSession, folder: str, form: T.StructType, s3: S3)
 
 def _events(rows: DataFrame, kind: str) -> DataFrame:
     structs = (
-        F.struct("*").alias(name) if name == kind else F.lit(None).cast(schema(other)).alias(name) for name, other in KINDS.items()
+        (F.struct(*schema(other).names) if name == kind else F.lit(None).cast(schema(other))).alias(name)
+        for name, other in KINDS.items()
     )
     return rows.select(
         F.lit(kind).alias("kind"),
-        F.col(READINGS[kind].known).alias("ingest_time"),
+        F.coalesce(*(one.name for one in CAME[kind]), READINGS[kind].known).alias("ingest_time"),
         *structs,
         *(F.lit(None).cast(of).alias(name) for name, of in BESIDE.items()),
     )
@@ -268,16 +274,12 @@ def _events(rows: DataFrame, kind: str) -> DataFrame:
 def _deletions(session: SparkSession, folder: str, s3: S3) -> DataFrame:
     """Returns tombstones of profiles as events, known when they came to Kafka."""
     form = T.StructType().add("deletes", "string").add("key", "binary").add("timestamp", "timestamp")
-    beside = {"deleted": F.col("key").cast("string")}
-    return (
-        _rows(session, folder, form, s3)
-        .where("deletes IS NOT NULL")
-        .select(
-            F.col("deletes").alias("kind"),
-            F.col("timestamp").alias("ingest_time"),
-            *(F.lit(None).cast(schema(record)).alias(kind) for kind, record in KINDS.items()),
-            *(beside.get(name, F.lit(None).cast(of)).alias(name) for name, of in BESIDE.items()),
-        )
+    rows = _rows(session, folder, form, s3).where("deletes IS NOT NULL")
+    return rows.select(
+        F.col("deletes").alias("kind"),
+        F.col("timestamp").alias("ingest_time"),
+        *(F.lit(None).cast(schema(record)).alias(kind) for kind, record in KINDS.items()),
+        *((F.col("key") if name == "deleted" else F.lit(None)).cast(of).alias(name) for name, of in BESIDE.items()),
     )
 
 

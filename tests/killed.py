@@ -37,7 +37,7 @@ def main(place: str, s3: str) -> None:
     for lines in count():
         child = os.fork()
         if child == 0:
-            sys.settrace(_killer(lines))
+            sys.settrace(killer(lines))
             store = ModelStore(place, S3.model_validate_json(s3))
             store.point("champion", added(store, lines).version, "")
             os._exit(0)
@@ -48,7 +48,8 @@ def main(place: str, s3: str) -> None:
         sys.stdin.readline()
 
 
-def _killer(lines: int) -> Any:
+def killer(lines: int) -> Any:
+    """Returns a trace function that kills this process before so many lines of WRITING have run."""
     left = lines
 
     def trace(frame: FrameType, event: str, _: object) -> Any:

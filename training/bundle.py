@@ -40,10 +40,10 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 def in_words(metric: str, value: float, sign: str = "") -> str:
     """Returns a metric's value, or with the sign "+" a difference, for people: three decimals.
 
-    A number of cards has one. A Brier score has five: where one payment in two hundred is fraud, guessing has .005. So has a
-    calibration error.
+    A number of cards has one, of payments none. A Brier score has five: where one payment in two hundred is fraud, guessing has
+    .005. So has a calibration error.
     """
-    decimals = {"alerted_cards": 1, "brier": 5, "brier_uncalibrated": 5, "calibration_error": 5}.get(metric, 3)
+    decimals = {"alerted_cards": 1, "declined": 0, "brier": 5, "brier_uncalibrated": 5, "calibration_error": 5}.get(metric, 3)
     return f"{value:{sign},.{decimals}f}"
 
 
@@ -107,6 +107,14 @@ class TrainedOn(Closed):
     label_delay_days: float = Field(ge=0, description="How long a label was waited for")
 
 
+class Run(Closed):
+    """Of what a version was made where the time to make it from was given: the same again would be the same version."""
+
+    until: Instant = Field(description="Nothing that became known later was used")
+    judged_to: Instant = Field(description="Younger payments had no labels by then, and were not used")
+    recipe: Sha256 = Field(description="SHA-256 of the settings that change a model, and of the program that has made it")
+
+
 class Description(Closed):
     """What the maker of a model knows of it."""
 
@@ -134,9 +142,10 @@ class Manifest(Description):
     family: Family
     feature_set: str = Field(min_length=1, description="The FEATURE_SET of the program that made the features")
     usual: tuple[float | None, ...]
-    created_at: Instant
+    created_at: Instant = Field(description="Of a version with a run its `until`: a manifest that is written twice is the same")
     code_version: str
     files: dict[str, Sha256] = Field(description="Every file that a program reads")
+    run: Run | None = Field(None, exclude_if=lambda run: run is None)
 
     @field_validator("files")
     @classmethod
@@ -172,18 +181,25 @@ def model_file(family: Family) -> str:
     return TREES if family.startswith("mllib_") else MODEL
 
 
-def describe(family: Family, known: Description, files: Mapping[str, bytes], created_at: datetime) -> Manifest:
-    """Returns the manifest of a new version: `known`, and what follows from its files, this program and the time."""
+def describe(
+    family: Family, known: Description, files: Mapping[str, bytes], created_at: datetime, run: Run | None = None
+) -> Manifest:
+    """Returns the manifest of a new version: `known`, and what follows from its files, this program and the time.
+
+    Of a run, `created_at` is its `until`: all of the manifest follows from what it was made of.
+    """
     pinned = {name: sha256(content) for name, content in files.items()}
+    made_by = f"-{run.recipe[:8]}" if run else ""
     return Manifest(
         **{**dict(known), "usual": known.usual or (None,) * len(known.features)},
         format=2 if REFERENCE in pinned else 1,
-        version=f"{family}-{created_at.astimezone(UTC):%Y%m%d-%H%M%S}-{pinned[model_file(family)][:8]}",
+        version=f"{family}-{created_at.astimezone(UTC):%Y%m%d-%H%M%S}{made_by}-{pinned[model_file(family)][:8]}",
         family=family,
         feature_set=FEATURE_SET,
         created_at=created_at.replace(microsecond=0),
         code_version=installed("fraud-detection"),
         files=pinned,
+        run=run,
     )
 
 

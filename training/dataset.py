@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from spark_jobs.features import FEATURE_COLUMNS, IS_PAYMENT, MODEL_INPUTS
 from spark_jobs.pipeline import features
+from spark_jobs.transforms.history import READINGS
 from training.labels import that_count
 from training.splits import Span, TooLittleHistory
 
@@ -31,8 +34,14 @@ class Reach(NamedTuple):
     last: datetime
 
 
-def reach(events: DataFrame) -> Reach:
-    """Returns from when to when the events' transactions are.
+def known_by(events: DataFrame, until: datetime) -> DataFrame:
+    """Returns the events that had happened, and as far as the data say had come, by a time."""
+    times = ("ingest_time", *(f"{kind}.{one.known}" for kind, one in READINGS.items()))
+    return events.where(reduce(Column.__and__, (F.coalesce(F.col(one) <= F.lit(until), F.lit(True)) for one in times)))
+
+
+def reach(events: DataFrame, until: datetime | None = None) -> Reach:
+    """Returns from when to when the events' transactions are: to `until`, where that is given, whether there are some or not.
 
     Raises:
         TooLittleHistory: there are none.
@@ -41,7 +50,14 @@ def reach(events: DataFrame) -> Reach:
     found = times.selectExpr(*(f"unix_micros({one}(event_time))" for one in ("min", "max"))).first()
     if found is None or found[0] is None:
         raise TooLittleHistory("The data have no transaction", "Check `data`.")
-    return Reach(*(EPOCH + timedelta(microseconds=one) for one in found))
+    first, last = (EPOCH + timedelta(microseconds=one) for one in found)
+    return Reach(first, until or last)
+
+
+def labels_of(events: DataFrame, span: Span) -> int:
+    """Returns how many labels there are of payments of these days."""
+    at = F.col("label.event_time")
+    return events.where((F.col("kind") == "label") & (at >= F.lit(span.begin)) & (at < F.lit(span.end))).count()
 
 
 def keep(events: DataFrame, folder: Path) -> None:
@@ -75,11 +91,14 @@ def read(folder: Path, span: Span, at: datetime) -> pd.DataFrame:
     of_span = (pc.field("event_time") >= span.begin) & (pc.field("event_time") < span.end)
     rows = _read(folder, "transaction", (*_TRANSACTION, *MODEL_INPUTS), of_span)
     labels = _read(folder, "label", _LABEL)
-    known = that_count(labels[labels["labelled_at"] <= at]).drop(columns="source")
     identity = list(_IDENTITY)
-    rows = rows.drop_duplicates(identity).merge(known, on=identity, how="left")
+    # The order of what Spark has written hangs on how much else there is: the same model must come of the same rows.
+    labels = labels[labels["labelled_at"] <= at].sort_values([*identity, "is_fraud"], kind="stable")
+    known = that_count(labels).drop(columns="source")
+    rows = rows.sort_values(["event_time", *identity], ignore_index=True).drop_duplicates(identity)
+    rows = rows.merge(known, on=identity, how="left")
     rows["is_fraud"] = rows["is_fraud"].eq(True)
-    return rows.sort_values(["event_time", "transaction_id"], ignore_index=True)
+    return rows.reset_index(drop=True)
 
 
 def as_known(rows: pd.DataFrame, at: datetime) -> pd.DataFrame:

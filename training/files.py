@@ -25,6 +25,10 @@ class UnusableStore(FraudDetectionError):
     """The store cannot be read or written, or a pointer in it is none."""
 
 
+class FolderExists(UnusableStore):
+    """Somebody else has written the folder meanwhile."""
+
+
 class Files:
     """Files below a folder or s3a://bucket/prefix, named from there. All methods raise UnusableStore where it cannot be reached.
 
@@ -58,12 +62,22 @@ class Files:
             self._finish(written, name)
 
     def write_folder(self, name: str, files: Mapping[str, bytes]) -> None:
-        """Writes a new folder: of a file system in one step, in S3 file by file, so that the last one says that it is whole."""
+        """Writes a new folder: of a file system in one step, in S3 file by file, so that the last one says that it is whole.
+
+        Raises:
+            FolderExists: on a file system it is there; nothing of it has changed.
+        """
         with self._reached():
             written = self._begun(name)
             for file, content in files.items():
                 self._store(f"{written}/{file}", content)
-            self._finish(written, name)
+            try:
+                self._finish(written, name)
+            except OSError:
+                if self._system.get_file_info(name).type != fs.FileType.Directory:
+                    raise
+                self._system.delete_dir(written)
+                raise FolderExists(f"{self.place}/{name} is there already", "Somebody else has written it meanwhile.") from None
 
     def remove(self, name: str) -> None:
         """Removes a file."""

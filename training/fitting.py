@@ -16,7 +16,7 @@ from training.calibration import calibrated, probability, rank
 from training.dataset import as_known, inputs
 from training.export import file_scores, require_same, to_file
 from training.families import FAMILIES, is_supervised, raw_scores
-from training.metrics import at_threshold, measure, recall_by_scenario
+from training.metrics import at_decline, at_threshold, measure, recall_by_scenario
 from training.splits import Periods, Span, TooLittleHistory, without_known_cards
 
 LEAST_LEARNT, LEAST_CALIBRATED, LEAST_JUDGED = 20, 10, 5
@@ -99,7 +99,7 @@ def judge(model: Model, thresholds: Thresholds, test: pd.DataFrame, raw: np.ndar
     """Returns the metrics on rows that the model has not seen, `raw` being its output; none where their labels tell of no fraud.
 
     Those of `Metrics`; `brier` and `brier_uncalibrated` where the score is a probability; those of `at_threshold` where something
-    is reviewed.
+    is reviewed, and of `at_decline` where something is declined.
     """
     if not test["is_fraud"].any():
         return {}
@@ -109,6 +109,8 @@ def judge(model: Model, thresholds: Thresholds, test: pd.DataFrame, raw: np.ndar
         found |= {"brier": brier_score_loss(truth, scores), "brier_uncalibrated": brier_score_loss(truth, raw)}
     if thresholds.review is not None:
         found |= at_threshold(test, scores, thresholds.review)
+    if thresholds.decline is not None:
+        found |= at_decline(test, scores, thresholds.decline)
     return {name: float(value) for name, value in found.items()}
 
 

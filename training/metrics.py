@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 CARDS_A_DAY = 100
@@ -53,6 +54,25 @@ def at_threshold(transactions: pd.DataFrame, scores: np.ndarray, review: float) 
         "saved": amount[alerts].sum() / amount.sum(),
     }
     return {name: float(value) for name, value in found.items()}
+
+
+def at_decline(transactions: pd.DataFrame, scores: np.ndarray, decline: float) -> dict[str, float]:
+    """Returns what comes of declining whatever has a score of `decline` or more.
+
+    `declined`, how many transactions; where there are some `decline_precision`, the share of them that are fraud, and between which
+    two it lies with 95 % confidence, `decline_precision_low` and `_high` (Clopper and Pearson 1934).
+    """
+    declines = transactions["is_fraud"].to_numpy()[scores >= decline]
+    found = {"declined": float(len(declines))}
+    if len(declines):
+        test = binomtest(int(declines.sum()), len(declines))
+        low, high = test.proportion_ci(0.95, "exact")
+        found |= {
+            "decline_precision": float(test.statistic),
+            "decline_precision_low": float(low),
+            "decline_precision_high": float(high),
+        }
+    return found
 
 
 def recall_by_scenario(transactions: pd.DataFrame, scores: np.ndarray, cards: int = CARDS_A_DAY) -> pd.DataFrame:

@@ -21,6 +21,10 @@ WORDS = {
     "precision": "share of alerts that are fraud",
     "recall": "share of frauds with an alert",
     "saved": "share of the frauds' amount",
+    "declined": "declined",
+    "decline_precision": "share of declined that is fraud",
+    "decline_precision_low": "at least, with 95 % confidence",
+    "decline_precision_high": "at most",
 }
 
 

@@ -1,10 +1,13 @@
 """From which fraud_score on somebody looks at a transaction, or it is declined: by what analysts can do, or by what it costs."""
 
+import sys
+
 import numpy as np
 import pandas as pd
+from scipy.stats import beta
 
-LEAST_DECLINED = 20
-"""So many must be above a threshold before their share of fraud means anything."""
+CONFIDENCE = 0.95
+"""So sure it must be that what is declined is fraud as often as it is said to be."""
 
 
 def operating_points(rows: pd.DataFrame, scores: np.ndarray, review_cost: float) -> pd.DataFrame:
@@ -49,9 +52,36 @@ def by_cost(points: pd.DataFrame) -> float | None:
 
 
 def to_decline(points: pd.DataFrame, precision: float, review: float | None) -> float | None:
-    """Returns the lowest threshold, not below `review`, above which at least so many are fraud; None: there is none."""
-    found = _lowest(points[(points["precision"] >= precision) & (points["transactions"] >= LEAST_DECLINED)])
+    """Returns the lowest threshold, not below `review`, above which at least so many are fraud; None: there is none.
+
+    With CONFIDENCE: on `precision` of all that will be declined, not of those that happen to be in `points`. Each threshold is a
+    hypothesis, and holds where the one-sided lower bound of its precision does (Clopper and Pearson 1934). They are looked at from
+    the highest down, until the first that does not hold. The order is fixed before, so that each has all of the error (fixed
+    sequence: Maurer, Hothorn and Lehmacher 1995; as Learn then Test, Angelopoulos et al. 2021): the lowest of many is no luck.
+    Payments count as independent, which those of one attack are not.
+    """
+    asked = points[points["transactions"] >= least_declined(precision)]
+    holds = lower_bound(asked["frauds"].to_numpy(), asked["transactions"].to_numpy()) >= precision
+    found = _lowest(asked[np.logical_and.accumulate(holds)])
     return None if found is None else max(found, review or 0.0)
+
+
+def lower_bound(frauds: np.ndarray, transactions: np.ndarray) -> np.ndarray:
+    """Returns which precision is not undercut, with CONFIDENCE, where so many of so many transactions are fraud."""
+    return np.where(frauds > 0, beta.ppf(1 - CONFIDENCE, np.maximum(frauds, 1), transactions - frauds + 1), 0.0)
+
+
+def least_declined(precision: float) -> int:
+    """Returns how many transactions the first threshold has: so many that with a single genuine one among them it still holds.
+
+    With fewer the first genuine payment would end the sequence. 46 for a precision of .9; of 1 nothing is ever evidence.
+    """
+    if precision >= 1:
+        return sys.maxsize
+    least = 2
+    while lower_bound(np.array(least - 1), np.array(least)) < precision:
+        least += 1
+    return least
 
 
 def _lowest(points: pd.DataFrame) -> float | None:

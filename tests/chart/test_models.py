@@ -9,7 +9,7 @@ from charts.render import EXAMPLE_ARGUMENTS, RUNTIMES
 from spark_jobs.settings import S3, DetectorSettings, Limits
 from tests.chart.manifests import Object, Pod, find, kinds, objects, pods, spark_pod
 from tests.chart.test_detector import DENIED, SUBMITTED
-from training.train_model import TrainSettings
+from training.train_settings import TrainSettings
 
 MODELS = ("--values", "values-console.yaml", "--values", "values-models.yaml")
 ON_S3 = ("--values", "values-s3.yaml", "--values", "values-models.yaml", "--set", "models.store=s3a://fraud/models")

@@ -32,7 +32,8 @@ from training import dataset
 from training.dataset import Reach
 from training.skew import SkewTooLarge
 from training.splits import Span
-from training.train_model import KAFKA, TrainSettings, read_events, served_otherwise
+from training.train_model import read_events, served_otherwise
+from training.train_settings import KAFKA, TrainSettings
 
 COLUMNS = ["transaction_id", "event_time", "card_id", *MODEL_INPUTS, "is_fraud", "labelled_at", "scenario", "campaign_id"]
 DELAY = timedelta(days=1)

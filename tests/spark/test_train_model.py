@@ -1,33 +1,44 @@
-"""What a model learns can be kept and loaded."""
+"""What a model learns can be kept and loaded, and is of the past alone."""
 
-from datetime import timedelta
+import shutil
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from harness.worlds import data_set
+from harness.worlds import corner, data_set
 from local.s3 import BUCKET, S3Server
 from spark_jobs import sources
 from spark_jobs.features import MODEL_INPUTS
 from spark_jobs.settings import S3
 from training import dataset
-from training.bundle import model_file
+from training.bundle import MANIFEST, MODEL, REFERENCE, model_file
+from training.candidates import train
 from training.dataset import Reach
 from training.export import file_scores
 from training.families import FAMILIES, mllib_gbt
-from training.splits import Span
+from training.splits import DAY, Span
 from training.store import ModelStore
-from training.train_model import TrainSettings, promote, save, train
+from training.train_model import promote, rival, write_features
+from training.train_settings import TrainSettings
+from training.versions import NoNewLabels, before, run_of, save
 
 
 @pytest.fixture(scope="module")
-def history(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Reach]:
-    """Eight days of payments and attacks whose labels take a day, with the kernel's features."""
-    data = data_set(tmp_path_factory.mktemp("world") / "data", "--traffic", "all", "--days", "8", "--label-delay", "1d")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight days of payments and attacks whose labels take a day."""
+    return data_set(tmp_path_factory.mktemp("world") / "data", "--traffic", "all", "--days", "8", "--label-delay", "1d")
+
+
+@pytest.fixture(scope="module")
+def history(spark: SparkSession, world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Reach]:
+    """The world's payments and labels, with the kernel's features."""
     folder = tmp_path_factory.mktemp("events") / "events"
-    events = sources.read_history(spark, str(data), S3())
+    events = sources.read_history(spark, str(world), S3())
     dataset.keep(events, folder)
     return folder, dataset.reach(events)
 
@@ -65,3 +76,56 @@ def test_a_model_is_trained_kept_and_promoted(
     scores = file_scores(manifest.family, content, dataset.inputs(rows))
     fraud = rows["is_fraud"].to_numpy()
     assert scores[fraud].mean() > 5 * scores[~fraud].mean()
+
+
+def test_a_lake_that_has_grown_makes_the_same_version_and_no_new_labels_none(
+    spark: SparkSession, world: Path, tmp_path: Path
+) -> None:
+    small, lake = corner(world, tmp_path / "small", share=0.3), tmp_path / "lake"
+    first = pq.read_table(small / "transactions", columns=["event_time"])["event_time"].to_pandas().min().to_pydatetime()
+    until = first.replace(hour=0, minute=0, second=0, microsecond=0) + 7 * DAY
+    cut_off(small, lake, until)
+    one = made(spark, lake, tmp_path / "one", until)
+    shutil.rmtree(lake)
+    shutil.copytree(small, lake)
+    overruled_later(lake, until)
+    other = made(spark, lake, tmp_path / "other", until)
+    for file in (MANIFEST, MODEL, REFERENCE, "report/report.json", "report/card.md"):
+        there, again = (next((tmp_path / name / "models").iterdir()) / file for name in ("one", "other"))
+        assert there.read_bytes() == again.read_bytes(), file
+    assert one == other
+
+    cut_off(small, tmp_path / "silent", until - 2 * DAY, only="labels")
+    shutil.rmtree(lake)
+    shutil.move(tmp_path / "silent", lake)
+    with pytest.raises(NoNewLabels, match=f"No label has matured since {one} was made"):
+        made(spark, lake, tmp_path / "one", until + DAY)
+
+
+def made(spark: SparkSession, lake: Path, folder: Path, until: datetime) -> str:
+    """Returns the version that a store in the folder has by then: what `fraud train --until` does, inside the tests' Spark."""
+    settings = TrainSettings(
+        data=str(lake), store=str(folder / "models"), family="xgboost", label_delay=DAY, cards_per_day=30, until=until
+    )
+    store = ModelStore(settings.store, settings.s3)
+    events = folder / f"events until {until:%d}"
+    reach = write_features(settings, spark, events, before(store, settings))
+    candidate = train(settings, events, reach, rival(settings))
+    candidate.report["skew"] = None
+    return str(save(settings, candidate, run_of(settings, reach))["version"])
+
+
+def cut_off(data: Path, out: Path, until: datetime, only: str | None = None) -> None:
+    """Writes what was known of a data set by a time."""
+    known = {"transactions": "event_time", "labels": "labelled_at", "customers": "updated_at", "merchants": "updated_at"}
+    for name, time in known.items():
+        (out / name).mkdir(parents=True)
+        filters = pc.field(time) <= until if only in (None, name) else None
+        pq.write_table(pq.read_table(data / name, filters=filters), out / name / "part.parquet")
+
+
+def overruled_later(lake: Path, until: datetime) -> None:
+    """Adds labels that say that no payment was fraud, dated back to before a time after which they have come."""
+    labels = pq.read_table(lake / "labels", filters=pc.field("labelled_at") <= until).to_pandas()
+    dated_back = labels.assign(is_fraud=False, labelled_at=until, source="chargeback", ingest_time=until + DAY)
+    dated_back.to_parquet(lake / "labels" / "overruled.parquet", index=False, coerce_timestamps="us")

@@ -20,6 +20,7 @@ from tests.labelled import BEGIN, SPARSE, kept, payments
 from training import fitting
 from training.bundle import MODEL, REFERENCE, TrainedFamily, TrainedOn, describe, model_file
 from training.calibration import calibrated
+from training.candidates import Candidate, train
 from training.dataset import Reach, as_known, inputs, read
 from training.export import ExportDiffers, onnx_scores, require_same, to_onnx
 from training.families import FAMILIES, raw_scores
@@ -27,7 +28,9 @@ from training.fitting import Rival
 from training.health.reference import Reference
 from training.splits import DAY, WEEK, Span, TooLittleHistory, folds, periods
 from training.store import ModelStore
-from training.train_model import Candidate, TrainSettings, promote, rival, save, train
+from training.train_model import promote, rival
+from training.train_settings import TrainSettings
+from training.versions import save
 
 REACH = Reach(BEGIN, BEGIN + 50 * DAY - timedelta(seconds=1))
 

@@ -62,15 +62,47 @@ def test_review_by_cost_costs_least() -> None:
 
 
 def test_only_what_is_nearly_always_fraud_is_declined() -> None:
-    rows = payments(7)
+    rows = payments(14)
     fraud = rows["is_fraud"].to_numpy()
-    scores = np.where(fraud, 0.7, 0.3) + 0.15 * np.random.default_rng(1).normal(size=len(rows))
+    scores = np.where(fraud, 0.7, 0.3) + 0.08 * np.random.default_rng(1).normal(size=len(rows))
     points = operating_points(rows, scores, 5.0)
     threshold = to_decline(points, 0.9, None)
     assert threshold is not None
     assert fraud[scores >= threshold].mean() >= 0.9
     assert to_decline(points, 0.9, 0.99) == 0.99, "what is declined would be reviewed"
+    assert to_decline(points, 1.0, None) is None, "nothing is evidence that no genuine payment will come"
     assert to_decline(operating_points(rows, scores * ~fraud, 5.0), 0.9, None) is None
+
+
+def of_scores(truth: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
+    """Returns the operating points of payments a second apart, each of another card."""
+    at = pd.to_datetime(BEGIN) + pd.to_timedelta(np.arange(len(truth)), unit="s")
+    cards = np.arange(len(truth)).astype(str)
+    return operating_points(pd.DataFrame({"event_time": at, "card_id": cards, "is_fraud": truth, "amount": 1.0}), scores, 5.0)
+
+
+def test_eighteen_right_of_twenty_are_no_evidence() -> None:
+    scores = np.linspace(1, 0, 200)
+    few = np.r_[np.ones(18, bool), np.zeros(182, bool)]
+    assert to_decline(of_scores(few, scores), 0.9, None) is None
+    many = np.r_[np.ones(90, bool), np.zeros(110, bool)]
+    found = to_decline(of_scores(many, scores), 0.9, None)
+    assert found is not None
+    assert 90 <= (scores >= found).sum() < 96
+
+
+@pytest.mark.parametrize("best", [0.89, 0.999])
+def test_what_is_declined_is_fraud_as_often_as_is_said_in_nineteen_worlds_of_twenty(best: float) -> None:
+    # The share of fraud falls with the score, from `best` on. Above a score s it is (best + s) / 2: in the first world never .9.
+    broken, declining, worlds = 0, 0, 200
+    for seed in range(worlds):
+        draws = np.random.default_rng(seed)
+        scores = np.sort(draws.uniform(0.6, best, 600))
+        found = to_decline(of_scores(draws.random(600) < scores, scores), 0.9, None)
+        declining += found is not None
+        broken += found is not None and (best + found) / 2 < 0.9
+    assert broken <= 0.05 * worlds + 2 * np.sqrt(0.05 * 0.95 * worlds)
+    assert declining > 0.5 * worlds or best < 0.9, "it is no evidence to decline nothing"
 
 
 def test_a_fraud_is_found_where_its_card_is_looked_at_or_blocked() -> None:
