@@ -102,6 +102,7 @@ KNOWN = frozenset(
         "traffic",
         "transactions",
         "trigger",
+        "watch",
     }
 )
 """Settings of all programs, and groups of them: programs share an environment. tests/unit/test_environment.py keeps it whole."""

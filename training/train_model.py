@@ -22,7 +22,8 @@ from spark_jobs.parts import Place
 from spark_jobs.settings import S3, Limits, Spark, on_s3
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.mapping import mapping
-from training import dataset, fitting, progress, skew, summary
+from training import dataset, fitting, gate, progress, promotion, skew, summary
+from training.audit import who
 from training.bundle import REFERENCE, Description, Thresholds, TrainedFamily, TrainedOn, describe, model_file
 from training.dataset import Reach
 from training.families import is_supervised
@@ -31,10 +32,12 @@ from training.health import unseen
 from training.health.reference import Reference
 from training.leaks import leaks
 from training.metrics import CARDS_A_DAY, recall_by_scenario
+from training.options import Reached
 from training.plots import plots
 from training.splits import Periods, Span, folds, periods
 from training.store import ModelStore
 from training.thresholds import by_capacity, by_cost, operating_points, to_decline
+from training.watching import watched
 
 PROGRAM = "python -m training.train_model"
 NAME = "train_model"
@@ -73,7 +76,12 @@ class TrainSettings(Settings):
         description="Decline from the score on above which at least this share is fraud; if no score has it, decline nothing",
     )
     promote: bool = Field(
-        False, description="Make the new model champion, unless its average precision is lower than the champion's"
+        False, description="Make the new model champion, if the gate lets it pass: it is not worse than the champion, for one"
+    )
+    watch: Duration | None = Field(
+        None,
+        ge=timedelta(minutes=1),
+        description="After a promotion: compare for so long what it does to payments, and roll back what does harm; null: not",
     )
     max_skew: float = Field(
         skew.LIMIT,
@@ -154,15 +162,17 @@ def save(settings: TrainSettings, candidate: Candidate) -> dict[str, Any]:
 
 
 def promote(settings: TrainSettings, found: dict[str, Any]) -> None:
-    """Makes the version of a report champion.
+    """Makes the version of a report champion, if the gate lets it pass, and watches it for as long as the settings say.
 
     Raises:
-        RoleRefused: it is worse than the one that is.
+        Refused: the gate does not.
+        RolledBack: it did harm.
     """
-    store = ModelStore(settings.store, settings.s3)
-    version, beside = found["version"], found["champion"] or {}
-    pointer = store.point("champion", version, store.require_not_worse(version, beside.get("average_precision")))
+    store, version, by = ModelStore(settings.store, settings.s3), found["version"], who()
+    pointer = promotion.promote(store, gate.judge(store, version, gate.Asked(max_skew=settings.max_skew)), by).pointer
     log.info("champion", version=pointer.version, reason=pointer.reason)
+    if settings.watch:
+        watched(Reached(store, settings.s3, settings.kafka, settings.topics), version, settings.watch, by)
 
 
 def train(settings: TrainSettings, events: Path, reach: Reach, champion: Rival | None = None) -> Candidate:
