@@ -74,10 +74,11 @@ class Limits:
         self._parts = [one for one in before if one.rows]
         self.before = Sample.together(self._parts)
         self._looks = TESTS * LOOKS_EACH * windows
-        self._compares_scores = are_probabilities
         latencies = self.before.latencies
         self._late_s = max(LEAST_LATE_S, FACTOR * _slowest(latencies)) if latencies else None
-        self._by_part = np.array([counts_of(np.array(one.scores), EDGES) for one in self._parts if one.scores])
+        by_part = np.array([counts_of(np.array(one.scores), EDGES) for one in self._parts if one.scores])
+        self._scores = by_part.sum(axis=0) if len(by_part) and are_probabilities else None
+        self._score_dispersion = dispersion(by_part) if self._scores is not None else 1.0
 
     def judge(self, after: Sample) -> list[Finding]:
         """Returns every figure that both sides have."""
@@ -92,9 +93,9 @@ class Limits:
         if self._late_s is not None and after.latencies:
             late = self._late(after, self._late_s)
             yield Finding("latency", _slowest(after.latencies), _slowest(before.latencies), late)
-        if self._compares_scores and len(self._by_part) and after.scores:
-            usual = self._by_part.sum(axis=0)
-            found = moved(counts_of(np.array(after.scores), EDGES), usual, dispersion(self._by_part), self._looks, MAJOR)
+        if self._scores is not None and after.scores:
+            counts = counts_of(np.array(after.scores), EDGES)
+            found = moved(counts, self._scores, self._score_dispersion, self._looks, MAJOR)
             yield Finding("score_drift", found.psi, 0.0, found.limit is not None and found.psi > found.limit)
 
     def _alerts(self, after: Sample) -> Finding:

@@ -48,8 +48,9 @@ class ScoredTopic:
             KafkaException: Kafka does not tell.
         """
         found = Sample()
-        left = {one.partition: -(-most // self._partitions) for one in self._first(begin) if one.offset >= 0}
-        self._consumer.assign([one for one in self._first(begin) if one.offset >= 0])
+        starts = [one for one in self._first(begin) if one.offset >= 0]
+        left = {one.partition: -(-most // self._partitions) for one in starts}
+        self._consumer.assign(starts)
         try:
             while left:
                 messages = self._consumer.consume(AT_ONCE, TIMEOUT_S)

@@ -63,6 +63,7 @@ class Watch:
     def run(self) -> str | None:
         """Returns what harm it did; None where it did none."""
         limits = self._limits()
+        log.info("watching", version=self._version, before=self._previous, payments_before=limits.before.rows)
         for number in range(self._length.windows):
             begin = self._promoted.promoted_at + number * self._length.window
             sample = self._sample(begin, begin + self._length.window)
