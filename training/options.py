@@ -7,9 +7,10 @@ from typing import Annotated, NamedTuple
 
 import typer
 import yaml
+from pydantic_settings import SettingsConfigDict
 from rich.console import Console
 
-from configuration import FraudDetectionError, KafkaConnection, TopicNames, durations, yaml_files
+from configuration import FraudDetectionError, KafkaConnection, Settings, TopicNames, durations, yaml_files
 from configuration.settings import CONFIG_VARIABLE
 from spark_jobs.settings import S3, DetectorSettings
 from training.bundle import MODEL
@@ -51,6 +52,17 @@ def duration(text: str) -> timedelta:
         raise typer.BadParameter(str(error)) from None
 
 
+class TrainerFile(Settings):
+    """Of a trainer's settings what this needs. The trainer itself refuses what it does not know."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    store: str
+    s3: S3 = S3()
+    kafka: KafkaConnection = KafkaConnection()
+    topics: TopicNames = TopicNames()
+
+
 class NoStore(FraudDetectionError):
     """Nobody says where the models are."""
 
@@ -71,9 +83,7 @@ def reached(place: str | None) -> Reached:
         NoStore: neither names one.
     """
     if _is_of_trainer():
-        from training.train_model import TrainSettings  # with Spark
-
-        trainer = TrainSettings.load([f"--store={place}"] if place else [], PROGRAM)
+        trainer = TrainerFile.load([f"--store={place}"] if place else [], PROGRAM)
         return Reached(ModelStore(trainer.store, trainer.s3), trainer.s3, trainer.kafka, trainer.topics)
     settings = DetectorSettings.load([f"--models.store={place}"] if place else [], PROGRAM)
     if settings.models.store is None:
