@@ -31,7 +31,9 @@ def lake(
     )
     if challenger:
         version, theirs = challenger
-        scored = scored.assign(challenger_score=theirs, challenger_version=pd.Series(version, scored.index).where(~np.isnan(theirs)))
+        scored = scored.assign(
+            challenger_score=theirs, challenger_version=pd.Series(version, scored.index).where(~np.isnan(theirs))
+        )
     table = pa.Table.from_pandas(scored, preserve_index=False)
     money = table["amount"].cast(pa.decimal128(14, 3), safe=False)
     _write(folder / "scored", table.set_column(table.schema.get_field_index("amount"), "amount", money), "event_time", delta)

@@ -1,8 +1,10 @@
 """The gate: each planted fault stops a promotion, with its reason and the report; and whatever changes a role is in the audit."""
 
 import json
-import multiprocessing
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from spark_jobs.settings import S3
 from tests.models import MADE_AT, added, description
 from training import promotion
 from training.audit import Audit, who
-from training.bundle import MODEL, Manifest, describe, sha256
+from training.bundle import MODEL, Manifest, Pointer, describe, sha256
 from training.files import Files
 from training.gate import Asked, Refused, judge
 from training.models import app
@@ -235,16 +237,24 @@ def test_who_is_killed_between_pointer_and_audit_is_completed(store: ModelStore,
     assert events(store) == [("promoted", version)]
 
 
-def _promote(place: str, version: str, by: str) -> None:
-    store = ModelStore(place, S3())
-    promotion.promote(store, judge(store, version, Asked()), by)
-
-
-def test_two_at_once_make_one_promotion(store: ModelStore) -> None:
+def test_two_at_once_make_one_promotion(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
     version = trained(store, 1).version
-    with multiprocessing.get_context("fork").Pool(4) as pool:
-        pool.starmap(_promote, [(store.place, version, str(number)) for number in range(8)])
-    assert champion(store) == version
+    both_are_in = threading.Barrier(2)
+    written = []
+
+    def point(self: ModelStore, *asked: Any) -> Pointer:
+        written.append(asked)
+        with suppress(threading.BrokenBarrierError):  # while one writes, the other must not come so far
+            both_are_in.wait(0.5)
+        return unhindered(self, *asked)
+
+    unhindered = ModelStore.point
+    monkeypatch.setattr(ModelStore, "point", point)
+    verdict = judge(store, version, Asked())
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda by: promotion.promote(ModelStore(store.place, S3()), verdict, by), ("anna", "ben")))
+    assert sorted(one.is_new for one in done) == [False, True]
+    assert written == [("champion", version, "There was no champion")]
     assert events(store) == [("promoted", version)]
 
 

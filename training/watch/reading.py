@@ -53,10 +53,11 @@ class ScoredTopic:
         self._consumer.assign(starts)
         try:
             while left:
-                messages = self._consumer.consume(AT_ONCE, TIMEOUT_S)
-                if not messages:
+                first = self._consumer.poll(TIMEOUT_S)
+                if first is None:
                     raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-                self._take(messages, end, left, model, found)
+                # `consume` waits for as many as are asked for; what has come is enough.
+                self._take([first, *self._consumer.consume(AT_ONCE - 1, 0)], end, left, model, found)
         finally:
             self._consumer.unassign()
         return found

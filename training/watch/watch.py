@@ -128,7 +128,7 @@ class Watch:
     def _asked(self, question: Callable[[], Answer]) -> Answer:
         """Returns Kafka's answer. Where it is away it is asked again: a broker that is restarted is no reason to look away."""
         deadline = time.monotonic() + AWAY_S
-        while True:
+        while not self._stop.is_set():
             try:
                 return question()
             except KafkaException as error:
@@ -138,8 +138,8 @@ class Watch:
                     raise NotWatched(
                         f"{self._version} stays champion, unwatched: Kafka has been away for too long", advice
                     ) from None
-            if self._stop.wait(LOOK_S):
-                raise self._interrupted()
+            self._stop.wait(LOOK_S)
+        raise self._interrupted()
 
     def _interrupted(self) -> Interrupted:
         done = f"{len(self._seen)} of {self._length.windows} windows"
