@@ -60,6 +60,7 @@ KNOWN = frozenset(
         "merchants",
         "metrics",
         "model",
+        "min_frauds",
         "models",
         "offset",
         "old",

@@ -78,6 +78,9 @@ class TrainSettings(Settings):
     promote: bool = Field(
         False, description="Make the new model champion, if the gate lets it pass: it is not worse than the champion, for one"
     )
+    min_frauds: int = Field(
+        gate.MIN_FRAUDS, ge=0, description="A model that was judged on fewer frauds is not promoted: the comparison would be luck"
+    )
     watch: Duration | None = Field(
         None,
         ge=timedelta(minutes=1),
@@ -169,7 +172,9 @@ def promote(settings: TrainSettings, found: dict[str, Any]) -> None:
         RolledBack: it did harm.
     """
     store, version, by = ModelStore(settings.store, settings.s3), found["version"], who()
-    pointer = promotion.promote(store, gate.judge(store, version, gate.Asked(max_skew=settings.max_skew)), by).pointer
+    pointer = promotion.promote(
+        store, gate.judge(store, version, gate.Asked(None, settings.min_frauds, settings.max_skew)), by
+    ).pointer
     log.info("champion", version=pointer.version, reason=pointer.reason)
     if settings.watch:
         watched(Reached(store, settings.s3, settings.kafka, settings.topics), version, settings.watch, by)

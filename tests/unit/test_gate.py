@@ -109,9 +109,9 @@ FAULTS: dict[str, tuple[Planting, Asked, str]] = {
         "The data of 2026-11-24 cannot be trusted: expected no payment twice, found 17 payments twice",
     ),
     "few_frauds": (
-        lambda store, _: trained(store, 2, judged_on={"rows": 5_000, "frauds": 19}),
+        lambda store, _: trained(store, 2, judged_on={"rows": 5_000, "frauds": 9}),
         Asked(),
-        "It was judged on 19 frauds, and at least 20 are asked for",
+        "It was judged on 9 frauds, and at least 10 are asked for",
     ),
     "features": (other_features, Asked(), "this program has the feature set 0123456789ab"),
     "skew": (
