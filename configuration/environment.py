@@ -60,6 +60,7 @@ KNOWN = frozenset(
         "merchants",
         "metrics",
         "model",
+        "min_frauds",
         "models",
         "offset",
         "old",
@@ -102,6 +103,7 @@ KNOWN = frozenset(
         "traffic",
         "transactions",
         "trigger",
+        "watch",
     }
 )
 """Settings of all programs, and groups of them: programs share an environment. tests/unit/test_environment.py keeps it whole."""

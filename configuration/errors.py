@@ -6,6 +6,9 @@ import sys
 class FraudDetectionError(Exception):
     """What a user sees when something is wrong: one paragraph that says what happened and what to do. No value of a secret."""
 
+    exit_code = 1
+    """Of a program that ends on it. A kind of error that scripts tell from others has one of its own."""
+
     def __init__(self, what: str, advice: str) -> None:
         super().__init__(f"{what.rstrip('.')}. {advice}")
         self.what = what
@@ -13,6 +16,6 @@ class FraudDetectionError(Exception):
 
 
 def report(error: FraudDetectionError) -> int:
-    """Prints the error's paragraph to standard error and returns the exit code, 1."""
+    """Prints the error's paragraph to standard error and returns its exit code."""
     sys.stderr.write(f"error: {error}\n")
-    return 1
+    return error.exit_code

@@ -25,10 +25,10 @@ def send(address: str, topic: str, records: Iterable[Sequence[Any]]) -> int:
     return send_all(address, ((topic, *record) for record in records))
 
 
-def send_all(address: str, records: Iterable[Sequence[Any]], first: int | None = None) -> int:
+def send_all(address: str, records: Iterable[Sequence[Any]], first: int | None = None, every: int = 1) -> int:
     """The same for (topic, key, value), perhaps headers: Kafka's timestamps tell the order of all topics together.
 
-    `first`: they begin there, and no two records have the same millisecond. Else they are the producer's clock.
+    `first`: they begin there, and follow each other every so many milliseconds. Else they are the producer's clock.
     """
     failed = []
     producer = Producer(
@@ -43,7 +43,7 @@ def send_all(address: str, records: Iterable[Sequence[Any]], first: int | None =
                     value,
                     key,
                     headers=headers[0] if headers else None,
-                    timestamp=0 if first is None else first + count,
+                    timestamp=0 if first is None else first + count * every,
                     on_delivery=lambda e, _: failed.append(e) if e else None,
                 )
                 break

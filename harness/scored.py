@@ -12,13 +12,28 @@ from spark_jobs.features import FEATURE_COLUMNS
 from training.bundle import Manifest
 
 
-def lake(folder: Path, rows: pd.DataFrame, scores: np.ndarray, manifest: Manifest, delta: bool = False) -> Path:
-    """Returns the folder with payments, those of `dataset.read`, that a model has scored, and with a label for each."""
+def lake(
+    folder: Path,
+    rows: pd.DataFrame,
+    scores: np.ndarray,
+    manifest: Manifest,
+    delta: bool = False,
+    challenger: tuple[str, np.ndarray] | None = None,
+) -> Path:
+    """Returns the folder with payments, those of `dataset.read`, that a model has scored, and with a label for each.
+
+    `challenger`: one that has scored beside it, and its scores, NaN where it has not.
+    """
     scored = rows[["transaction_id", "card_id", "event_time", "amount", *FEATURE_COLUMNS]].assign(
         fraud_score=scores,
         model_version=manifest.version,
         decision=np.where(scores >= (manifest.thresholds.review or 2), "review", "approve"),
     )
+    if challenger:
+        version, theirs = challenger
+        scored = scored.assign(
+            challenger_score=theirs, challenger_version=pd.Series(version, scored.index).where(~np.isnan(theirs))
+        )
     table = pa.Table.from_pandas(scored, preserve_index=False)
     money = table["amount"].cast(pa.decimal128(14, 3), safe=False)
     _write(folder / "scored", table.set_column(table.schema.get_field_index("amount"), "amount", money), "event_time", delta)

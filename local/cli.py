@@ -291,6 +291,8 @@ def _models() -> None:
     if not launch.chosen([]):
         launch.know_s3()
     launch.know_models("FRAUD_MODELS__STORE", [])
+    if broker().running:  # a watch reads what it holds; all else needs none
+        launch.know_broker([])
 
 
 app.add_typer(models.app, name="models", callback=_models)

@@ -6,6 +6,7 @@ from configparser import ConfigParser
 from configparser import Error as NoProfile
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from spark_jobs.settings import S3, on_s3
 
 PART = ".fraud-part."
 """Begins the name of what is being written."""
+LOCK = ".fraud-lock"
 LEFTOVER = timedelta(days=1)
 """Writing takes seconds; what has been at it for a day was killed."""
 
@@ -44,6 +46,10 @@ class Files:
     def folders(self) -> list[str]:
         """Returns the names of all folders; none where the place itself is not there yet."""
         return [one.base_name for one in self._inside() if one.type == fs.FileType.Directory]
+
+    def names(self, folder: str) -> list[str]:
+        """Returns the names of the files in a folder, in order; none where it is not there."""
+        return sorted(one.base_name for one in self._inside(folder) if one.is_file)
 
     def read(self, name: str) -> bytes | None:
         """Returns the content of a file, if it is there."""
@@ -91,12 +97,25 @@ class Files:
                 with self._reached():
                     (self._system.delete_dir if one.type == fs.FileType.Directory else self._system.delete_file)(one.path)
 
-    def _inside(self) -> list[fs.FileInfo]:
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Lets one program at a time do what is inside, those of a folder. In S3 nothing can: there the last one counts."""
+        if self._in_s3:
+            yield
+            return
         with self._reached():
-            return list(self._system.get_file_info(fs.FileSelector("", allow_not_found=True)))
+            Path(self.place).mkdir(parents=True, exist_ok=True)
+            lock = (Path(self.place) / LOCK).open("w")
+        with lock:
+            flock(lock, LOCK_EX)  # what is closed, or killed, lets go
+            yield
+
+    def _inside(self, folder: str = "") -> list[fs.FileInfo]:
+        with self._reached():
+            return list(self._system.get_file_info(fs.FileSelector(folder, allow_not_found=True)))
 
     def _begun(self, name: str) -> str:
-        return name if self._in_s3 else f"{PART}{name}.{secrets.token_hex(4)}"
+        return name if self._in_s3 else f"{PART}{name.replace('/', '.')}.{secrets.token_hex(4)}"
 
     def _store(self, name: str, content: bytes) -> None:
         folder, _, _ = name.rpartition("/")
@@ -106,8 +125,11 @@ class Files:
             out.write(content)
 
     def _finish(self, written: str, name: str) -> None:
-        if not self._in_s3:
-            self._system.move(written, name)
+        if self._in_s3:
+            return
+        if folder := name.rpartition("/")[0]:
+            self._system.create_dir(folder)
+        self._system.move(written, name)
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

@@ -1,69 +1,54 @@
 """`fraud models`: which trained models there are, and which of them scores."""
 
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 from configuration import FraudDetectionError, report
-from spark_jobs.settings import DetectorSettings
+from training import roles
 from training.bundle import MODEL, Description, Manifest, Role, Thresholds, TrainedOn, describe, in_words
+from training.judging import judged
+from training.options import Json, Place, Version, out, store_of, tables
 from training.store import ModelStore
 from training.trial import NotAModel, require_scores
+from training.watching import watch
 
 app = typer.Typer(no_args_is_help=True, help="Trained models: which there are, and which one scores.")
-out = Console(highlight=False, soft_wrap=True, markup=False)
-tables = Console(highlight=False, markup=False)
-
-PROGRAM = "fraud models"
 METRICS = {"average_precision": "AP", "auc_roc": "AUC", "card_precision": "CP@100"}
 ROLES: tuple[Role, Role] = ("champion", "challenger")
-TAKEN_UP = "Detectors that run take it up by themselves."
-
-Place = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        help="Model store, a folder or s3a:// URL; by default `models.store` of the detector's settings.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-Version = Annotated[str, typer.Argument(help="A version, as `fraud models list` names it.")]
-Reason = Annotated[str | None, typer.Option(help="Why, for those who come later; it is kept in champion.json or challenger.json.")]
-
-
-class NoStore(FraudDetectionError):
-    """Nobody says where the models are."""
+MARKED = "rolled back"
 
 
 @app.command("list")
 def list_models(store: Place = None, as_json: Json = False) -> None:
     """List all versions, newest first. One may be champion, one challenger."""
-    models = _store(store)
-    roles = _roles(models)
+    models = store_of(store)
+    held = _roles(models)
     found = models.versions()
     if as_json:
-        out.print_json(data=[{"role": roles.get(one.version), **one.model_dump(mode="json", by_alias=True)} for one in found])
+        out.print_json(data=[{"role": held.get(one.version), **one.model_dump(mode="json", by_alias=True)} for one in found])
     elif not found:
         out.print(f"No models in {models.place}. `fraud train` makes one, `fraud models add` takes one of your own.")
     else:
         whole = (Column(name, no_wrap=True) for name in ("version", "role", *METRICS.values()))
         table = Table(*whole, Column("learnt from"))
+        marked = dict.fromkeys(models.audit.marks(), MARKED)
         for one in found:
             metrics = (_number(name, one.metrics.get(name)) for name in METRICS)
-            table.add_row(one.version, roles.get(one.version, ""), *metrics, _period(one.trained_on))
+            table.add_row(one.version, (marked | held).get(one.version, ""), *metrics, _period(one.trained_on))
         tables.print(table)
 
 
 @app.command()
 def show(version: Version, store: Place = None, as_json: Json = False) -> None:
     """Show one version: metrics, thresholds, features. Its files are verified."""
-    models = _store(store)
+    models = store_of(store)
     one = models.manifest(version)
     models.files(version)
     if as_json:
@@ -75,53 +60,10 @@ def show(version: Version, store: Place = None, as_json: Json = False) -> None:
     tables.print(table)
 
 
-@app.command()
-def promote(
-    version: Version,
-    force: Annotated[
-        bool, typer.Option("--force", help="Promote it even if it is worse than the champion; needs --reason.")
-    ] = False,
-    reason: Reason = None,
-    store: Place = None,
-) -> None:
-    """Make a version champion, the model that scores. Refused where its average precision is lower than the champion's."""
-    if force and not reason:
-        raise typer.BadParameter("--force needs --reason")
-    models = _store(store)
-    _require_scores(models, version)
-    compared = "Forced" if force else models.require_not_worse(version)
-    pointer = models.point("champion", version, reason or compared)
-    out.print(f"{version} is champion since {pointer.promoted_at:%Y-%m-%d %H:%M:%S}Z: {pointer.reason}\n{TAKEN_UP}")
-
-
-@app.command()
-def rollback(reason: Reason = None, store: Place = None) -> None:
-    """Make the champion's predecessor champion again. A second time is refused: it would bring back what was rolled back."""
-    models = _store(store)
-    left = models.pointer("champion")
-    pointer = models.roll_back(reason or (f"Rolled back from {left.version}" if left else ""))
-    out.print(f"{pointer.version} is champion again: {pointer.reason}\n{TAKEN_UP}")
-
-
-@app.command()
-def challenge(
-    version: Annotated[str | None, typer.Argument(help="The version that scores beside the champion.")] = None,
-    end: Annotated[bool, typer.Option("--end", help="Remove the challenger.")] = False,
-    reason: Reason = None,
-    store: Place = None,
-) -> None:
-    """Let a version score beside the champion, without deciding anything. --end removes it."""
-    if end == (version is not None):
-        raise typer.BadParameter("name a version, or --end")
-    models = _store(store)
-    if version is not None:
-        _require_scores(models, version)
-        models.point("challenger", version, reason or "")
-        out.print(f"{version} challenges the champion. {TAKEN_UP}")
-    elif left := models.clear("challenger"):
-        out.print(f"{left.version} is challenger no more.")
-    else:
-        out.print("There was no challenger.")
+for command in (roles.promote, roles.rollback, roles.challenge, roles.audit):
+    app.command()(command)
+app.command("judge")(judged)
+app.command("watch")(watch)
 
 
 @app.command()
@@ -132,7 +74,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Put the metrics of two versions side by side."""
-    models = _store(store)
+    models = store_of(store)
     one, other = models.manifest(first), models.manifest(second)
     rows = [_compared(name, one, other) for name in dict.fromkeys((*one.metrics, *other.metrics))]
     if as_json:
@@ -166,7 +108,7 @@ def add(
     except ValueError as error:
         raise NotAModel(f"{manifest} is wrong: {error}", "docs/how-to/promote-a-model.md has an example.") from None
     require_scores(str(file), model, known)
-    models = _store(store)
+    models = store_of(store)
     added = describe("onnx", known, {MODEL: model}, datetime.now(UTC))
     models.add(added, {MODEL: model})
     if as_json:
@@ -175,31 +117,12 @@ def add(
         out.print(f"{added.version} is in {models.place}. It scores once it is champion: `fraud models promote {added.version}`.")
 
 
-def _store(place: str | None) -> ModelStore:
-    """Returns the store that is named here, or by the detector's settings.
-
-    Raises:
-        NoStore: neither names one.
-    """
-    settings = DetectorSettings.load([f"--models.store={place}"] if place else [], PROGRAM)
-    if settings.models.store is None:
-        raise NoStore("No model store is named", "Give --store, or the detector's settings: FRAUD_CONFIG=detector.yaml.")
-    return ModelStore(settings.models.store, settings.s3)
-
-
-def _require_scores(models: ModelStore, version: str) -> None:
-    """Tries a foreign model again: an older program may have added it. What `fraud train` makes is compared with its library."""
-    manifest = models.manifest(version)
-    if manifest.family == "onnx":
-        require_scores(version, models.files(version)[MODEL], manifest)
-
-
 def _roles(models: ModelStore) -> dict[str, Role]:
     return {pointer.version: role for role in ROLES if (pointer := models.pointer(role))}
 
 
 def _described(models: ModelStore, one: Manifest) -> dict[str, str]:
-    roles = [
+    held = [
         f"{role} since {pointer.promoted_at:%Y-%m-%d %H:%M:%S}Z: {pointer.reason}"
         for role in ROLES
         if (pointer := models.pointer(role)) and pointer.version == one.version
@@ -207,7 +130,7 @@ def _described(models: ModelStore, one: Manifest) -> dict[str, str]:
     learnt = one.trained_on
     return {
         "version": one.version,
-        "role": "; ".join(roles) or "none",
+        "role": "; ".join([*held, *_mark(models, one)]) or "none",
         "family": one.family,
         "made": f"{one.created_at:%Y-%m-%d %H:%M:%S}Z by {one.code_version}, feature set {one.feature_set}",
         "learnt from": f"{_period(learnt)}, {learnt.rows:,} transactions, {learnt.frauds:,} frauds" if learnt else "unknown",
@@ -216,6 +139,11 @@ def _described(models: ModelStore, one: Manifest) -> dict[str, str]:
         **{METRICS.get(name, name): in_words(name, value) for name, value in one.metrics.items()},
         "features": ", ".join(one.features),
     }
+
+
+def _mark(models: ModelStore, one: Manifest) -> Iterator[str]:
+    if (mark := models.audit.marked(one.version)) is not None:
+        yield f"{MARKED} {mark.at:%Y-%m-%d %H:%M:%S}Z: {mark.reason}"
 
 
 def _thresholds(thresholds: Thresholds) -> str:

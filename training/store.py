@@ -1,17 +1,19 @@
 """Where models are kept: a folder or an S3 prefix, in it a folder for each version, and a pointer for each role."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 from configuration import FraudDetectionError
 from spark_jobs.errors import UnusableModel
 from spark_jobs.features import FEATURE_SET, MODEL_INPUTS
 from spark_jobs.settings import S3
+from training.audit import Audit
 from training.bundle import MANIFEST, VERSION, Manifest, Pointer, Role, sha256
 from training.files import Files, UnusableStore
 
-GATE = "average_precision"
-"""What a new champion is judged by: of the metrics the one that is about rare frauds and hangs on no threshold."""
+REPORT = "report.json"
+"""For people, and for the gate: what the trainer found. No manifest pins it."""
 
 
 class NoSuchModel(FraudDetectionError):
@@ -36,6 +38,7 @@ class ModelStore:
     def __init__(self, place: str, s3: S3) -> None:
         self.place = place
         self._files = Files(place, s3)
+        self.audit = Audit(self._files)
 
     def versions(self) -> list[Manifest]:
         """Returns the manifests of all versions, newest first.
@@ -70,6 +73,26 @@ class ModelStore:
             found[name] = content
         return found
 
+    def report(self, version: str) -> bytes | None:
+        """Returns the version's report.json; None where it has none."""
+        return self.beside(version, REPORT)
+
+    def beside(self, version: str, name: str) -> bytes | None:
+        """Returns one of the files for people that the version has beside its report; None where it has no such file."""
+        return self._files.read(f"{version}/report/{name}")
+
+    def pictures(self, version: str) -> list[str]:
+        """Returns the names of the pictures among them."""
+        return [one for one in self._files.names(f"{version}/report") if one.endswith(".png")]
+
+    def report_path(self, version: str) -> str:
+        """Returns where its report is."""
+        return f"{self.place.rstrip('/')}/{version}/report/{REPORT}"
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Lets one program at a time change roles, where the store is a folder."""
+        return self._files.alone()
+
     def require_usable(self, version: str) -> Manifest:
         """Returns the manifest of a version that this program's detector can load.
 
@@ -77,7 +100,7 @@ class ModelStore:
             NoSuchModel, UnusableModel.
         """
         manifest = self.manifest(version)
-        _require_features(manifest)
+        require_features(manifest)
         self.files(version)
         return manifest
 
@@ -91,7 +114,7 @@ class ModelStore:
             UnusableModel: the files are not those of the manifest, or this program has not all of the features.
         """
         version = manifest.version
-        _require_features(manifest)
+        require_features(manifest)
         if {name: sha256(content) for name, content in files.items()} != manifest.files:
             raise UnusableModel(f"The files of {version} are not those of its manifest", "Describe them anew.")
         if self._files.read(f"{version}/{MANIFEST}") is not None:
@@ -128,25 +151,6 @@ class ModelStore:
                 "Add the model anew, or promote another version.",
             )
         return _manifest(pointer.version, content)
-
-    def require_not_worse(self, version: str, old: float | None = None) -> str:
-        """Returns in one sentence how a version compares with the champion, whose place it may take.
-
-        `old` is the champion's average precision on the days that the version was judged on; else that of its own days counts.
-
-        Raises:
-            RoleRefused: its average precision is lower, or that of one of the two is not known.
-            NoSuchModel, UnusableModel.
-        """
-        candidate, champion = self.manifest(version), self.pointed("champion")
-        if champion is None:
-            return "There was no champion"
-        new, days = candidate.metrics.get(GATE), "" if old is None else " on the same days"
-        old = champion.metrics.get(GATE) if old is None else old
-        said = f"Average precision {_number(new)}, that of the champion {champion.version}{days} {_number(old)}"
-        if new is None or old is None or new < old:
-            raise RoleRefused(f"{version} does not take its place. {said}", "If it must: --force --reason 'WHY'.")
-        return said
 
     def point(self, role: Role, version: str, reason: str) -> Pointer:
         """Returns the role's pointer, now at this version, written anew if it was there already. A champion is no challenger.
@@ -218,7 +222,12 @@ def _manifest(version: str, content: bytes) -> Manifest:
     return manifest
 
 
-def _require_features(manifest: Manifest) -> None:
+def require_features(manifest: Manifest) -> None:
+    """Checks that this program computes the features of a model.
+
+    Raises:
+        UnusableModel: it does not.
+    """
     unknown = [f"the feature {name}" for name in manifest.features if name not in MODEL_INPUTS]
     if manifest.feature_set != FEATURE_SET:
         unknown.append(f"the feature set {manifest.feature_set}")
@@ -227,7 +236,3 @@ def _require_features(manifest: Manifest) -> None:
             f"{manifest.version} needs {unknown[0]}; this program has the feature set {FEATURE_SET}",
             "`fraud features` lists it. Train the model anew with this program, or use the program that made it.",
         )
-
-
-def _number(metric: float | None) -> str:
-    return "unknown" if metric is None else f"{metric:.4f}"

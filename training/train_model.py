@@ -17,14 +17,17 @@ from spark_jobs.input_settings import topics_of
 from spark_jobs.settings import on_s3
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.mapping import mapping
-from training import dataset, progress, skew, summary, versions
+from training import dataset, gate, progress, promotion, skew, summary, versions
+from training.audit import who
 from training.bundle import Manifest
 from training.candidates import train
 from training.dataset import Reach
 from training.fitting import Rival
+from training.options import Reached
 from training.splits import Span, periods
 from training.store import ModelStore
 from training.train_settings import KAFKA, NAME, TrainSettings
+from training.watching import watched
 
 PROGRAM = "python -m training.train_model"
 SKIPPED = 5
@@ -79,15 +82,18 @@ def run(settings: TrainSettings) -> dict[str, Any]:
 
 
 def promote(settings: TrainSettings, found: dict[str, Any]) -> None:
-    """Makes the version of a report champion.
+    """Makes the version of a report champion, if the gate lets it pass, and watches it for as long as the settings say.
 
     Raises:
-        RoleRefused: it is worse than the one that is.
+        Refused: the gate does not.
+        RolledBack: it did harm.
     """
-    store = ModelStore(settings.store, settings.s3)
-    version, beside = found["version"], found["champion"] or {}
-    pointer = store.point("champion", version, store.require_not_worse(version, beside.get("average_precision")))
+    store, version, by = ModelStore(settings.store, settings.s3), found["version"], who()
+    asked = gate.Asked(None, settings.min_frauds, settings.max_skew)
+    pointer = promotion.promote(store, gate.judge(store, version, asked), by).pointer
     log.info("champion", version=pointer.version, reason=pointer.reason)
+    if settings.watch:
+        watched(Reached(store, settings.s3, settings.kafka, settings.topics), version, settings.watch, by)
 
 
 def rival(settings: TrainSettings) -> Rival | None:

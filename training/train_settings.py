@@ -11,7 +11,7 @@ from spark_jobs.features import MATURITY
 from spark_jobs.input_settings import InputSettings
 from spark_jobs.parts import Place
 from spark_jobs.settings import S3, Limits, Spark
-from training import skew
+from training import gate, skew
 from training.bundle import TrainedFamily
 from training.metrics import CARDS_A_DAY
 
@@ -55,7 +55,15 @@ class TrainSettings(Settings):
         "decline nothing",
     )
     promote: bool = Field(
-        False, description="Make the new model champion, unless its average precision is lower than the champion's"
+        False, description="Make the new model champion, if the gate lets it pass: it is not worse than the champion, for one"
+    )
+    min_frauds: int = Field(
+        gate.MIN_FRAUDS, ge=0, description="A model that was judged on fewer frauds is not promoted: the comparison would be luck"
+    )
+    watch: Duration | None = Field(
+        None,
+        ge=timedelta(minutes=1),
+        description="After a promotion: compare for so long what it does to payments, and roll back what does harm; null: not",
     )
     max_skew: float = Field(
         skew.LIMIT,

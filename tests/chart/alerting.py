@@ -37,6 +37,7 @@ CHAMPION, MISSING, REFUSED = (
     ("fraud_model_missing", ""),
     ("fraud_model_refused", ""),
 )
+NEXT_CHAMPION = ("fraud_model", 'role="champion",version="v2"')
 FAILED, UNSCORED = ("fraud_rule_failures_total", 'rule="large"'), ("fraud_unscored_total", 'role="champion"')
 HELD_BACK, OTHER_MODEL = ("fraud_decline_ceiling_total", ""), ("fraud_executor_model", 'executor="2",version="v0"')
 SAME_MODEL, SLOTS_NEEDED, SLOTS_HAD = (

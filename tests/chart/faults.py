@@ -23,6 +23,19 @@ def setting(**values: float) -> Making:
     return lambda world: lambda t, samples: samples.update({getattr(a, name): value for name, value in values.items()})
 
 
+def replaced(until_s: float) -> Making:
+    """Returns a fault that puts another champion into the place of the one that scores, until then."""
+
+    def make(world: a.World) -> a.Fault:
+        def fault(t: float, samples: a.Samples) -> None:
+            if world.period_s <= t < until_s:
+                samples[a.NEXT_CHAMPION] = samples.pop(a.CHAMPION)
+
+        return fault
+
+    return make
+
+
 def waiting(world: a.World, t: float, samples: a.Samples) -> None:
     """Payments come and nothing goes out."""
     if world.is_watched:

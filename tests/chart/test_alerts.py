@@ -25,6 +25,7 @@ from tests.chart.faults import (
     jump,
     killed,
     late,
+    replaced,
     setting,
     stalled,
     starting,
@@ -105,6 +106,8 @@ CASES = {
     "the model is away for a start": Case(until(45, setting(MISSING=1)), set()),
     "a pointer is refused": Case(setting(REFUSED=1), {"FraudModelRefused"}, lambda world: 420),
     "a pointer is refused until its files come": Case(until(120, setting(REFUSED=1)), set()),
+    "a model is rolled back": Case(replaced(1560), {"FraudModelRolledBack"}, lambda world: 1620 + world.period_s, passes=True),
+    "a model is promoted, and stays": Case(replaced(math.inf), set(), lambda world: 5_000),
     "a rule fails": Case(jump(a.FAILED), {"FraudRuleFails"}, when_told, passes=True),
     "the ceiling is reached": Case(jump(a.HELD_BACK), {"FraudDeclineCeiling"}, when_told, passes=True),
     "an executor serves another model": Case(

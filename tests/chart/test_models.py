@@ -1,5 +1,6 @@
 """Trained models: the store, who may write it, the trainer on every runtime, and the pod in which people promote."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,8 @@ def test_trainer_and_models_have_no_rights(runtime: str) -> None:
 
 
 def test_people_look_after_models_in_a_pod_that_starts_when_they_ask(home: Path) -> None:
-    found = objects(*EXAMPLE_ARGUMENTS["strimzi"], "--values", "values-models.yaml")
+    alone = ("--values", "values-models.yaml", "--set", "trainer.enabled=false")
+    found = objects(*EXAMPLE_ARGUMENTS["strimzi"], *alone)
     cron = find(found, "CronJob", "fraud-models")["spec"]
     assert cron["suspend"] is True
     assert cron["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] == 0, "it leaves nothing"
@@ -145,6 +147,16 @@ def test_people_look_after_models_in_a_pod_that_starts_when_they_ask(home: Path)
     # `training.models` asks the detector's own settings for the store.
     assert container["env"] == [{"name": "FRAUD_CONFIG", "value": "/etc/fraud/detector.yaml"}]
     assert {"name": "settings", "configMap": {"name": "fraud-detector"}} in pod.spec["volumes"]
+
+
+def test_people_watch_a_model_as_the_trainer_does() -> None:
+    found = objects(*EXAMPLE_ARGUMENTS["strimzi"], "--values", "values-models.yaml")
+    pod, trainer = pod_of(found, "models"), pod_of(found, "trainer")
+    (container,) = pod.spec["containers"]
+    assert container["env"] == [{"name": "FRAUD_CONFIG", "value": "/etc/fraud/trainer.yaml"}]
+    assert {"name": "settings", "configMap": {"name": "fraud-trainer"}} in pod.spec["volumes"]
+    assert [one for one in pod.spec["volumes"] if "secret" in one] == [one for one in trainer.spec["volumes"] if "secret" in one]
+    assert TrainSettings.model_validate(file_of(found, "trainer")).watch == timedelta(hours=1)
 
 
 def test_a_store_on_s3_is_reached_by_all_with_the_same_keys() -> None:
@@ -184,7 +196,7 @@ def test_the_trainers_user_reads_what_it_learns_from_and_writes_nothing() -> Non
     found = objects(*EXAMPLE_ARGUMENTS["strimzi"], "--values", "values-models.yaml")
     acls = find(found, "KafkaUser", "fraud-trainer")["spec"]["authorization"]["acls"]
     topics = {acl["resource"]["name"] for acl in acls if acl["resource"]["type"] == "topic"}
-    assert topics == {"transactions", "transactions.labels", "customers", "merchants"}
+    assert topics == {"transactions", "transactions.labels", "customers", "merchants", "transactions.scored"}
     assert {operation for acl in acls for operation in acl["operations"]} == {"Read", "Describe"}
     pod = pod_of(found, "trainer")
     assert {one["secret"]["secretName"] for one in pod.spec["volumes"] if "secret" in one} == {

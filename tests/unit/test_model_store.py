@@ -20,6 +20,7 @@ from tests.killed import killed_while_adding
 from tests.models import FEATURES, MADE_AT, added, change, description
 from training.bundle import MODEL, Calibration, describe, sha256
 from training.files import UnusableStore
+from training.gate import Asked, judge
 from training.store import ModelStore, NoSuchModel, RoleRefused, VersionExists
 
 
@@ -195,7 +196,7 @@ def test_the_pointer_pins_the_manifest(kept: Kept) -> None:
     for call in (
         lambda: kept.store.pointed("champion"),
         lambda: kept.store.point("champion", one.version, ""),
-        lambda: kept.store.require_not_worse(other.version),
+        lambda: judge(kept.store, other.version, Asked()),
     ):
         assert f"manifest.json of {one.version} has changed since it became champion" in refused(UnusableModel, call)
     assert kept.store.point("champion", other.version, "changed").version == other.version, "there is a way out"
@@ -238,30 +239,6 @@ def test_a_challenger_is_another_than_the_champion(kept: Kept) -> None:
     left = kept.store.point("challenger", other, "")
     assert kept.store.clear("challenger") == left
     assert kept.store.clear("challenger") is None
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "refusal"),
-    [
-        (0.7, 0.71, None),
-        (0.7, 0.7, None),
-        (0.7, 0.6999, "Average precision 0.6999, that of the champion xgboost-20261126-153100-c0de 0.7000"),
-        (0.7, None, "Average precision unknown"),
-        (None, 0.7, "0.7000, that of the champion xgboost-20261126-153100-c0de unknown"),
-    ],
-)
-def test_a_worse_model_does_not_take_the_champions_place(
-    kept: Kept, old: float | None, new: float | None, refusal: str | None
-) -> None:
-    champion, candidate = added(kept.store, 1, old).version, added(kept.store, 2, new).version
-    assert kept.store.require_not_worse(candidate) == "There was no champion"
-    kept.store.point("champion", champion, "")
-    if refusal is None:
-        assert champion in kept.store.require_not_worse(candidate)
-        return
-    message = refused(RoleRefused, lambda: kept.store.require_not_worse(candidate))
-    assert refusal.replace("xgboost-20261126-153100-c0de", champion) in message
-    assert "--force --reason" in message
 
 
 def test_a_pointer_that_is_none_is_told(kept: Kept) -> None:

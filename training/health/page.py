@@ -34,7 +34,10 @@ def page(health: Health, days: Sequence[Day]) -> str:
     body = [
         f"<h1>{escape(title)}</h1><p>Days {span}, UTC. {verdict} {HOW_TO}</p>",
         *(f"<p class='breached'>{escape(breach(one))}</p>" for one in breached),
-        *(f"<h2>{escape(name)}</h2><img alt='{escape(name)}' src='{_data(content)}'>" for name, content in _pictures(health, days)),
+        *(
+            f"<h2>{escape(name)}</h2><img alt='{escape(name)}' src='{picture_url(content)}'>"
+            for name, content in _pictures(health, days)
+        ),
         "<h2>All figures</h2>",
         _table(results),
     ]
@@ -42,7 +45,8 @@ def page(health: Health, days: Sequence[Day]) -> str:
     return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(body)}</body></html>\n"
 
 
-def _data(content: bytes) -> str:
+def picture_url(content: bytes) -> str:
+    """Returns a picture as an address that needs nothing beside it."""
     return f"data:image/png;base64,{b64encode(content).decode()}"
 
 

@@ -19,9 +19,9 @@ _LABEL = (*IDENTITY, "event_time", "labelled_at", "is_fraud", "source", "labelle
 
 
 class Served:
-    """The scored payments of one model, by day of event_time in UTC."""
+    """The scored payments of one model, by day of event_time in UTC; with a challenger those that it has scored too."""
 
-    def __init__(self, lake: Lake, manifest: Manifest) -> None:
+    def __init__(self, lake: Lake, manifest: Manifest, challenger: str | None = None) -> None:
         """Looks what is there.
 
         Raises:
@@ -34,6 +34,10 @@ class Served:
         self._lake, self._scored, self._labels = lake, scored, lake.rows("labels")
         self._inputs = tuple(manifest.features)
         self._is_of_model = (pc.field("model_version") == manifest.version) & pc.field("fraud_score").is_valid()
+        self._beside = () if challenger is None else ("challenger_score",)
+        if challenger is not None:
+            both = (pc.field("challenger_version") == challenger) & pc.field("challenger_score").is_valid()
+            self._is_of_model = self._is_of_model & both
 
     def days(self) -> list[date]:
         """Returns the days of which the lake has scored payments, of any model, the oldest first; no file is read for it."""
@@ -43,7 +47,7 @@ class Served:
 
     def payments(self, day: date, inputs: bool = True) -> pd.DataFrame:
         """Returns the payments of a day, with the model's inputs as they were served, NaN where absent; a repeat counts once."""
-        names = dict.fromkeys((*_PAYMENT, *(self._inputs if inputs else ())))
+        names = dict.fromkeys((*_PAYMENT, *self._beside, *(self._inputs if inputs else ())))
         columns = {name: pc.field(name) for name in names}
         columns["amount"] = columns["amount"].cast(pa.float64())
         with self._lake.reached():

@@ -100,11 +100,14 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 {{/* Secrets by the folder in which a component finds them, as YAML: (list $ "detector"). */}}
 {{- define "fraud.secrets" -}}
 {{- $root := index . 0 -}}
-{{- if not (has (index . 1) (list "models" "maintenance")) }}
+{{- /* People who look after models watch them too: as the trainer, where there is one. */}}
+{{- $asTrainer := and (eq (index . 1) "models") $root.Values.trainer.enabled }}
+{{- $who := $asTrainer | ternary "trainer" (index . 1) }}
+{{- if not (has $who (list "models" "maintenance")) }}
 {{- with include "fraud.caSecret" $root }}
 /etc/kafka/ca: {{ . }}
 {{- end }}
-{{- with (include "fraud.kafkaUser" . | fromYaml).secret }}
+{{- with (include "fraud.kafkaUser" (list $root $who) | fromYaml).secret }}
 /etc/kafka/user: {{ . }}
 {{- end }}
 {{- end }}

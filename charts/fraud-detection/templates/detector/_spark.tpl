@@ -217,7 +217,7 @@ spec:
     {{- if $isDriver }}
     - name: settings
       configMap:
-        name: {{ $root.Release.Name }}-{{ eq $component "trainer" | ternary "trainer" "detector" }}
+        name: {{ $root.Release.Name }}-{{ include "fraud.settingsOf" (list $root $component) }}
     {{- end }}
     {{- range $path, $claim := include "fraud.claims" . | fromYaml }}
     - name: {{ trimPrefix "/" $path }}
@@ -227,6 +227,13 @@ spec:
     {{- with include "fraud.secretVolumes" (list $root $component) | trim }}
     {{- . | nindent 4 }}
     {{- end }}
+{{- end }}
+
+{{/* Whose settings a pod has: (list $ <component>). Where there is a trainer, people who look after models have its settings. */}}
+{{- define "fraud.settingsOf" -}}
+{{- $root := index . 0 -}}
+{{- $isOfTrainer := or (eq (index . 1) "trainer") (and (eq (index . 1) "models") $root.Values.trainer.enabled) -}}
+{{ $isOfTrainer | ternary "trainer" "detector" }}
 {{- end }}
 
 {{/* Claims by the folder in which a pod finds them, as YAML: (list $ "detector"). The detector only reads models. */}}

@@ -107,6 +107,18 @@
   description: >-
     The store's champion or challenger is refused, or the store cannot be read. What was served before still is. The driver's log says
     why; each look tries again.
+- alert: FraudModelRolledBack
+  # Who was champion 70 minutes ago is it again, and another was in between. The program that rolled back has ended, and tells no metrics.
+  expr: >-
+    max by (version) (fraud_model{ {{- $own -}}, role="champion"}) == 1
+    and max by (version) (fraud_model{ {{- $own -}}, role="champion"} offset 70m)
+    and on() count(count by (version) (max_over_time(fraud_model{ {{- $own -}}, role="champion"}[70m]))) > 1
+  for: 0s
+  severity: warning
+  summary: A new model was rolled back
+  description: >-
+    {{ `{{ $labels.version }}` }} scores again, and a model that was promoted within the last hour does no longer. Either its watch has
+    found that it does harm, or somebody has rolled it back. The audit of the model store says who, when and why.
 - alert: FraudExecutorsDiffer
   # One batch may hold a promotion: the next one tells.
   expr: count(count by (version) (fraud_executor_model{ {{- $own -}} })) > 1
