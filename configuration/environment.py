@@ -103,6 +103,7 @@ KNOWN = frozenset(
         "traffic",
         "transactions",
         "trigger",
+        "until",
         "watch",
     }
 )
