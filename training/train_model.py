@@ -68,7 +68,7 @@ def run(settings: TrainSettings) -> dict[str, Any]:
     store = ModelStore(settings.store, settings.s3)
     if there := versions.made_before(store, settings):
         log.info("is there already", store=settings.store, version=there.version)
-        return versions.kept_report(settings, there.version)
+        return versions.kept_report(store, there.version)
     champion = rival(settings)  # before the work of minutes: can the store be reached?
     former = versions.before(store, settings)
     with TemporaryDirectory(prefix="fraud-train-") as folder, _spark(settings) as spark:

@@ -29,12 +29,12 @@ from training.bundle import REFERENCE, Manifest, Run, describe, model_file
 from training.candidates import Candidate
 from training.card import card
 from training.dataset import Reach
-from training.files import Files, FolderExists
+from training.files import FolderExists
 from training.splits import periods
-from training.store import ModelStore, VersionExists
+from training.store import REPORT, ModelStore, VersionExists
 from training.train_settings import KAFKA, TrainSettings
 
-REPORT, CARD = "report.json", "card.md"
+CARD = "card.md"
 MAKE_A_MODEL = {"family", "label_delay", "folds", "thresholds", "cards_per_day", "review_cost", "decline_precision"}
 """Settings that change a version: the model, its thresholds or its report."""
 READ_TOPICS = {"topics", "input", "limits"}
@@ -125,14 +125,13 @@ def _runs(store: ModelStore, settings: TrainSettings) -> list[tuple[Manifest, Ru
     return [(one, one.run) for one in store.versions() if one.run and one.run.recipe == asked]
 
 
-def kept_report(settings: TrainSettings, version: str) -> dict[str, Any]:
+def kept_report(store: ModelStore, version: str) -> dict[str, Any]:
     """Returns the report of a version in the store.
 
     Raises:
         UnusableModel: it is not there.
-        UnusableStore.
     """
-    content = Files(settings.store, settings.s3).read(f"{version}/report/{REPORT}")
+    content = store.report(version)
     if content is None:
         raise UnusableModel(f"report/{REPORT} of {version} is missing", "Remove the version's folder, and train it again.")
     found: dict[str, Any] = json.loads(content)
@@ -148,12 +147,13 @@ def save(settings: TrainSettings, candidate: Candidate, run: Run | None = None) 
     manifest = describe(settings.family, candidate.known, files, run.until if run else datetime.now(UTC), run)
     found = {"version": manifest.version, **candidate.report}
     told = {REPORT: json.dumps(found, indent=2).encode() + b"\n", CARD: card(manifest, found).encode(), **candidate.pictures}
+    store = ModelStore(settings.store, settings.s3)
     try:
-        ModelStore(settings.store, settings.s3).add(manifest, files, told)
+        store.add(manifest, files, told)
     except (VersionExists, FolderExists):
         if run is None:
             raise
         log.info("another has saved the same version meanwhile", store=settings.store, version=manifest.version)
-        return kept_report(settings, manifest.version)
+        return kept_report(store, manifest.version)
     log.info("model saved", store=settings.store, version=manifest.version)
     return found

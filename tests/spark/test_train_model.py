@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -126,6 +127,7 @@ def cut_off(data: Path, out: Path, until: datetime, only: str | None = None) -> 
 
 def overruled_later(lake: Path, until: datetime) -> None:
     """Adds labels that say that no payment was fraud, dated back to before a time after which they have come."""
-    labels = pq.read_table(lake / "labels", filters=pc.field("labelled_at") <= until).to_pandas()
-    dated_back = labels.assign(is_fraud=False, labelled_at=until, source="chargeback", ingest_time=until + DAY)
-    dated_back.to_parquet(lake / "labels" / "overruled.parquet", index=False, coerce_timestamps="us")
+    labels = pq.read_table(lake / "labels", filters=pc.field("labelled_at") <= until)
+    known = labels.to_pandas().assign(is_fraud=False, labelled_at=until, source="chargeback", ingest_time=until + DAY)
+    form = labels.schema.append(pa.field("ingest_time", pa.timestamp("us", "UTC")))
+    pq.write_table(pa.Table.from_pandas(known, form, preserve_index=False), lake / "labels" / "overruled.parquet")
