@@ -89,15 +89,17 @@ def _promoted(store: ModelStore, version: str, by: str) -> Pointer:
         NotWatched: another is champion.
     """
     champion, mark = store.pointer("champion"), store.audit.marked(version)
-    if mark is not None:
+    is_champion = champion is not None and champion.version == version
+    # What was promoted by force after its mark is watched as any other.
+    if mark is not None and not (is_champion and champion and champion.promoted_at > mark.at):
         raise _rolled_back(version, promotion.take_back(store, version, by, mark.reason).version, mark.reason)
-    if champion is None or champion.version != version:
+    if champion is None or not is_champion:
         raise not_champion(version, champion)
     return champion
 
 
 def _rolled_back(version: str, champion: str, harm: str) -> RolledBack:
     return RolledBack(
-        f"{version} is rolled back, and {champion} is champion again: {harm}",
+        f"{version} is rolled back, and {champion} is champion: {harm}",
         "It is not proposed again. See `fraud models audit`, and docs/how-to/promote-a-model.md for what to look at.",
     )
