@@ -60,10 +60,9 @@ class Audit:
         found = (self._kept(Event, f"{EVENTS}/{name}") for name in self._files.names(EVENTS) if name.endswith(".json"))
         return sorted((one for one in found if one), key=lambda one: one.at)
 
-    def add(self, event: Event, pointer: Pointer | None = None) -> None:
-        """Adds an event; one that is there already, of the same pointer, stays as it is."""
-        of = sha256((pointer or event).to_json())[:8]
-        name = f"{EVENTS}/{event.at:%Y%m%dT%H%M%SZ}-{event.action}-{event.version}-{of}.json"
+    def add(self, event: Event, of: Pointer | Mark | None = None) -> None:
+        """Adds an event; one that is there already, of the same pointer or mark, stays as it is."""
+        name = f"{EVENTS}/{event.at:%Y%m%dT%H%M%SZ}-{event.action}-{event.version}-{sha256((of or event).to_json())[:8]}.json"
         if self._files.read(name) is None:
             self._files.write(name, event.to_json())
 

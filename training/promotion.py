@@ -52,7 +52,7 @@ def force(store: ModelStore, version: str, by: str, reason: str, report: Report 
         # Who was killed in between finds its promotion without an event; one that a rollback has brought back has another.
         known = any(one.at == pointer.promoted_at and one.champion == pointer.version for one in store.audit.events())
         if is_new or not known:
-            _keep(store, "promoted", pointer.version, by, pointer.reason, report=report, pointer=pointer)
+            _keep(store, "promoted", pointer.version, by, pointer.reason, report=report, of=pointer)
     return Promotion(pointer, is_new)
 
 
@@ -67,41 +67,43 @@ def roll_back(store: ModelStore, by: str, reason: str | None = None) -> Pointer:
         left = store.pointer("champion")
         pointer = store.roll_back(reason or (f"Rolled back from {left.version}" if left else ""))
         if left:
-            _keep(store, "rolled_back", left.version, by, pointer.reason, pointer=pointer)
+            _keep(store, "rolled_back", left.version, by, pointer.reason, of=pointer)
     return pointer
 
 
 def take_back(store: ModelStore, version: str, by: str, reason: str) -> Pointer:
     """Marks a version, so that it is never proposed again, and makes its predecessor champion; what was begun before is completed.
 
+    Returns the champion's pointer: where somebody has promoted another one meanwhile, that stays.
+
     Raises:
-        RoleRefused: there is nothing to go back to, or another is champion by now. The mark stays.
+        RoleRefused: there is nothing to go back to. The mark stays.
         NoSuchModel, UnusableModel: as roll_back.
     """
     with store.alone():
-        if store.audit.marked(version) is None:
-            mark = Mark(version=version, at=now(), by=by, reason=reason)
-            store.audit.mark(mark)
-            _keep(store, "marked", version, by, reason)
+        mark = store.audit.marked(version) or Mark(version=version, at=now(), by=by, reason=reason)
+        store.audit.mark(mark)
+        _keep(store, "marked", version, mark.by, mark.reason, of=mark)
         champion = _champion(store)
         if champion.version == version:
             champion = store.roll_back(_left(version, reason))
-        elif not champion.reason.startswith(_left(version, "")):
-            raise RoleRefused(f"{champion.version} is champion by now, and {version} is not", "See `fraud models audit`.")
-        _keep(store, "rolled_back", version, by, champion.reason, pointer=champion)
+        if champion.reason.startswith(_left(version, "")):
+            _keep(store, "rolled_back", version, by, champion.reason, of=champion)
     return champion
 
 
 def challenge(store: ModelStore, version: str, by: str, reason: str) -> Pointer:
-    """Lets a version score beside the champion.
+    """Lets a version score beside the champion. One that does already goes on, and its audit is completed.
 
     Raises:
         RoleRefused: it is the champion.
         NoSuchModel, UnusableModel: the detector would refuse it.
     """
     with store.alone():
-        pointer = store.point("challenger", version, reason)
-        _keep(store, "challenged", version, by, reason, pointer=pointer)
+        pointer = store.pointer("challenger")
+        if pointer is None or pointer.version != version:
+            pointer = store.point("challenger", version, reason)
+        _keep(store, "challenged", version, by, reason, of=pointer)
     return pointer
 
 
@@ -126,20 +128,20 @@ def _keep(
     reason: str,
     *,
     report: Report | None = None,
-    pointer: Pointer | None = None,
+    of: Pointer | Mark | None = None,
 ) -> None:
-    """Adds an event to the audit; `pointer` is the one that the action has written."""
+    """Adds an event to the audit; `of` is what the action has written."""
     champion = store.pointer("champion")
     event = Event(
         action=action,
         version=version,
-        at=pointer.promoted_at if pointer else now(),
+        at=now() if of is None else of.at if isinstance(of, Mark) else of.promoted_at,
         by=by,
         reason=reason,
         champion=champion.version if champion else None,
         report=report,
     )
-    store.audit.add(event, pointer)
+    store.audit.add(event, of)
 
 
 def _champion(store: ModelStore) -> Pointer:

@@ -74,7 +74,7 @@ def promote(
     if watch:
         from training.watching import watched
 
-        watched(found, version, watch, by or who())
+        out.print(watched(found, version, watch, by or who()))
 
 
 def rollback(reason: Reason = None, by: By = None, store: Place = None) -> None:

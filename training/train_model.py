@@ -93,7 +93,7 @@ def promote(settings: TrainSettings, found: dict[str, Any]) -> None:
     pointer = promotion.promote(store, gate.judge(store, version, asked), by).pointer
     log.info("champion", version=pointer.version, reason=pointer.reason)
     if settings.watch:
-        watched(Reached(store, settings.s3, settings.kafka, settings.topics), version, settings.watch, by)
+        log.info(watched(Reached(store, settings.s3, settings.kafka, settings.topics), version, settings.watch, by))
 
 
 def rival(settings: TrainSettings) -> Rival | None:

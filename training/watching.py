@@ -52,11 +52,11 @@ def watch(
         if champion is None:
             raise NotWatched("There is no champion", "Choose a version: `fraud models list`, then `fraud models promote VERSION`.")
         version = champion.version
-    watched(found, version, length, by or who(), window)
+    out.print(watched(found, version, length, by or who(), window))
 
 
-def watched(found: Reached, version: str, length: timedelta, by: str, window: timedelta = WINDOW) -> None:
-    """Watches a version, and prints what came of it.
+def watched(found: Reached, version: str, length: timedelta, by: str, window: timedelta = WINDOW) -> str:
+    """Watches a version, and returns in one sentence what came of it.
 
     Raises:
         RolledBack: it did harm; it is marked, and its predecessor is champion.
@@ -69,8 +69,7 @@ def watched(found: Reached, version: str, length: timedelta, by: str, window: ti
         raise NotWatched(f"A watch has 1 to {MOST_WINDOWS:,} windows, not {windows:,}", "Choose another length, or other windows.")
     promoted = _promoted(found.store, version, by)
     if promoted.previous is None:
-        out.print(f"{version} stays champion: there was none before, to compare with or to go back to.")
-        return
+        return f"{version} stays champion: there was none before, to compare with or to go back to."
     with stop_signals() as stop, closing(ScoredTopic(found.kafka, found.topics.scored)) as topic:
         one = Watch(found.store, topic, promoted, Length(length, window, windows), stop)
         harm = one.run()
@@ -78,7 +77,7 @@ def watched(found: Reached, version: str, length: timedelta, by: str, window: ti
         pointer = promotion.take_back(found.store, version, by, harm)
         log.error("rolled back", version=version, champion=pointer.version, why=harm)
         raise _rolled_back(version, pointer.version, harm)
-    out.print(one.kept())
+    return one.kept()
 
 
 def _promoted(store: ModelStore, version: str, by: str) -> Pointer:
@@ -89,15 +88,17 @@ def _promoted(store: ModelStore, version: str, by: str) -> Pointer:
         NotWatched: another is champion.
     """
     champion, mark = store.pointer("champion"), store.audit.marked(version)
-    if mark is not None:
+    is_champion = champion is not None and champion.version == version
+    # What was promoted by force after its mark is watched as any other.
+    if mark is not None and not (is_champion and champion and champion.promoted_at > mark.at):
         raise _rolled_back(version, promotion.take_back(store, version, by, mark.reason).version, mark.reason)
-    if champion is None or champion.version != version:
+    if champion is None or not is_champion:
         raise not_champion(version, champion)
     return champion
 
 
 def _rolled_back(version: str, champion: str, harm: str) -> RolledBack:
     return RolledBack(
-        f"{version} is rolled back, and {champion} is champion again: {harm}",
+        f"{version} is rolled back, and {champion} is champion: {harm}",
         "It is not proposed again. See `fraud models audit`, and docs/how-to/promote-a-model.md for what to look at.",
     )

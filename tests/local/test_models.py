@@ -237,6 +237,10 @@ def test_on_s3(home: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Non
     said("challenge", other, *where)
     assert roles(*where) == {one: "champion", other: "challenger"}
     said("challenge", "--end", *where)
+    told = [(event["action"], event["version"]) for event in answer("audit", *where)]
+    assert sorted(told) == sorted(
+        [("promoted", one), ("promoted", other), ("rolled_back", other), ("challenged", other), ("ended", other)]
+    )
 
     # The manifest comes last: a version without it was never finished.
     files = client(s3)

@@ -101,7 +101,7 @@ def test_a_harmless_model_is_kept_for_its_hour_and_a_bad_one_goes_in_its_first_m
     assert isinstance(done.exception, RolledBack)
     assert done.exception.exit_code == 7
     said = str(done.exception)
-    assert f"{bad} is rolled back, and {good} is champion again: in window 1 alerts are " in said
+    assert f"{bad} is rolled back, and {good} is champion: in window 1 alerts are " in said
     assert "of payments, before 0.7" in said
     assert place.champion == good
     actions = [(one.action, one.version) for one in place.store.audit.events()]
