@@ -1,7 +1,7 @@
 """How to reach PostgreSQL."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,3 +20,19 @@ class PostgresConnection(BaseModel):
         "prefer", description="Whether the connection is encrypted and the server's certificate checked, as libpq has it"
     )
     ca_file: Path | None = Field(None, description="PEM file of the authorities that sign the server's certificate; null: libpq's")
+
+    def libpq(self) -> dict[str, Any]:
+        """Returns what libpq, and so any driver over it, takes to connect. The password's file is read anew.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.user,
+            "password": None if self.password_file is None else self.password_file.read_text().strip("\n"),
+            "sslmode": self.sslmode,
+            "sslrootcert": None if self.ca_file is None else str(self.ca_file),
+        }

@@ -129,22 +129,12 @@ class _Postgres:
             self._connection = None
 
     def _connect(self) -> psycopg.Connection:
-        asked, password = self._asked, None
-        if asked.password_file is not None:
-            try:
-                password = asked.password_file.read_text().strip("\n")
-            except OSError as error:
-                raise UnusableOutbox(
-                    f"{asked.password_file} cannot be read: {error.strerror}", "Check `outbox.password_file`."
-                ) from None
+        try:
+            known = self._asked.libpq()
+        except OSError as error:
+            raise UnusableOutbox(f"{error.filename} cannot be read: {error.strerror}", "Check `outbox.password_file`.") from None
         return psycopg.connect(
-            host=asked.host,
-            port=asked.port,
-            dbname=asked.database,
-            user=asked.user,
-            password=password,
-            sslmode=asked.sslmode,
-            sslrootcert=None if asked.ca_file is None else str(asked.ca_file),
+            **known,
             connect_timeout=TIMEOUT_S,
             application_name="fraud-notifier",
             autocommit=True,

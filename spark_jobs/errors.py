@@ -71,10 +71,6 @@ class UnreadableRecord(FraudDetectionError):
     """A record of a topic cannot be read, or was read already and cannot be stepped over."""
 
 
-class PortInUse(FraudDetectionError):
-    """The metrics port is taken."""
-
-
 class SparkFailed(FraudDetectionError):
     """Spark did not start, or could not do what it was asked to."""
 

@@ -13,7 +13,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from prometheus_client import CollectorRegistry, make_wsgi_app, start_http_server
 
 from configuration import listening_address
-from spark_jobs.errors import PortInUse
+from configuration.serving import PortInUse
 from spark_jobs.settings import MicroBatchTrigger, RealTimeTrigger, Trigger
 
 LOOK_S = 120.0

@@ -1,4 +1,4 @@
-"""What Prometheus would have scraped of a detector and its watcher, made up, as `promtool test rules` reads it.
+"""What Prometheus would have scraped of a detector, its watcher, archiver and notifier, made up, as `promtool test rules` reads it.
 
 A clean run has the shape of `make demo`: 100 payments a second, 0.76 % of which are not approved (README); the detector's own
 metrics move once a progress period, the watcher's all the time; a checkpoint holds up one payment in two hundred, for up to two
@@ -18,11 +18,14 @@ Fault = Callable[[float, Samples], None]
 JOBS = {
     "fraud_watch": "payments/fraud-watcher",
     "fraud_archive": "payments/fraud-archiver",
+    "fraud_notify": "payments/fraud-notifier",
     "fraud": "payments/fraud-detector",
 }
 RATE, ALERTED = 100.0, 0.0076
 ARCHIVED_S = 60.0
 """How often the archiver copies."""
+GATHERED_S = 300.0
+"""For how long a channel gathers the alerts of a card."""
 BEGAN_S = 2700.0
 """When a fault begins: every window but that of a day is full by then."""
 SCRAPE_S = 15
@@ -47,6 +50,12 @@ SAME_MODEL, SLOTS_NEEDED, SLOTS_HAD = (
 )
 LOST = ("fraud_lost_records_total", 'topic="transactions"')
 COPIED, TO_COPY = (("fraud_archive_seconds_since_progress", 'sink="lake"'), ("fraud_archive_lag_rows", 'sink="lake"'))
+OUTBOX, WAITS, GIVEN_UP, GONE = (
+    ("fraud_notify_outbox_reachable", ""),
+    ("fraud_notify_oldest_waiting_seconds", 'channel="desk"'),
+    ("fraud_notify_tries_total", 'channel="desk",outcome="dead"'),
+    ("fraud_notify_gone", 'channel="desk"'),
+)
 WATCHED_IN, WATCHED_REJECTED = (
     ("fraud_watch_in_records_total", 'topic="transactions"'),
     ("fraud_watch_rejected_total", 'reason="missing"'),
@@ -62,7 +71,7 @@ LATENCIES = {le: ("fraud_watch_scored_latency_seconds_bucket", f'le="{le}"') for
 
 
 class World(NamedTuple):
-    """A detector at work, with or without a watcher, that reports progress once a period; and an archiver."""
+    """A detector at work, with or without a watcher, that reports progress once a period; an archiver and a notifier."""
 
     period_s: float
     is_watched: bool
@@ -79,6 +88,7 @@ class World(NamedTuple):
         samples |= {SINCE: at_s - told_s, STARTED: 0.0, BATCHES: steps, ROWS: self.payments(told_s), CHAMPION: 1.0}
         samples |= self._decisions(0, told_s) | {SAME_MODEL: 1.0, SLOTS_NEEDED: 10.0, SLOTS_HAD: 10.0}
         samples |= {COPIED: at_s % ARCHIVED_S, TO_COPY: RATE}
+        samples |= {OUTBOX: 1.0, WAITS: at_s % GATHERED_S, GIVEN_UP: 0.0, GONE: 0.0}
         if self.is_watched:
             came = self.payments(at_s)
             samples |= dict.fromkeys((WAITED, WATCHED_REJECTED, WATCHED_UNSCORED), 0.0) | {REACHABLE: 1.0, WATCHED_IN: came}
@@ -135,6 +145,11 @@ def promtool_test(name: str, series: list[dict[str, str]], looks: list[dict[str,
 def of_watcher(samples: Samples) -> list[Series]:
     """Returns the series that the watcher serves."""
     return [series for series in samples if _program(series) == "fraud_watch"]
+
+
+def of_notifier(samples: Samples) -> list[Series]:
+    """Returns the series that the notifier serves."""
+    return [series for series in samples if _program(series) == "fraud_notify"]
 
 
 def _program(series: Series) -> str:

@@ -131,12 +131,30 @@ def jump(series: a.Series) -> Making:
     return lambda world: lambda t, samples: samples.update({series: 7.0 if t >= world.period_s else 0.0})
 
 
+def given_up(world: a.World) -> a.Fault:
+    """Seven messages are given up, a minute after their cause began."""
+    return lambda t, samples: samples.update({a.GIVEN_UP: 7.0 if t >= 60 else 0.0})
+
+
 def blinded(world: a.World) -> a.Fault:
     def fault(t: float, samples: a.Samples) -> None:
         for series in a.of_watcher(samples):
             del samples[series]
 
     return fault
+
+
+def untold(world: a.World) -> a.Fault:
+    def fault(t: float, samples: a.Samples) -> None:
+        for series in a.of_notifier(samples):
+            del samples[series]
+
+    return fault
+
+
+def undelivered(world: a.World) -> a.Fault:
+    """A channel's server takes nothing."""
+    return lambda t, samples: samples.update({a.WAITS: t})
 
 
 def unarchived(world: a.World) -> a.Fault:

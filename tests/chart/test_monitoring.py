@@ -10,6 +10,7 @@ import yaml
 from charts.derived import CHART
 from monitoring.__main__ import dashboards
 from tests.chart.manifests import Object, find, kinds, objects, pods, spark_pod
+from tests.chart.notified import NOTIFIED
 from tests.metric_names import served
 
 ALL = tuple(
@@ -17,8 +18,8 @@ ALL = tuple(
 )
 
 
-def rules(*arguments: str) -> dict[str, Object]:
-    found = find(objects(*ALL, *arguments), "PrometheusRule", "fraud-detector")
+def rules(*arguments: str, values: str | None = None) -> dict[str, Object]:
+    found = find(objects(*ALL, *arguments, values=values), "PrometheusRule", "fraud-detector")
     return {rule["alert"]: rule for group in found["spec"]["groups"] for rule in group["rules"]}
 
 
@@ -27,8 +28,9 @@ def test_nothing_is_watched_unless_asked() -> None:
 
 
 def test_rules_ask_for_metrics_that_there_are() -> None:
-    asked = {name for rule in rules("--values", "values-s3.yaml").values() for name in re.findall(r"\bfraud_[a-z_]+", rule["expr"])}
-    assert {one.startswith("fraud_watch_") for one in asked} == {True, False}
+    found = rules("--values", "values-s3.yaml", values=NOTIFIED)
+    asked = {name for rule in found.values() for name in re.findall(r"\bfraud_[a-z_]+", rule["expr"])}
+    assert {name.split("_")[1] for name in asked} > {"watch", "archive", "notify"}
     assert asked <= served()
 
 
@@ -36,6 +38,12 @@ def test_a_stall_is_judged_by_the_trigger() -> None:
     assert "> 120 and" in rules()["FraudDetectorStalled"]["expr"]
     real_time = rules("--set", "detector.config.trigger.mode=realTime", "--set", "detector.executor.slots=10")
     assert "> 900 and" in real_time["FraudDetectorStalled"]["expr"], "three times the default of five minutes"
+
+
+def test_an_alert_that_is_gathered_on_purpose_is_not_late() -> None:
+    assert "> 900" in rules(values=NOTIFIED)["FraudNotifierBehind"]["expr"], "ten minutes, and the default of five"
+    assert "> 7800" in rules(values=NOTIFIED.replace("group: 1m", "group: 2h"))["FraudNotifierBehind"]["expr"]
+    assert not [name for name in rules() if name.startswith("FraudNotifier")]
 
 
 def test_a_run_that_ends_by_itself_is_not_missed() -> None:

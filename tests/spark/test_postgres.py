@@ -14,6 +14,7 @@ import psutil
 import pytest
 from pyspark.sql import DataFrame
 
+from configuration import PostgresConnection
 from contract import Contribution, Topics, encode
 from harness.detector import MICRO_BATCH, Archiver
 from harness.kafka import send
@@ -44,9 +45,11 @@ def server(database: PostgresServer) -> PostgresServer:
 
 @pytest.fixture
 def address(server: PostgresServer) -> Address:
-    asked: dict[str, Any] = server.settings
-    names = ("host", "port", "database", "user", "password_file", "sslmode")
-    return Address(*(asked[name] for name in names), None, 3.0)
+    return Address(PostgresConnection.model_validate(server.settings), 3.0)
+
+
+def changed(address: Address, **fields: Any) -> Address:
+    return address._replace(asked=address.asked.model_copy(update=fields))
 
 
 def rows(server: PostgresServer, table: str, order: str) -> list[Any]:
@@ -129,7 +132,7 @@ def test_views_tell_what_analysts_ask(server: PostgresServer, address: Address, 
 
 def test_a_database_that_hangs_or_refuses_is_one_paragraph(server: PostgresServer, address: Address, tmp_path: Path) -> None:
     (tmp_path / "wrong").write_text("hunter2")
-    with pytest.raises(UnusableDatabase) as caught, connected(address._replace(password_file=str(tmp_path / "wrong"))):
+    with pytest.raises(UnusableDatabase) as caught, connected(changed(address, password_file=tmp_path / "wrong")):
         pass
     assert "authentication failed" in str(caught.value)
     assert "hunter2" not in str(caught.value)
@@ -156,7 +159,7 @@ def test_a_database_without_a_right_is_one_paragraph_and_nothing_is_made(server:
         found.execute("GRANT USAGE ON SCHEMA public TO reader")
     with (
         pytest.raises(UnusableDatabase, match=r"refuses what is written: InsufficientPrivilege \(42501\)"),
-        connected(address._replace(user="reader")) as connection,
+        connected(changed(address, user="reader")) as connection,
     ):
         migrate(connection)
     with server.connect() as found:

@@ -5,10 +5,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 
+from configuration import PostgresConnection
 from spark_jobs.archive_settings import PostgresSettings
 from spark_jobs.errors import UnusableDatabase
 
@@ -19,21 +21,15 @@ _connections: "dict[Address, psycopg.Connection]" = {}
 class Address(NamedTuple):
     """Where the database is, and who asks. Secrets by path: every program that connects reads them there."""
 
-    host: str
-    port: int
-    database: str
-    user: str
-    password_file: str | None
-    sslmode: str
-    ca_file: str | None
+    asked: PostgresConnection
     timeout_s: float
 
 
 def address_of(asked: PostgresSettings) -> Address:
     """Returns what the settings of a sink say of it."""
-    files = [None if file is None else str(file.absolute()) for file in (asked.password_file, asked.ca_file)]
-    seconds = asked.timeout.total_seconds()
-    return Address(asked.host, asked.port, asked.database, asked.user, files[0], asked.sslmode, files[1], seconds)
+    known = {name: getattr(asked, name) for name in PostgresConnection.model_fields}
+    files = {name: file.absolute() for name, file in known.items() if isinstance(file, Path)}  # a task may run in another folder
+    return Address(PostgresConnection(**known | files), asked.timeout.total_seconds())
 
 
 @contextmanager
@@ -53,7 +49,9 @@ def connected(address: Address) -> Iterator[psycopg.Connection]:
         _connections[address] = connection
         connection = None
     except psycopg.Error as error:
-        raise UnusableDatabase(f"The database at {address.host}:{address.port} {_told(error, connection)}", ADVICE) from None
+        raise UnusableDatabase(
+            f"The database at {address.asked.host}:{address.asked.port} {_told(error, connection)}", ADVICE
+        ) from None
     finally:
         if connection is not None:
             with suppress(psycopg.Error):
@@ -64,21 +62,12 @@ ADVICE = "The archiver goes on where it is once the database takes it; check the
 
 
 def _connect(address: Address) -> psycopg.Connection:
-    password = None
-    if address.password_file is not None:
-        try:
-            with open(address.password_file) as file:
-                password = file.read().strip("\n")
-        except OSError as error:
-            raise UnusableDatabase(f"{address.password_file} cannot be read: {error.strerror}", "Check `password_file`.") from None
+    try:
+        known = address.asked.libpq()
+    except OSError as error:
+        raise UnusableDatabase(f"{error.filename} cannot be read: {error.strerror}", "Check `password_file`.") from None
     return psycopg.connect(
-        host=address.host,
-        port=address.port,
-        dbname=address.database,
-        user=address.user,
-        password=password,
-        sslmode=address.sslmode,
-        sslrootcert=address.ca_file,
+        **known,
         connect_timeout=max(2, round(address.timeout_s)),
         application_name="fraud-archiver",
         options="-c timezone=UTC -c client_min_messages=warning",

@@ -16,6 +16,7 @@
 {{- $watched := .Values.watcher.enabled -}}
 {{- $archive := .Values.archive -}}
 {{- $copies := printf `job="%s/%s-archiver"` .Release.Namespace .Release.Name -}}
+{{- $told := printf `job="%s/%s-notifier"` .Release.Namespace .Release.Name -}}
 {{- $late := min 1700 (add 10 ($isRealTime | ternary 0 (mul 3 $period))) -}}
 {{- if ne $mode "availableNow" }}
 - alert: FraudDetectorDown
@@ -203,6 +204,47 @@
   summary: The watcher reaches no Kafka broker
   description: >-
     Either Kafka is away, for the detector too then, or the watcher's address, user or network policy is wrong.
+{{- end }}
+{{- if .Values.notifier.enabled }}
+{{- /* A channel gathers alerts of a card on purpose, for so long at most. */}}
+{{- $gathers := 0 }}
+{{- range .Values.notifier.config.channels }}
+{{- $gathers = max $gathers (include "fraud.seconds" (.group | default (ternary "0s" "5m" (eq .type "webhook"))) | int) }}
+{{- end }}
+- alert: FraudNotifierDown
+  expr: absent(fraud_notify_outbox_reachable{ {{- $told -}} })
+  for: 3m
+  severity: critical
+  summary: The notifier does not run
+  description: >-
+    Nobody is told of alerts. None is lost, they wait in Kafka. The detector is not affected. Read the log of the notifier's pod.
+- alert: FraudNotifierOutboxAway
+  expr: fraud_notify_outbox_reachable{ {{- $told -}} } == 0
+  for: 2m
+  severity: critical
+  summary: The notifier does not reach its outbox
+  description: >-
+    Nobody is told of new alerts while its database is away. None is lost, they wait in Kafka, and the notifier tries the database every
+    second.
+- alert: FraudNotifierBehind
+  # In ten minutes a message has been tried five times.
+  expr: max by (channel) (fraud_notify_oldest_waiting_seconds{ {{- $told -}} }) > {{ add 600 $gathers }}
+  for: 1m
+  severity: warning
+  summary: Alerts do not reach channel {{ `{{ $labels.channel }}` }}
+  description: >-
+    The oldest has waited for {{ `{{ $value | humanizeDuration }}` }}. The channel's server is away or refuses messages, or more alerts come
+    than the channel may have. Messages are tried again for a day and a half, and then given up.
+- alert: FraudNotifierGivesUp
+  expr: >-
+    max by (channel) (fraud_notify_gone{ {{- $told -}} }) == 1
+    or {{ include "fraud.grew" (list "fraud_notify_tries_total" (printf `%s,outcome="dead"` $told) "channel" "1h") }}
+  for: 0s
+  severity: critical
+  summary: Messages to channel {{ `{{ $labels.channel }}` }} are given up
+  description: >-
+    A message was refused for good, or was tried for a day and a half in vain, or the receiver has said that it takes nothing any more. `fraud notify
+    list` shows each with its cause, and `fraud notify retry` sends them again once the cause is mended.
 {{- end }}
 {{- end }}
 
