@@ -113,7 +113,7 @@ class Namespace:
         """Yields the lines of a pod's log from its beginning, until it ends or the time is over."""
         deadline = time.monotonic() + seconds
         response = self.core.read_namespaced_pod_log(
-            pod, self.name, follow=True, _preload_content=False, _request_timeout=(10, seconds)
+            pod, self.name, container=self._own(pod), follow=True, _preload_content=False, _request_timeout=(10, seconds)
         )
         try:
             rest = b""
@@ -127,8 +127,13 @@ class Namespace:
 
     def log(self, pod: str, previous: bool = False) -> str:
         """Returns a pod's log as it is now."""
-        found: str = self.core.read_namespaced_pod_log(pod, self.name, previous=previous)
+        found: str = self.core.read_namespaced_pod_log(pod, self.name, container=self._own(pod), previous=previous)
         return found
+
+    def _own(self, pod: str) -> str:
+        """Returns a pod's first container, which is ours; a mesh puts its own behind."""
+        name: str = self.core.read_namespaced_pod(pod, self.name).spec.containers[0].name
+        return name
 
     def run(self, pod: str, *command: str) -> str:
         """Returns what a command prints in a pod."""

@@ -43,14 +43,16 @@ def test_it_installs_alerts_is_tested_upgraded_and_gone(
     before = namespace.everything()
     there: AbstractContextManager[None] = play(namespace, tmp_path)
     with there:
-        made.apply("console", {"topics": {"names": names}, **values})
-        made.until_logged(r"^Fraud transaction detected => ", FIRST_ALERT_S)
-        assert "alert after" in made.test()
-        driver = made.incarnation()
-        made.apply("console", {"topics": {"names": names}, **values, "detector": rules("amount > 100")})
-        made.until_running(made.driver, START_S, other_than=driver)
-        made.until_logged("detector started", START_S)
-        made.uninstall()
+        try:
+            made.apply("console", {"topics": {"names": names}, **values})
+            made.until_logged(r"^Fraud transaction detected => ", FIRST_ALERT_S)
+            assert "alert after" in made.test()
+            driver = made.incarnation()
+            made.apply("console", {"topics": {"names": names}, **values, "detector": rules("amount > 100")})
+            made.until_running(made.driver, START_S, other_than=driver)
+            made.until_logged("detector started", START_S)
+        finally:
+            made.uninstall()
         namespace.until_only(before | {f"PersistentVolumeClaim/{made.name}-checkpoint"}, 120)
 
 
