@@ -209,7 +209,7 @@ def train(context: typer.Context) -> None:
     """Train a model on history: `fraud train --data DIR --promote`. All options: `fraud train --help`."""
     launch.know_s3()
     launch.know_models("FRAUD_STORE", context.args)
-    if "--data=kafka" in context.args or "kafka" in context.args:
+    if any(one in ("--data=kafka", "kafka") or one.startswith("--watch") for one in context.args):
         launch.know_broker(context.args)
     launch.become("training.train_model", *context.args)
 
