@@ -112,9 +112,9 @@ def test_a_harmless_model_is_kept_for_its_hour_and_a_bad_one_goes_in_its_first_m
 
     # The good one, as it was watched before.
     change(Path(place.store.place) / "champion.json", promoted_at=NOON.isoformat(), previous=old)
-    kept = place.watch("--for", "1h")
+    kept = place.watch("--for", "1h", "--window", "2m")
     assert kept.exit_code == 0, kept.exception
-    assert f"{good} stays champion: 72,000 payments in 1h after its promotion, 60 of 60 windows" in kept.output
+    assert f"{good} stays champion: 72,000 payments in 1h after its promotion, 30 of 30 windows" in kept.output
     assert place.champion == good
 
 
