@@ -70,9 +70,9 @@ Of the last {LAST} weeks, the share of frauds that are found where a hundred car
 
 (Goal: weekly .9 of each of the nine attacks.)
 
-The newest payment that a model learns from is 35 days old when the model is made: three times a label takes a week, and two weeks are
-calibrated and judged on. So the first weeks after day 45 are scored by models that know little or nothing of the change, and for as long
-*adaptive* is found as the last column says."""
+The newest payment that a model learns from is 35 days old when the model is made: three times a label takes a week, and a week each
+is calibrated and judged on. So the first weeks after day 45 are scored by models that know little or nothing of the change, and for
+as long *adaptive* is found as the last column says."""
 
 
 def loop(events: Path) -> Iterator[Week]:
