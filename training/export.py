@@ -28,6 +28,8 @@ OPSETS = {"": 15, "ai.onnx.ml": 3}
 IR_VERSION = 8
 """The newest that onnxmltools writes; every ONNX Runtime of the last years reads them."""
 TOLERANCE = 1e-6
+GRAPH = "fraud"
+"""The converters draw a name by lot: then one model would be another file each time, and another version."""
 INPUT, FILLED, SCORE = "features", "filled", "score"
 ROWS = "rows"
 NODES = ("treeids", "nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids")
@@ -56,6 +58,7 @@ def to_onnx(model: Pipeline, features: int) -> bytes:
     if filled:
         _fill(found, model[0].statistics_, double)
     found.ir_version = IR_VERSION
+    found.graph.name = GRAPH
     onnx.checker.check_model(found, full_check=True)
     content: bytes = found.SerializeToString()
     return content

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from configuration import Duration, KafkaConnection, Settings, TopicNames
 from spark_jobs.features import MATURITY
@@ -12,7 +12,7 @@ from spark_jobs.input_settings import InputSettings
 from spark_jobs.parts import Place
 from spark_jobs.settings import S3, Limits, Spark
 from training import gate, skew
-from training.bundle import TrainedFamily
+from training.bundle import Instant, TrainedFamily
 from training.metrics import CARDS_A_DAY
 
 NAME = "train_model"
@@ -28,7 +28,7 @@ class TrainSettings(Settings):
         f"or {KAFKA}, to read the topics from the beginning"
     )
     store: Place = Field(".fraud/models", description="Model store, a folder or s3a:// URL")
-    until: AwareDatetime | None = Field(
+    until: Instant | None = Field(
         None,
         description="Learn and judge as if it were this time, as 2026-11-24T00:00:00Z: nothing that happened or became known later "
         "is used. The same time, settings and program make the same version, once. null: all that is there, and a new version",

@@ -74,6 +74,12 @@ def test_a_run_is_known_by_what_makes_its_model(tmp_path: Path) -> None:
         assert recipe(settings(tmp_path, **change)) != asked, change
 
 
+def test_a_time_of_another_zone_is_the_same_time(tmp_path: Path) -> None:
+    berlin = settings(tmp_path, until="2026-02-20T01:00:00+01:00")
+    assert the_run(berlin) == the_run(settings(tmp_path))
+    assert str(berlin.until) == str(UNTIL), "days are UTC's"
+
+
 def test_a_program_of_other_code_makes_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = recipe(settings(tmp_path))
     (tmp_path / "ours").mkdir()

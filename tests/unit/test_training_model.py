@@ -135,6 +135,8 @@ def test_each_family_scores_as_onnx_as_it_does_in_python(family: TrainedFamily) 
     fraud = payments(30, 400, seed=1)["is_fraud"].to_numpy()
     scores = raw_scores(model, unseen)
     assert scores[fraud].mean() > scores[~fraud].mean(), "more is more suspicious"
+    again = fitting.learn(family, payments(10))
+    assert to_onnx(again, unseen.shape[1]) == to_onnx(model, unseen.shape[1]), "one model is one file"
 
 
 @pytest.mark.parametrize("family", ["decision_tree", "random_forest", "xgboost", "isolation_forest"])
