@@ -7,8 +7,6 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
@@ -21,12 +19,10 @@ from spark_jobs.checkpoint import Pages, read_pages
 from spark_jobs.errors import UnusableCheckpoint
 from spark_jobs.feature_reference import of_group
 from spark_jobs.features import GROUPS
-from spark_jobs.settings import DetectorSettings, Spark, on_s3
+from spark_jobs.settings import DetectorSettings, on_s3
 
 PROGRAM = "python -m spark_jobs.explain_history"
 NAME = "explain_history"
-MEMORY = "512m"
-"""Of this Spark, which reads one key: it may run in the detector's own pod, beside the detector."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -67,11 +63,8 @@ def run(settings: ExplainSettings) -> Explanation:
     Raises:
         FraudDetectionError: one of `spark_jobs.errors`.
     """
-    own = Spark(master="local[1]", conf={**settings.spark.conf, "spark.driver.memory": MEMORY})
-    with TemporaryDirectory() as folder:  # for Spark's log: this is no part of the detector's
-        spark = session.build(NAME, own, settings.s3, 1, Path(folder))
+    with session.small(NAME, settings.spark, settings.s3, on_s3(settings.checkpoint)) as spark:
         try:
-            session.require_storage(spark, on_s3(settings.checkpoint))
             return explain(spark, settings)
         except failures.SparkFailure as error:
             failures.keep_trace(NAME, settings.log_dir)
@@ -80,8 +73,6 @@ def run(settings: ExplainSettings) -> Explanation:
                 "Where a detector is at work it may have cleaned up meanwhile: ask again. "
                 f"{failures.trace_advice(settings.log_dir)}",
             ) from None
-        finally:
-            spark.stop()
 
 
 def explain(spark: SparkSession, settings: ExplainSettings) -> Explanation:

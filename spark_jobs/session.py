@@ -2,9 +2,11 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -73,6 +75,9 @@ PROFILE_FILE = "org.apache.hadoop.fs.s3a.auth.ProfileAWSCredentialsProvider"
 LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.memory": "2g"}
 """Without spark-submit driver and tasks are one process: nobody else need reach it, and it needs memory for both."""
 
+SMALL = "512m"
+"""Memory of a Spark that computes next to nothing: it may run in the detector's own pod, beside the detector."""
+
 
 def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None, *, is_real_time: bool = False) -> SparkSession:
     """Returns the Spark session of a job, started here. `slots` is how many tasks must run at once.
@@ -109,6 +114,23 @@ def build(name: str, spark: Spark, s3: S3, slots: int, log_dir: Path | None, *, 
     )
     _require_class(session, KERNEL, "The kernel", "it builds kernel/ and puts its jar beside PySpark's own")
     return session
+
+
+@contextmanager
+def small(name: str, spark: Spark, s3: S3, urls: Sequence[str]) -> Iterator[SparkSession]:
+    """Gives a Spark of one task to a program that looks into a checkpoint; it ends with the block, and what it has logged goes.
+
+    Raises:
+        FraudDetectionError: as `build`, and as `require_storage` of these URLs.
+    """
+    own = Spark(master="local[1]", conf={**spark.conf, "spark.driver.memory": SMALL})
+    with TemporaryDirectory() as folder:
+        session = build(name, own, s3, 1, Path(folder))
+        try:
+            require_storage(session, urls)
+            yield session
+        finally:
+            session.stop()
 
 
 def make_log_dir(log_dir: Path) -> None:

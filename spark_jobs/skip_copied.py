@@ -6,8 +6,6 @@ record itself is in no sink. `fraud skip --archiver` calls this.
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import structlog
 from confluent_kafka import TopicPartition
@@ -19,9 +17,7 @@ from spark_jobs.archive_settings import ArchiveSettings
 from spark_jobs.checkpoint_files import files_of
 from spark_jobs.damage import Range, unreadable
 from spark_jobs.errors import UnreadableRecord
-from spark_jobs.explain_history import MEMORY
 from spark_jobs.places import Checkpoint, topic_ids
-from spark_jobs.settings import Spark
 
 PROGRAM = "python -m spark_jobs.skip_copied"
 NAME = "skip_copied"
@@ -59,16 +55,12 @@ def run(settings: SkipCopiedSettings) -> None:
     Raises:
         FraudDetectionError: as `skip`, or another of `spark_jobs.errors`; CheckpointInUse where the archiver runs.
     """
-    own = Spark(master="local[1]", conf={**settings.spark.conf, "spark.driver.memory": MEMORY})
-    with TemporaryDirectory() as folder:  # for Spark's log: this is no part of the archiver's
-        spark = session.build(NAME, own, settings.s3, 1, Path(folder))
-        try:
-            session.require_storage(spark, settings.s3a_checkpoint)
-            with running.own_checkpoint(spark, settings.checkpoint, NAME, None):
-                places = {name: settings.checkpoint_of(name) for name in settings.sinks}
-                skip({name: Checkpoint(files_of(spark, place), place) for name, place in places.items()}, settings)
-        finally:
-            spark.stop()
+    with (
+        session.small(NAME, settings.spark, settings.s3, settings.s3a_checkpoint) as spark,
+        running.own_checkpoint(spark, settings.checkpoint, NAME, None),
+    ):
+        places = {name: settings.checkpoint_of(name) for name in settings.sinks}
+        skip({name: Checkpoint(files_of(spark, place), place) for name, place in places.items()}, settings)
 
 
 def skip(sinks: dict[str, Checkpoint], settings: SkipCopiedSettings) -> Range:

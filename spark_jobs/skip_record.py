@@ -7,8 +7,6 @@ Kafka still gives the record's bytes they become a dead letter. `fraud skip` cal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import structlog
 from confluent_kafka import Message, Producer, TopicPartition
@@ -20,9 +18,8 @@ from spark_jobs import running, session
 from spark_jobs.checkpoint_files import files_of
 from spark_jobs.damage import Range, reader, unreadable
 from spark_jobs.errors import UnreadableRecord
-from spark_jobs.explain_history import MEMORY
 from spark_jobs.places import Checkpoint, topic_ids
-from spark_jobs.settings import DetectorSettings, Spark, on_s3
+from spark_jobs.settings import DetectorSettings, on_s3
 from spark_jobs.sinks.kafka import message_sizes
 from spark_jobs.transforms.egress import repeated
 
@@ -67,15 +64,11 @@ def run(settings: SkipSettings) -> None:
     Raises:
         FraudDetectionError: as `skip`, or another of `spark_jobs.errors`; CheckpointInUse where the detector runs.
     """
-    own = Spark(master="local[1]", conf={**settings.spark.conf, "spark.driver.memory": MEMORY})
-    with TemporaryDirectory() as folder:  # for Spark's log: this is no part of the detector's
-        spark = session.build(NAME, own, settings.s3, 1, Path(folder))
-        try:
-            session.require_storage(spark, on_s3(settings.checkpoint))
-            with running.own_checkpoint(spark, settings.checkpoint, NAME, None):
-                skip(Checkpoint(files_of(spark, settings.checkpoint), settings.checkpoint), settings)
-        finally:
-            spark.stop()
+    with (
+        session.small(NAME, settings.spark, settings.s3, on_s3(settings.checkpoint)) as spark,
+        running.own_checkpoint(spark, settings.checkpoint, NAME, None),
+    ):
+        skip(Checkpoint(files_of(spark, settings.checkpoint), settings.checkpoint), settings)
 
 
 def skip(checkpoint: Checkpoint, settings: SkipSettings) -> Range:
