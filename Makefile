@@ -264,6 +264,10 @@ bench-model: setup ## Measure what a model costs, and write docs/benchmarks-mode
 handbook: setup ## The Fraud Detection Handbook's published results beside ours; five minutes
 	@$(BIN)/python -m benchmarks.handbook $(ARGS)
 
+.PHONY: notebook
+notebook: setup ## Run notebooks/walkthrough.py, and write the notebook with what comes out; a minute
+	@$(BIN)/python -m notebooks
+
 .PHONY: schemas
 schemas: setup ## Write docs/reference/schemas, features.md and mapping.md anew from the code
 	@$(BIN)/python -m contract.json_schema docs/reference/schemas

@@ -1,0 +1,1 @@
+"""The walkthrough, from payments to a caught attack, and what runs it."""
