@@ -1,6 +1,7 @@
 """`python -m notebooks` runs the walkthrough and writes it anew, with what its cells have printed and drawn."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jupytext
@@ -12,8 +13,6 @@ SOURCE = Path(__file__).parent / "walkthrough.py"
 PAGE = SOURCE.with_suffix(".ipynb")
 MOST_S = 600
 """Seconds that a cell may take."""
-SOCKETS = Config({"KernelManager": {"transport": "ipc"}})
-"""By default the kernel would listen on TCP, where every user of the machine may speak to it."""
 
 
 def run(source: Path = SOURCE) -> Any:
@@ -26,7 +25,10 @@ def run(source: Path = SOURCE) -> Any:
     """
     notebook: Any = jupytext.read(source)
     place = {"metadata": {"path": str(source.parents[1])}}
-    NotebookClient(notebook, timeout=MOST_S, record_timing=False, resources=place, config=SOCKETS).execute()
+    with TemporaryDirectory() as folder:
+        # By default the kernel would listen on TCP, where every user of the machine may speak to it.
+        sockets = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
+        NotebookClient(notebook, timeout=MOST_S, record_timing=False, resources=place, config=sockets).execute()
     del notebook.metadata["jupytext"]
     notebook.metadata.pop("language_info", None)
     for number, cell in enumerate(notebook.cells):

@@ -22,7 +22,7 @@ def shown(cell: Any) -> Iterator[str]:
     """Yields what a cell has printed and drawn; a picture by its kind, as its bytes are matplotlib's business."""
     for output in cell.get("outputs", ()):
         found = output.get("data", {"text/plain": output.get("text")})
-        yield from (text if kind.startswith("text/") else kind for kind, text in found.items())
+        yield from (text if kind.startswith("text/") else kind for kind, text in sorted(found.items()))
 
 
 def test_what_is_committed_is_what_its_cells_make(page: Any) -> None:
