@@ -30,6 +30,7 @@ PYSPARK_JARS := "$$($(BIN)/python -c 'import pyspark, os; print(os.path.dirname(
 # The trainer's image is what the other end-to-end tests need beside these.
 E2E_CORE_IMAGES := images/spark images/producer tests/e2e/test-servers
 POSTGRES_18 := .runtime/postgres-18
+AIRFLOW := .runtime/airflow
 CHART_TOOLS := $(CURDIR)/.runtime/chart-tools
 TIERS := .runtime/tiers
 export PATH := $(CHART_TOOLS):$(PATH)
@@ -42,6 +43,10 @@ help: ## List the targets
 .PHONY: demo
 demo: setup ## Broker, traffic, detector and a live screen; ARGS="--seconds 60 --plain" ends by itself
 	@$(BIN)/fraud demo $(ARGS)
+
+.PHONY: airflow-demo
+airflow-demo: setup airflow ## Airflow with the retraining DAG on a demo's archive; ARGS=--approval asks you before it promotes
+	@$(BIN)/python -m local.airflow $(ARGS)
 
 ##@ Run it on Kubernetes
 .PHONY: images
@@ -120,9 +125,20 @@ $(KERNEL_STAMP): $(KERNEL_SOURCES) $(PYTHON_STAMP)
 	@cp .runtime/kernel/*.jar $(PYSPARK_JARS)
 	@touch $@
 
+.PHONY: airflow
+airflow: $(AIRFLOW)/.installed ## Airflow for dags/, in an environment of its own beside PySpark's; a part of `make test`
+
+$(AIRFLOW)/.installed: requirements/airflow.txt $(PYTHON_STAMP)
+	@echo "Airflow into $(AIRFLOW)"
+	@rm -rf $(AIRFLOW)
+	@$(PYTHON) -m venv --without-pip $(AIRFLOW)
+	@$(BIN)/uv pip install --quiet --python $(AIRFLOW)/bin/python --require-hashes --only-binary :all: --requirement $<
+	@touch $@
+
 .PHONY: lock
 lock: setup ## Write requirements/ anew from pyproject.toml
 	@$(COMPILE) requirements/build.in -o requirements/build.txt
+	@$(COMPILE) requirements/airflow.in -o requirements/airflow.txt
 	@$(COMPILE) pyproject.toml --all-extras -o requirements/dev.txt
 	@$(COMPILE) pyproject.toml --extra spark --constraint requirements/dev.txt -o requirements/spark.txt
 	@$(COMPILE) pyproject.toml --extra producer --extra watcher --extra notifier --constraint requirements/dev.txt -o requirements/producer.txt
@@ -134,7 +150,7 @@ lock: setup ## Write requirements/ anew from pyproject.toml
 # come first.
 .PHONY: test
 test: export TIERS := $(TIERS)/test
-test: setup chart-tools ## All that needs no cluster: lint, then every test; up to three quarters of an hour
+test: setup chart-tools airflow ## All that needs no cluster: lint, then every test; up to three quarters of an hour
 	@rm -f $(TIERS)
 	@bash tests/tier.sh lint 60 $(MAKE) --no-print-directory lint
 	@bash tests/tier.sh kernel 120 $(MAKE) --no-print-directory test-kernel
@@ -165,11 +181,11 @@ test-kernel: .runtime/.programs ## The kernel, in Java, against a brute-force or
 	@$(MVN) -f kernel/pom.xml test
 
 .PHONY: test-spark
-test-spark: setup ## Detector on a local Spark and a real Kafka
+test-spark: setup airflow ## Detector on a local Spark and a real Kafka
 	@$(BIN)/pytest tests/spark $(ARGS)
 
 .PHONY: test-chart
-test-chart: setup chart-tools ## The Helm chart: schema, golden renders, CRDs, security; starts nothing
+test-chart: setup chart-tools airflow ## The Helm chart: schema, golden renders, CRDs, security; starts nothing
 	@$(BIN)/pytest tests/chart $(ARGS)
 
 .PHONY: chart-tools

@@ -123,6 +123,15 @@ LIMITS: dict[str, Json] = {
     "trainer.memory": MEMORY,
     "trainer.disk": VOLUME,
     "trainer.serviceAccountAnnotations": STRINGS,
+    "trainer.airflow.params": {
+        "additionalProperties": False,
+        "properties": {
+            "approval": {"type": "boolean", "description": "Ask a person before a model is promoted"},
+            "challenge_days": {"type": "integer", "minimum": 0, "description": "Days that it first scores beside the champion"},
+            "rules": {"type": ["string", "null"], "description": "File with the rules to try; null: none"},
+            "watch": {"type": ["string", "null"], "description": "How long a promotion is watched; null: not at all"},
+        },
+    },
     "watcher.cpu": CPU,
     "watcher.memory": MEMORY,
     "archive.schedule": SCHEDULE_OR_NONE,

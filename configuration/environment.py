@@ -7,8 +7,8 @@ PREFIX = "FRAUD_"
 NESTED = "__"
 """Between the name of a group and that of a setting in it."""
 
-ELSEWHERE = frozenset({"CONFIG", "HOME", "E2E_NAMESPACE"})
-"""No settings, but known: of --config, of the `fraud` command, of the end-to-end tests."""
+ELSEWHERE = frozenset({"CONFIG", "HOME", "RETRAINING", "E2E_NAMESPACE"})
+"""No settings, but known: of --config, of the `fraud` command, of dags/fraud_retraining.py, of the end-to-end tests."""
 KNOWN = frozenset(
     {
         "at",

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from local.errors import DemoFailed
 
@@ -33,13 +35,19 @@ class Child:
             raise DemoFailed(f"The {self._name} ended: {said}", f"Its log is {self._log}.")
 
 
-@contextmanager
-def running(name: str, folder: Path, module: str, *arguments: str) -> Iterator[Child]:
+def running(name: str, folder: Path, module: str, *arguments: str) -> AbstractContextManager[Child]:
     """Starts `python -m module` with its output in a log of the folder, and stops it on leaving."""
+    return started(name, folder, [sys.executable, "-m", module, *arguments])
+
+
+@contextmanager
+def started(name: str, folder: Path, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[Child]:
+    """Starts a program with its output in a log of the folder; on leaving stops it and whatever it has started."""
     log = folder / f"{name}.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            command,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
@@ -48,9 +56,23 @@ def running(name: str, folder: Path, module: str, *arguments: str) -> Iterator[C
     try:
         yield Child(name, process, log)
     finally:
+        left = _below(process.pid)
         process.terminate()
         try:
             process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        for one in left:
+            with suppress(psutil.NoSuchProcess):
+                one.terminate()
+        for one in psutil.wait_procs(left, STOP_TIMEOUT_S)[1]:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+
+
+def _below(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []

@@ -18,18 +18,19 @@ from local.demo import Demo
 from local.lake.app import app as lake
 from local.listings import describe, list_features
 from local.notify import app as notify
-from local.quality import app as quality
+from local.quality import on_the_laptop
 from local.rejected.app import app as rejected
 from local.rules import app as rules
 from local.state import broker, home
 from producer.topics import create_topics
 from producer.traffic import Kind
+from quality.command import app as quality
 from training import models
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Real-time card-fraud detection on this machine.")
 app.add_typer(ilum.app, name="ilum")
 app.add_typer(lake, name="lake")
-app.add_typer(quality, name="quality")
+app.add_typer(quality, name="quality", callback=on_the_laptop)
 app.add_typer(notify, name="notify")
 app.add_typer(rejected, name="rejected")
 app.add_typer(rules, name="rules")

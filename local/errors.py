@@ -73,11 +73,3 @@ class NoChannel(FraudDetectionError):
 
 class NoSink(FraudDetectionError):
     """The settings have no such database."""
-
-
-class DayNotClosed(FraudDetectionError):
-    """A day is not over, so that what it lacks may still come."""
-
-
-class UnwritableReport(FraudDetectionError):
-    """A report cannot be written to its file."""

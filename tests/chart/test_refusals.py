@@ -69,6 +69,12 @@ ON_A_VOLUME = "models: {store: volume}"
             'trainer.config.data is "/history", a folder',
         ),
         (f"{{{ON_A_VOLUME}, trainer: {{enabled: true, memory: 1Gi}}}}", "trainer.memory is 1Gi: Spark and the libraries"),
+        (f"{{{ON_A_VOLUME}, trainer: {{airflow: {{enabled: true}}}}}}", "there is no trainer. Set trainer.enabled too"),
+        (
+            f"{{{ON_A_VOLUME}, trainer: {{enabled: true, airflow: {{enabled: true}}}}}}",
+            "the DAG checks an archive and learns from it. Set trainer.config.data",
+        ),
+        ("trainer: {airflow: {params: {aproval: true}}}", "additional properties 'aproval' not allowed"),
         ("trainer: {schedule: at night}", "'/trainer/schedule'"),
         ("trainer: {config: {store: /x}}", "'/trainer/config': additional properties 'store' not allowed"),
         ("trainer: {config: {family: neural}}", "'/trainer/config/family': value must be one of"),

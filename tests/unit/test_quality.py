@@ -16,11 +16,12 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from local.cli import app
-from local.errors import DayNotClosed
 from local.lake.views import connect
-from local.quality import training
 from quality.checking import Beside, Outcome, check, failed
+from quality.command import app as in_a_pod
+from quality.command import training
 from quality.days import Days
+from quality.errors import DayNotClosed, KafkaNotRead
 from spark_jobs.feature_reference import MAY_BE_ABSENT
 from spark_jobs.settings import S3
 from tests import closed_days
@@ -234,3 +235,8 @@ def test_a_day_that_is_not_over_is_refused(home: Path) -> None:
     closed_days.write_parquet(home / "lake", DAY, day(DAY))
     refused = fraud(home / "lake", of=datetime.now(UTC).date() + timedelta(days=1)).exception
     assert isinstance(refused, DayNotClosed)
+
+
+def test_a_pod_does_not_read_kafka(tmp_path: Path) -> None:
+    done = CliRunner().invoke(in_a_pod, ["check", "--data", str(tmp_path), "--day", str(DAY), "--kafka"])
+    assert isinstance(done.exception, KafkaNotRead)

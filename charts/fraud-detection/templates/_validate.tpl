@@ -63,6 +63,13 @@
 {{- if and .Values.trainer.enabled (ne $data "kafka") (not (hasPrefix "s3a://" $data)) -}}
 {{- fail (printf "trainer.config.data is %q, a folder that the trainer's pod does not have. Set it to kafka, or to s3a://bucket/folder." $data) -}}
 {{- end -}}
+{{- $airflow := .Values.trainer.airflow.enabled -}}
+{{- if and $airflow (not .Values.trainer.enabled) -}}
+{{- fail "trainer.airflow.enabled: there is no trainer. Set trainer.enabled too." -}}
+{{- end -}}
+{{- if and $airflow (eq $data "kafka") -}}
+{{- fail "trainer.airflow.enabled: the DAG checks an archive and learns from it. Set trainer.config.data to s3a://bucket/folder, where archive.config.sinks has one." -}}
+{{- end -}}
 
 {{- $archive := .Values.archive -}}
 {{- if $archive.enabled -}}

@@ -48,3 +48,10 @@ state: {{ div $total 8 | quote }}
 {{- define "fraud.trainerKeys" -}}
 {{ .Values.trainer.s3Secret | default .Values.s3.secret }}
 {{- end }}
+
+{{/* The pod in which models are trained, judged and promoted: (list $ <arguments>). */}}
+{{- define "fraud.trainerPod" -}}
+{{- $root := index . 0 -}}
+{{- $trainer := $root.Values.trainer -}}
+{{- include "fraud.podTemplate" (list $root "trainer" (include "fraud.jobPod" (list $root "trainer" (index . 1) $trainer.cpu $trainer.memory))) -}}
+{{- end }}
