@@ -18,6 +18,8 @@ from training.bundle import MODEL, Description, Thresholds, describe
 from training.store import ModelStore
 
 EXECUTOR = "CoarseGrainedExecutorBackend"
+WITHIN_S = 300.0
+"""Two more JVMs start beside the driver's, and each look is a batch."""
 
 
 def test_an_executor_that_has_another_model_than_its_neighbour_is_seen(
@@ -48,12 +50,12 @@ def test_an_executor_that_has_another_model_than_its_neighbour_is_seen(
 
     detector.start("microBatch", trigger=MICRO_BATCH)
     try:
-        until(lambda: by_version(versions[0]) == 2)
+        until(lambda: by_version(versions[0]) == 2, WITHIN_S)
         store.point("champion", versions[1], "a test")
         executors = [one for one in psutil.Process(detector.pid).children(recursive=True) if EXECUTOR in " ".join(one.cmdline())]
         assert len(executors) == 2
         executors[0].kill()
-        until(lambda: {version for version in versions if any(version in one for one in served())} == set(versions))
+        until(lambda: {version for version in versions if any(version in one for one in served())} == set(versions), WITHIN_S)
     finally:
         detector.kill()
 
