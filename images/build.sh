@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-hash=$(find .mvn contract configuration kernel/jars.sha256 kernel/pom.xml kernel/src/main notifier producer requirements spark_jobs training watcher images -type f -not -path '*/__pycache__/*' -print0 |
+hash=$(find .mvn contract configuration kernel/jars.sha256 kernel/pom.xml kernel/src/main notifier producer quality requirements spark_jobs training watcher images -type f -not -path '*/__pycache__/*' -print0 |
     sort -z | xargs -0 sha256sum | sha256sum)
 tag=${1:-dev-${hash:0:12}}
 folders=("${@:2}")
