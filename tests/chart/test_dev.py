@@ -207,6 +207,7 @@ def test_a_tag_is_that_of_the_sources_and_not_of_what_was_built(machine: Machine
         "images",
         "notifier",
         "producer",
+        "quality",
         "requirements",
         "spark_jobs",
         "training",
