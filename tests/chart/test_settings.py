@@ -262,10 +262,10 @@ def test_mapped_topics_reach_detector_and_trainer_with_rights_and_files(home: Pa
     assert settings.input_topics == topics
     trainer = yaml.safe_load(find(found, "ConfigMap", "fraud-trainer")["data"]["trainer.yaml"])
     assert trainer["input"] == yaml.safe_load(find(found, "ConfigMap", "fraud-detector")["data"]["detector.yaml"])["input"]
-    for user in ("fraud-detector", "fraud-trainer"):
+    for user, watched in (("fraud-detector", set()), ("fraud-trainer", {"transactions.scored"})):
         acls = find(found, "KafkaUser", user)["spec"]["authorization"]["acls"]
         read = {acl["resource"]["name"] for acl in acls if "Read" in acl["operations"] and acl["resource"]["type"] == "topic"}
-        assert read == set(topics)
+        assert read == {*topics, *watched}, "a trainer watches what its model does to payments"
     for policy in ("fraud-detector", "fraud-trainer"):
         rules = find(found, "NetworkPolicy", policy)["spec"]["egress"]
         assert 8443 in {port["port"] for rule in rules for port in rule.get("ports", [])}
