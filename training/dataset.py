@@ -35,9 +35,17 @@ class Reach(NamedTuple):
 
 
 def known_by(events: DataFrame, until: datetime) -> DataFrame:
-    """Returns the events that had happened, and as far as the data say had come, by a time."""
-    times = ("ingest_time", *(f"{kind}.{one.known}" for kind, one in READINGS.items()))
-    return events.where(reduce(Column.__and__, (F.coalesce(F.col(one) <= F.lit(until), F.lit(True)) for one in times)))
+    """Returns the events that had happened, and as far as the data say had come, by a time.
+
+    Where no label had come by then all of it was loaded later: a replay, an import. That says nothing of when labels were known.
+    """
+
+    def before(*times: str) -> Column:
+        return reduce(Column.__and__, (F.coalesce(F.col(one) <= F.lit(until), F.lit(True)) for one in times))
+
+    happened = events.where(before(*(f"{kind}.{one.known}" for kind, one in READINGS.items())))
+    came = happened.where(before("ingest_time"))
+    return happened if came.where("kind = 'label'").isEmpty() else came
 
 
 def reach(events: DataFrame, until: datetime | None = None) -> Reach:

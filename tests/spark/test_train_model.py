@@ -103,6 +103,30 @@ def test_a_lake_that_has_grown_makes_the_same_version_and_no_new_labels_none(
         made(spark, lake, tmp_path / "one", until + DAY)
 
 
+def test_labels_of_a_history_that_was_loaded_later_count_from_when_they_were_given(
+    spark: SparkSession, world: Path, tmp_path: Path
+) -> None:
+    small, lake = corner(world, tmp_path / "small", share=0.1), tmp_path / "lake"
+    given = pq.read_table(small / "labels", columns=["labelled_at"])["labelled_at"].to_pandas()
+    until = given.sort_values().iloc[len(given) // 2].to_pydatetime()
+    shutil.copytree(small, lake)
+    labels = pq.read_table(small / "labels")
+    form = labels.schema.append(pa.field("ingest_time", pa.timestamp("us", "UTC")))
+    later = labels.to_pandas().assign(ingest_time=given.max() + DAY)
+
+    def known(came: int, of: int) -> int:
+        at = later["ingest_time"].where(later.index % of >= came, until)
+        shutil.rmtree(lake / "labels")
+        (lake / "labels").mkdir()
+        pq.write_table(
+            pa.Table.from_pandas(later.assign(ingest_time=at), form, preserve_index=False), lake / "labels" / "all.parquet"
+        )
+        return dataset.known_by(sources.read_history(spark, str(lake), S3()), until).where("kind = 'label'").count()
+
+    assert known(0, of=2) == known(2, of=2) == (given <= until).sum()
+    assert 0 < known(1, of=2) < known(2, of=2), "one that came by then says that arrival counts"
+
+
 def made(spark: SparkSession, lake: Path, folder: Path, until: datetime) -> str:
     """Returns the version that a store in the folder has by then: what `fraud train --until` does, inside the tests' Spark."""
     settings = TrainSettings(
