@@ -11,10 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from training.bundle import in_words
-from training.gate import Asked, Verdict, judge, quality_of
+from training.gate import MAX_SKEW, MIN_FRAUDS, REFUSED, Asked, Verdict, judge, quality_of
 from training.options import (
-    LEAST_FRAUDS,
-    MOST_SKEW,
     Json,
     MaxSkew,
     MinFrauds,
@@ -32,8 +30,8 @@ from training.store import ModelStore
 def judged(
     version: Version,
     quality: Quality = None,
-    min_frauds: MinFrauds = LEAST_FRAUDS,
-    max_skew: MaxSkew = MOST_SKEW,
+    min_frauds: MinFrauds = MIN_FRAUDS,
+    max_skew: MaxSkew = MAX_SKEW,
     data: Annotated[
         str | None, typer.Option(metavar="LAKE", help="With --challenged: the `path` of one of the archiver's sinks.")
     ] = None,
@@ -66,7 +64,7 @@ def judged(
     if as_json:
         out.print_json(data=verdict.json() | ({"challenged": beside._asdict()} if beside else {}))
         if verdict.reasons:
-            raise typer.Exit(6)
+            raise typer.Exit(REFUSED)
         return
     if beside:
         out.print(week.sentence(beside))

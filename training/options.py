@@ -14,7 +14,6 @@ from configuration import FraudDetectionError, KafkaConnection, Settings, TopicN
 from configuration.settings import CONFIG_VARIABLE
 from spark_jobs.settings import S3, DetectorSettings
 from training.bundle import MODEL
-from training.gate import MAX_SKEW, MIN_FRAUDS
 from training.store import ModelStore
 from training.trial import require_scores
 
@@ -41,7 +40,6 @@ MinFrauds = Annotated[int, typer.Option(min=0, help="So many frauds must be amon
 MaxSkew = Annotated[
     float, typer.Option(min=0, max=1, help="In which share of payments a feature may differ from what it was served with.")
 ]
-LEAST_FRAUDS, MOST_SKEW = MIN_FRAUDS, MAX_SKEW
 
 
 def duration(text: str) -> timedelta:

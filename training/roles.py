@@ -10,10 +10,8 @@ from rich.table import Column, Table
 from training import promotion
 from training.audit import Report, who
 from training.bundle import sha256
-from training.gate import Asked, UnreadableReport, judge, quality_of
+from training.gate import MAX_SKEW, MIN_FRAUDS, Asked, UnreadableReport, judge, quality_of
 from training.options import (
-    LEAST_FRAUDS,
-    MOST_SKEW,
     By,
     Json,
     MaxSkew,
@@ -41,8 +39,8 @@ def promote(
     reason: Reason = None,
     by: By = None,
     quality: Quality = None,
-    min_frauds: MinFrauds = LEAST_FRAUDS,
-    max_skew: MaxSkew = MOST_SKEW,
+    min_frauds: MinFrauds = MIN_FRAUDS,
+    max_skew: MaxSkew = MAX_SKEW,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What the decision rests on, for the audit; by default its report.json.")
     ] = None,
