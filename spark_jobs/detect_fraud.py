@@ -131,10 +131,11 @@ def _stream(
             is_real_time = isinstance(trigger, RealTimeTrigger)
             topics, most = settings.input_topics, settings.max_offsets
             raw = sources.with_clock(sources.read_stream(spark, settings.kafka, topics, trigger, most, start, found.gaps))
-            records = _records(raw, settings, models, sizes)
+            records = _records(raw, settings, models, sizes, is_real_time=is_real_time)
             query = running.start(kafka_sink.write_stream(records, settings.kafka, is_real_time=is_real_time), trigger, run)
             if is_real_time:
-                warm_planner(_records(spark.createDataFrame([], raw.schema), settings, models, sizes), stop_asked)
+                nothing = spark.createDataFrame([], raw.schema)
+                warm_planner(_records(nothing, settings, models, sizes, is_real_time=True), stop_asked)
             message = "detector started" if trigger is settings.trigger else "catching up in micro-batches"
             metrics.health.started(trigger, settings.max_offsets)
             log.info(message, mode=trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)
@@ -162,10 +163,12 @@ def _settle(files: Files, settings: DetectorSettings) -> places.Settled:
     return places.settle(kept, settings.kafka, [settings.input_topics], settings.on_lost_records)
 
 
-def _records(raw: DataFrame, settings: DetectorSettings, models: ModelSource | None, sizes: Mapping[str, int]) -> DataFrame:
+def _records(
+    raw: DataFrame, settings: DetectorSettings, models: ModelSource | None, sizes: Mapping[str, int], *, is_real_time: bool
+) -> DataFrame:
     inputs = sources.inputs_of(settings.input, settings.topics)
     judged_by = (settings.rules, models, settings.limits, settings.publish_from, sizes, settings.max_declines_per_minute)
-    return detect(raw, settings.topics, inputs, *judged_by)
+    return detect(raw, settings.topics, inputs, *judged_by, is_real_time=is_real_time)
 
 
 def _triggers(asked: Trigger, *, catch_up: bool) -> list[Trigger]:

@@ -21,7 +21,7 @@ from spark_jobs.transforms.decide import Rule, decide
 from spark_jobs.transforms.decode import Limits, decode
 from spark_jobs.transforms.derive import derive
 from spark_jobs.transforms.egress import egress
-from spark_jobs.transforms.history import history, without_persons
+from spark_jobs.transforms.history import history, in_turn, without_persons
 from spark_jobs.transforms.inputs import Inputs
 from spark_jobs.transforms.mapping import mapping
 from spark_jobs.transforms.score import ModelSource, explain, score
@@ -37,13 +37,16 @@ def detect(
     publish_from: datetime | None = None,
     sizes: Mapping[str, int] | None = None,
     max_declines: int | None = None,
+    *,
+    is_real_time: bool = False,
 ) -> DataFrame:
     """Returns the records that leave for those of `raw`, the columns that Kafka's sink takes; `mapping` says what `raw` has.
 
     Of records that came to Kafka before `publish_from` none leaves: they are history for the others. None is larger than `sizes`
-    says, bytes by topic. `max_declines` is the ceiling of declines a minute.
+    says, bytes by topic. `max_declines` is the ceiling of declines a minute. `is_real_time`: each record flows by itself.
     """
     events = decode(mapping(raw, inputs, limits.max_bytes), limits)
+    events = in_turn(events, CARD) if is_real_time else events
     return egress(judge(features(events), rules, models, max_declines), topics, sorted(rules), publish_from, sizes)
 
 

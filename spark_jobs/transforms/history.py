@@ -40,6 +40,17 @@ def without_persons(events: DataFrame) -> DataFrame:
     return events.withColumn("customer", F.col("customer").dropFields(*PERSON))
 
 
+def in_turn(events: DataFrame, group: GroupBy) -> DataFrame:
+    """Returns the events with a column by which `history` of this group takes those of a key in the order that they have here.
+
+    For real-time mode, where the history of another key comes between: events of one card are in several of its tasks, and a later
+    one may be through earlier. In a batch they are put into order by their times.
+    """
+    jvm: Any = events.sparkSession.sparkContext._jvm
+    tasks = int(str(events.sparkSession.conf.get("spark.sql.shuffle.partitions")))
+    return events.withColumn(_turn(group), Column(jvm.frauddetection.spark.Turns.apply(_key(group)._jc, tasks)))
+
+
 def history(events: DataFrame, group: GroupBy) -> DataFrame:
     """Returns the events with a column named as the group: a struct of its outputs, null where there is no transaction.
 
@@ -48,7 +59,10 @@ def history(events: DataFrame, group: GroupBy) -> DataFrame:
     The same for a stream, with state in its checkpoint, and for a batch, where all events of a key are taken in the order of their
     arrival. The column `event` of the pair that goes to the kernel passes through it unread.
     """
-    framed = events.select(_key(group).alias("key"), _input(group).alias("input"), F.struct("*").alias("event"))
+    turn = [name for name in events.columns if name == _turn(group)]
+    passing = F.struct(*(name for name in events.columns if name not in turn)).alias("event")
+    lined_up = (F.col(name).alias("turn") for name in turn)
+    framed = events.select(_key(group).alias("key"), _input(group).alias("input"), passing, *lined_up)
     session = events.sparkSession
     jvm: Any = session.sparkContext._jvm
     featured = DataFrame(jvm.frauddetection.spark.History.apply(framed._jdf, group.plan), session)
@@ -70,6 +84,10 @@ def pages(events: DataFrame, group: GroupBy) -> DataFrame:
     session = events.sparkSession
     jvm: Any = session.sparkContext._jvm
     return DataFrame(jvm.frauddetection.spark.Rebuild.apply(framed.where("input.operation <> 0")._jdf, group.plan), session)
+
+
+def _turn(group: GroupBy) -> str:
+    return f"{group.name}_turn"
 
 
 def _key(group: GroupBy) -> Column:

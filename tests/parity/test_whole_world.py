@@ -57,13 +57,10 @@ def test_micro_batches_with_a_kill_equal_the_batch_on_all_rows(
 
 @pytest.mark.timeout(1_200)
 def test_real_time_mode_equals_the_batch(detect: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
-    """One task a step: with several, two payments of a card within milliseconds may overtake each other on the way.
-
-    Nobody moves: for each profile that changes amid the stream, the world would wait for two checkpoints.
-    """
+    """Nobody moves: for each profile that changes amid the stream, the world would wait for two checkpoints."""
     attacks = json.dumps(dict.fromkeys(CAMPAIGNS.keys() - {"account_takeover"}, 1))
     data = data_set(tmp_path / "world", "--traffic", "all", "--rows", str(REAL_TIME_ROWS), "--campaigns", attacks)
-    found = detect(data, chunks=10, trigger={"mode": "realTime", "duration": "5s"}, state_partitions=1)
+    found = detect(data, chunks=10, trigger={"mode": "realTime", "duration": "5s"})
     assert_same(found, batch_features(data, tmp_path / "features"))
 
 
@@ -72,5 +69,5 @@ def test_half_a_million_that_wait_and_then_real_time_equal_the_batch(detect: Cal
     """A state that is rebuilt knows what it knew live: labels and profiles come before the payments that followed them."""
     data = data_set(tmp_path / "world", "--traffic", "all", "--rows", str(WAITING_ROWS))
     trigger = {"mode": "realTime", "duration": "5s"}
-    found = detect(data, chunks=12, waiting=11, trigger=trigger, state_partitions=1, max_offsets=60_000)
+    found = detect(data, chunks=12, waiting=11, trigger=trigger, max_offsets=60_000)
     assert_same(found, batch_features(data, tmp_path / "features"))

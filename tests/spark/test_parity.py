@@ -54,8 +54,7 @@ def test_oracle_and_batch_and_a_stream_of_many_batches_with_a_kill_tell_the_same
 def test_what_waits_and_then_real_time_tell_the_same_as_the_batch(
     small: Detector, kafka: KafkaConnection, world: FeaturedWorld
 ) -> None:
-    trigger = {"mode": "realTime", "duration": "5s"}
-    small.settings |= {"max_offsets": 4_000, "trigger": trigger, "state_partitions": 1}
+    small.settings |= {"max_offsets": 4_000, "trigger": {"mode": "realTime", "duration": "5s"}}
     found = streamed(small, kafka, small.topics, World(world.data), chunks=10, waiting=9)
     assert_same(found, world.features)
 

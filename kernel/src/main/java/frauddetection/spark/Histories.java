@@ -6,8 +6,6 @@ import frauddetection.history.Plan;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.apache.spark.sql.execution.streaming.operators.stateful.transformwithstate.statefulprocessor.ImplicitGroupingKeyTracker;
-import scala.Option;
 
 /**
  * The histories of the keys that a task has met since the last commit: decoded once, and written once, before the next commit or when they
@@ -79,18 +77,7 @@ final class Histories {
     return kept.isEmpty();
   }
 
-  // Spark's state variables are those of the key at work, which is another one or none.
   private static void write(String key, KeyHistory history) {
-    Option<Object> atWork = ImplicitGroupingKeyTracker.getImplicitKeyOption();
-    ImplicitGroupingKeyTracker.setImplicitKey(key);
-    try {
-      history.flush();
-    } finally {
-      if (atWork.isDefined()) {
-        ImplicitGroupingKeyTracker.setImplicitKey(atWork.get());
-      } else {
-        ImplicitGroupingKeyTracker.removeImplicitKey();
-      }
-    }
+    KeyAtWork.change(key, history::flush);
   }
 }

@@ -39,6 +39,7 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
   private transient Plan plan;
   private transient Input input;
   private transient Histories histories;
+  private transient InTurn inTurn;
   private transient double[] results;
 
   private History(String json, boolean isStreaming) {
@@ -50,7 +51,8 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
    * Returns a dataset with the columns {@code event}, as it came, and {@code history}, a struct of the plan's results, null where there is
    * no transaction.
    *
-   * @param events columns {@code key} (string), {@code input} (see {@link Input}) and {@code event} (any struct)
+   * @param events columns {@code key} (string), {@code input} (see {@link Input}), {@code event} (any struct), and in real-time mode, where
+   *     they have been parted by another key before, {@code turn} (see {@link Turns})
    * @param plan JSON, made by spark_jobs/aggregations.py
    */
   public static Dataset<Row> apply(Dataset<Row> events, String plan) {
@@ -78,8 +80,17 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
     results = new double[plan.aggregations().size()];
     if (isStreaming) {
       histories = new Histories(plan, new StatePages(getHandle(), plan.hash()), MEMORY);
-      BeforeCommit.call(getHandle(), histories::flush);
+      inTurn = new InTurn();
+      BeforeCommit.call(getHandle(), this::beforeCommit);
     }
+  }
+
+  private void beforeCommit() {
+    if (inTurn.waiting() > 0) {
+      throw new IllegalStateException(inTurn.waiting() + " events have waited in vain for one that was before them. Spark divides keys "
+          + "among its tasks otherwise than the kernel takes it to. Use the version that this project is tested with.");
+    }
+    histories.flush();
   }
 
   /**
@@ -101,12 +112,29 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
     while (rows.hasNext()) {
       events.add(rows.next());
     }
+    List<Featured> featured = new ArrayList<>(events.size());
+    if (events.get(0).turn() == null) {
+      sort(events);
+      handle(key, events, featured);
+    } else {
+      for (Event event : events) {
+        for (InTurn.Keyed next : inTurn.came(key, event)) {
+          KeyAtWork.change(next.key(), () -> handle(next.key(), List.of(next.event()), featured));
+        }
+      }
+    }
+    return CollectionConverters.asScala(featured.iterator());
+  }
+
+  private static void sort(List<Event> events) {
     if (events.size() > 1) {
       boolean forgets = events.stream().anyMatch(event -> Input.operation(event.input()) == Input.FORGET_PROFILE);
       Comparator<InternalRow> order = forgets ? Input::compareAsTheyCame : Input::compare;
       events.sort((one, other) -> order.compare(one.input(), other.input()));
     }
-    List<Featured> featured = new ArrayList<>(events.size());
+  }
+
+  private void handle(String key, List<Event> events, List<Featured> featured) {
     KeyHistory history = null;
     for (Event event : events) {
       InternalRow found = null;
@@ -120,7 +148,6 @@ public final class History extends StatefulProcessor<String, Event, Featured> {
     if (isStreaming && history != null) {
       histories.used(key);
     }
-    return CollectionConverters.asScala(featured.iterator());
   }
 
   private KeyHistory of(String key) {
