@@ -154,11 +154,15 @@ test: setup chart-tools airflow ## All that needs no cluster: lint, then every t
 	@rm -f $(TIERS)
 	@bash tests/tier.sh lint 60 $(MAKE) --no-print-directory lint
 	@bash tests/tier.sh kernel 120 $(MAKE) --no-print-directory test-kernel
-	@bash tests/tier.sh tests 1850 $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25 $(ARGS)
+	@bash tests/tier.sh tests 1850 $(BIN)/pytest -m "not long" --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=60 $(ARGS)
 	@bash tests/tier.sh
 
+.PHONY: test-long
+test-long: setup airflow ## What `make test` leaves out as it takes minutes, and has a small neighbour there; a quarter of an hour
+	@$(BIN)/pytest -m long $(ARGS)
+
 .PHONY: test-all
-test-all: test test-boards test-oncall test-postgres-18 parity chaos crashes faults handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; two hours and a half
+test-all: test test-long test-boards test-oncall test-postgres-18 parity chaos crashes faults handbook test-e2e ## Everything, on the cluster in KUBECONFIG too; two hours and a half
 
 .PHONY: lint
 lint: setup ## Format, lint, types, arrows

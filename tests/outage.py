@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -88,12 +88,12 @@ def killed(broker: Broker) -> Iterator[None]:
         broker.start()
 
 
-def outages(folder: Path, seconds: float) -> list[Watched]:
-    """Returns the detectors of both modes, stopped, after Kafka was away in both ways for so long each time."""
+def outages(folder: Path, seconds: float, modes: Iterable[str] = MODES) -> list[Watched]:
+    """Returns the detectors of these modes, stopped, after Kafka was away in both ways for so long each time."""
     broker = Broker(folder / "kafka")
     broker.start()
     kafka = KafkaConnection(bootstrap_servers=broker.address)
-    watched = [Watched(mode, kafka, folder / mode) for mode in MODES]
+    watched = [Watched(mode, kafka, folder / mode) for mode in modes]
     try:
         for one in watched:
             one.start()

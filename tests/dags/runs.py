@@ -24,7 +24,7 @@ def main() -> None:
     dag = bag.dags["fraud_retraining"]
     found["tasks"] = {one.task_id: sorted(one.downstream_task_ids) for one in dag.tasks}
     found["dag"] = {"max_active_runs": dag.max_active_runs, "catchup": dag.catchup}
-    with TestClient(create_app(apps="core"), base_url="http://localhost") as client:
+    with TestClient(create_app(apps="core"), base_url="http://localhost", raise_server_exceptions=False) as client:
         client.get(ANSWERS)  # what is imported for it is imported here: two threads that import wait for each other
         for run in json.load(sys.stdin):
             asked: list[dict[str, Any]] = []
@@ -41,12 +41,17 @@ def _answer(client: TestClient, answer: dict[str, str], asked: list[dict[str, An
     """Answers the first open question by Airflow's REST API, as its page does."""
     user = SimpleAuthManagerUser(username=answer["user"], role="ADMIN")
     client.headers["Authorization"] = f"Bearer {get_auth_manager().generate_jwt(user)}"
-    while not asked:
+    answered = False
+    while not answered:  # the database is SQLite, and may be busy
         time.sleep(0.2)
-        asked += client.get(ANSWERS, params={"response_received": False}).raise_for_status().json()["hitl_details"]
-    one = asked[0]["task_instance"]
-    place = f"{ANSWERS.replace('~', one['dag_run_id']).removesuffix('/hitlDetails')}/taskInstances/{one['task_id']}/-1/hitlDetails"
-    client.patch(place, json={"chosen_options": [answer["option"]], "params_input": {}}).raise_for_status()
+        found = client.get(ANSWERS, params={"response_received": False})
+        for one in found.json()["hitl_details"] if found.is_success else ():
+            asked[:] = [one]
+            task = one["task_instance"]
+            run = ANSWERS.replace("~", task["dag_run_id"]).removesuffix("/hitlDetails")
+            place = f"{run}/taskInstances/{task['task_id']}/-1/hitlDetails"
+            done = client.patch(place, json={"chosen_options": [answer["option"]], "params_input": {}})
+            answered = done.is_success
 
 
 if __name__ == "__main__":

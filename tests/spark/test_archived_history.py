@@ -173,6 +173,7 @@ def publish(source: Source, kafka: KafkaConnection, numbers: list[int]) -> None:
         send(kafka.bootstrap_servers, source.topics.scored, [(b"card", encode(scored(paid)), headers)])
 
 
+@pytest.mark.long
 def test_it_goes_on_at_the_first_record_that_the_archive_does_not_have(
     source: Source, kafka: KafkaConnection, migrate: Migrate, run_here: Run, archive_here: Run, spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -174,6 +174,7 @@ def test_what_cannot_be_told(look: Callable[..., dict[str, Any]], spark: SparkSe
         read_pages(spark, detector.settings["checkpoint"], other, "card-1")
 
 
+@pytest.mark.long
 def test_fraud_features_explains_beside_a_running_detector_and_writes_nothing(
     detector: Detector, home: Path, look: Callable[..., dict[str, Any]]
 ) -> None:

@@ -4,11 +4,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from configuration import KafkaConnection, TopicNames
 from harness.detector import Archiver
 from tests.beside import Busy
 
 
+@pytest.mark.long
 def test_maintenance_beside_the_archiver_loses_nothing(
     kafka: KafkaConnection, topics: TopicNames, archiver: Archiver, archive_here: Callable[..., None], tmp_path: Path
 ) -> None:

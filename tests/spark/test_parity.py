@@ -45,7 +45,7 @@ def test_oracle_and_batch_and_a_stream_of_many_batches_with_a_kill_tell_the_same
     assert len(world.features) > 15_000
     assert_same(world.features, oracle(world.data), tolerance=1e-9)
     small.settings |= {"max_offsets": 1_000_000, "trigger": MICRO_BATCH}
-    found = streamed(small, kafka, small.topics, World(world.data), chunks=10, kill_in=5)
+    found = streamed(small, kafka, small.topics, World(world.data), chunks=7, kill_in=3)
     assert_same(found, world.features)
 
 

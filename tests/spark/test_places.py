@@ -169,6 +169,7 @@ def test_what_a_topic_does_not_take_whole_is_cut(
     assert f"The topic {source.topics.alerts} takes messages of 10,000 bytes at most" in stopped()
 
 
+@pytest.mark.long
 @pytest.mark.fresh
 @pytest.mark.timeout(300)
 def test_the_same_in_real_time(source: Source, detector: Detector, broker: Broker) -> None:
