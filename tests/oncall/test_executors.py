@@ -32,7 +32,9 @@ def test_an_executor_that_has_another_model_than_its_neighbour_is_seen(
     # An hour between two looks at the store: an executor that comes later alone sees the promotion.
     detector.settings |= {"models": {"store": store.place, "poll": "1h"}, "rules": {}}
     detector.settings |= {"state_partitions": 2, "metrics": {"port": port}}
-    detector.settings["spark"] = {"master": "local-cluster[2,1,1024]", "conf": QUICK_START}
+    # Both tasks of a batch would else wait for the executor that has their state.
+    conf = QUICK_START | {"spark.locality.wait": "0s"}
+    detector.settings["spark"] = {"master": "local-cluster[2,1,1024]", "conf": conf}
     number = 0
 
     def served() -> set[str]:
