@@ -1,6 +1,7 @@
 """How driver and executors reach the database, and how they leave one that hangs."""
 
 import os
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -40,9 +41,9 @@ def connected(address: Address) -> Iterator[psycopg.Connection]:
         UnusableDatabase: it cannot be reached, does not let us in, does not answer in time, or refuses what is asked. No value of a
             row is told.
     """
-    connection = _connections.pop(address, None)
+    connection = _kept(address)
     try:
-        if connection is None or connection.closed:
+        if connection is None:
             connection = _connect(address)
         with _hung_up_after(address.timeout_s, connection), connection.transaction():
             yield connection
@@ -56,6 +57,18 @@ def connected(address: Address) -> Iterator[psycopg.Connection]:
         if connection is not None:
             with suppress(psycopg.Error):
                 connection.close()
+
+
+def _kept(address: Address) -> psycopg.Connection | None:
+    """Returns the connection of the last time; none where the server has said since that it is over, as one that stops does."""
+    connection = _connections.pop(address, None)
+    if connection is None or connection.closed:
+        return None
+    says_something, _, _ = select.select([connection.fileno()], [], [], 0)
+    if says_something:
+        connection.close()
+        return None
+    return connection
 
 
 ADVICE = "The archiver goes on where it is once the database takes it; check the sink's settings if it does not."
