@@ -10,6 +10,7 @@ import typer
 from benchmarks import (
     archive,
     detector,
+    encryption,
     health,
     history,
     hot_key,
@@ -44,7 +45,7 @@ def main(
     """Measure, and write docs/benchmarks.md.
 
     Sections: producer, kernel, history, restart, migration, mapping, rules, peers, catching-up, latency, hot-key,
-    scaling, watcher, archive, archive-beside, copy, timeline, health, quality, notifier, retraining.
+    scaling, encryption, watcher, archive, archive-beside, copy, timeline, health, quality, notifier, retraining.
     Nothing else should run meanwhile.
     """
     page.measure("benchmarks.md", SECTIONS, sections or [], "python -m benchmarks")
@@ -176,6 +177,10 @@ def _scaling(kafka: KafkaConnection, folder: Path) -> str:
     return scaling.section(scaling.measure(kafka, folder))
 
 
+def _encryption(kafka: KafkaConnection, folder: Path) -> str:
+    return encryption.section(encryption.measure(kafka, folder))
+
+
 def _watcher(kafka: KafkaConnection, folder: Path) -> str:
     return watching.section(watching.measure(kafka, folder))
 
@@ -246,6 +251,7 @@ SECTIONS = {
     "latency": Section("From payment to alert", _latency),
     "hot-key": Section("One hot key", _hot_key),
     "scaling": Section("Slots and executors", _scaling),
+    "encryption": Section("Encryption between executors", _encryption),
     "watcher": Section("The watcher", _watcher),
     "archive": Section("The archiver", _archive),
     "archive-beside": Section("A detector with an archiver beside it", _beside),

@@ -132,20 +132,26 @@ def latencies(
     models: str | None = None,
     checkpoints: int = 1,
     beside: Callable[[TopicNames], AbstractContextManager[object]] = nullcontext,
+    spark: Mapping[str, Any] = {},
 ) -> dict[str, Any]:
-    """Returns `mode` (a name of TRIGGERS), `rate`, `seconds`, `alerts`, and `p50`, `p99`, `p999`, `max` in milliseconds.
+    """Returns `mode` (a name of TRIGGERS), `rate`, `seconds`, `alerts`, `cores`, and `p50`, `p99`, `p999`, `max` in milliseconds.
 
     `warm_up` and `measured` are seconds: alerts of the last `measured` seconds count, or, where that is longer, of so many that
     `checkpoints` lie inside: `seconds`. Before them come `warm_up` and the time to the first checkpoint, which is in none of the
-    figures. `models` is a model store; `beside` is what runs meanwhile.
+    figures but `cores`, the processors that Python and Java used from the first payment on. `models` is a model store; `beside` is
+    what runs meanwhile; `spark` are the detector's settings.
     """
     topics = new_topics(kafka, "latency")
     every = round(parse(TRIGGERS[name].get("duration", "0s")).total_seconds())
     seconds = max(measured, checkpoints * every + every // 5)
-    with running(kafka, topics, folder, TRIGGERS[name], MANY_ALERTS, models) as detector, beside(topics):
+    with running(kafka, topics, folder, TRIGGERS[name], MANY_ALERTS, models, spark) as detector, beside(topics):
+        used = CpuTime(detector.pid)
+        began, before = time.monotonic(), used.seconds()
         sent = _produce(kafka, topics, folder, rate=rate, duration=f"{warm_up + every + seconds}s")
         detector.until_scored(sent)
-        return {"mode": name, "rate": rate, "seconds": seconds, **_summary(kafka, topics, timedelta(seconds=seconds))}
+        cores = round((used.seconds() - before) / (time.monotonic() - began), 2)
+        found = _summary(kafka, topics, timedelta(seconds=seconds))
+        return {"mode": name, "rate": rate, "seconds": seconds, "cores": cores, **found}
 
 
 def swap(kafka: KafkaConnection, folder: Path, rate: int, warm_up: int, store: ModelStore, other: str) -> dict[str, Any]:
