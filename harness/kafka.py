@@ -31,9 +31,9 @@ def send_all(address: str, records: Iterable[Sequence[Any]], first: int | None =
     `first`: they begin there, and follow each other every so many milliseconds. Else they are the producer's clock.
     """
     failed = []
-    producer = Producer(
-        {"bootstrap.servers": address, "acks": "all", "linger.ms": 5, "partitioner": "murmur2_random", "compression.type": "lz4"}
-    )
+    settings = {"acks": "all", "linger.ms": 5, "partitioner": "murmur2_random", "compression.type": "lz4"}
+    # A topic that was just made may turn the first records away, and take the next ones: only so they keep their order.
+    producer = Producer({"bootstrap.servers": address, "enable.idempotence": True, **settings})
     count = 0
     for topic, key, value, *headers in records:
         while True:

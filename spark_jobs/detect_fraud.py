@@ -133,9 +133,9 @@ def _stream(
             raw = sources.with_clock(sources.read_stream(spark, settings.kafka, topics, trigger, most, start, found.gaps))
             records = _records(raw, settings, models, sizes, is_real_time=is_real_time)
             query = running.start(kafka_sink.write_stream(records, settings.kafka, is_real_time=is_real_time), trigger, run)
-            if is_real_time:
+            if isinstance(trigger, RealTimeTrigger):
                 nothing = spark.createDataFrame([], raw.schema)
-                warm_planner(_records(nothing, settings, models, sizes, is_real_time=True), stop_asked)
+                warm_planner(_records(nothing, settings, models, sizes, is_real_time=True), trigger.duration, stop_asked)
             message = "detector started" if trigger is settings.trigger else "catching up in micro-batches"
             metrics.health.started(trigger, settings.max_offsets)
             log.info(message, mode=trigger.mode, rules=sorted(settings.rules), checkpoint=settings.checkpoint)

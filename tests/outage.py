@@ -17,7 +17,7 @@ from local.broker import Broker
 from producer.topics import create_topics
 from tests.records import AT, transaction
 
-MODES = {"microBatch": MICRO_BATCH, "realTime": {"mode": "realTime", "duration": "5s"}}
+MODES = {"microBatch": MICRO_BATCH, "realTime": {"mode": "realTime", "duration": "5s", "catch_up": False}}
 COUNT = 20
 """Payments at a time; each tenth is a fraud."""
 WAIT_S = 300.0

@@ -128,7 +128,7 @@ def detector(kafka: KafkaConnection, tmp_path_factory: pytest.TempPathFactory) -
     runs: list[tuple[str, int, Callable[[], int | None]]] = [("5s", 1, one.stop), ("5m", 2, one.kill), ("5s", 4, one.stop)]
     try:
         for chunk, (duration, scored, end) in zip(CHUNKS, runs, strict=True):
-            one.start("realTime", trigger={"mode": "realTime", "duration": duration})
+            one.start("realTime", trigger={"mode": "realTime", "duration": duration, "catch_up": False})
             send(kafka.bootstrap_servers, topics.transactions, [(b"k", value) for _, value in chunk])
             one.until_scored(scored * len(chunk))
             assert not end(), one.errors

@@ -15,7 +15,7 @@ from tests.foreign import ARRAY
 def test_an_array_of_foreign_records_flows_in_real_time(detector: Detector, kafka: KafkaConnection, topics: TopicNames) -> None:
     later = json.dumps([one | {"id": f"later-{one['id']}"} for one in json.loads(ARRAY.value)]).encode()
     send(kafka.bootstrap_servers, topics.transactions, [(b"k", ARRAY.value)])
-    trigger = {"mode": "realTime", "duration": "5s"}
+    trigger = {"mode": "realTime", "duration": "5s", "catch_up": False}
     detector.start("realTime", trigger=trigger, state_partitions=1, input=ARRAY.settings)
     send(kafka.bootstrap_servers, topics.transactions, [(b"k", later)])
     detector.until_scored(6)

@@ -166,7 +166,7 @@ def test_models_are_swapped_while_the_stream_runs(
     detector: Detector, store: ModelStore, payments: Payments, tmp_path: Path
 ) -> None:
     port = free_port()
-    detector.start("realTime", trigger={"mode": "realTime", "duration": "5m"}, metrics={"port": port})
+    detector.start("realTime", trigger={"mode": "realTime", "duration": "5m", "catch_up": False}, metrics={"port": port})
     pid = detector.pid
     assert payments.until_scored_by(None).fraud_score is None
     assert scraped(port)["fraud_model_missing"] == 1

@@ -42,7 +42,7 @@ def test_it_goes_on_while_slots_suffice_and_ends_with_a_paragraph_that_helps(
     detector.settings |= {"topics": asdict(topics), "state_partitions": 1, "rules": everything, "max_declines_per_minute": 1}
     spark = {"master": "local[7]", "conf": QUICK_START}  # four topics and two steps take six
     pay(kafka, topics, "a", 0)
-    detector.start("realTime", trigger={"mode": "realTime", "duration": "5s"}, spark=spark)
+    detector.start("realTime", trigger={"mode": "realTime", "duration": "5s", "catch_up": False}, spark=spark)
     detector.until_scored(1)
     grow(kafka, topics.transactions, 2)
     pay(kafka, topics, "b", 1)

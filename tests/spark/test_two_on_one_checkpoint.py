@@ -71,7 +71,7 @@ def test_a_detector_that_runs_keeps_others_out_and_one_that_was_killed_does_not(
     detector: Detector, run_here: Callable[..., None]
 ) -> None:
     send(detector.kafka.bootstrap_servers, detector.topics.transactions, [(b"k", encode(transaction()))])
-    detector.start("realTime")
+    detector.start("microBatch")
     with pytest.raises(CheckpointInUse, match=f"detect_fraud on .*, process {detector.pid}, since"):
         run_here(detector)
     detector.until_scored(1)
