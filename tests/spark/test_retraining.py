@@ -67,10 +67,12 @@ def keep(rows: DataFrame, folder: Path, time: str) -> None:
 
 
 class Airflow:
-    """Airflow with a database of its own, and a folder in which the DAG's commands run."""
+    """Airflow with a database of its own, and a folder in which the DAG's commands run; a weak model is `before`, the champion."""
 
     def __init__(self, folder: Path, lake: Path) -> None:
         self.store = ModelStore(str(folder / "models"), S3())
+        self.before = added(self.store, average_precision=0.01)
+        promotion.force(self.store, self.before.version, "a test", "somebody was champion", None)
         (folder / "retraining.yaml").write_text(yaml.safe_dump({"schedule": None, "params": {"data": str(lake), "watch": None}}))
         self._environment = {
             **environment(folder),
@@ -91,12 +93,14 @@ class Airflow:
         return done.stdout
 
 
+@pytest.fixture
+def airflow(lake: Path, tmp_path: Path) -> Airflow:
+    return Airflow(tmp_path, lake)
+
+
 @pytest.mark.timeout(600)
-def test_what_a_person_approves_is_promoted(lake: Path, tmp_path: Path) -> None:
-    airflow = Airflow(tmp_path, lake)
-    store = airflow.store
-    before = added(store, average_precision=0.01)
-    promotion.force(store, before.version, "a test", "somebody was champion", None)
+def test_what_a_person_approves_is_promoted(airflow: Airflow) -> None:
+    store, before = airflow.store, airflow.before
 
     found = airflow.runs({"at": f"{KNOWN}T03:00:00Z", "params": {"approval": True}, "answer": {"user": "ada", "option": "Approve"}})
     assert found["import_errors"] == {}
@@ -122,11 +126,8 @@ def test_what_a_person_approves_is_promoted(lake: Path, tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_a_run_skips_where_nothing_is_new_and_fails_where_something_is_wrong(lake: Path, tmp_path: Path) -> None:
-    airflow = Airflow(tmp_path, lake)
-    store = airflow.store
-    before = added(store, average_precision=0.01)
-    promotion.force(store, before.version, "a test", "somebody was champion", None)
+def test_a_run_skips_where_nothing_is_new_and_fails_where_something_is_wrong(airflow: Airflow) -> None:
+    store, before = airflow.store, airflow.before
     promoted, nothing_new, no_payments = airflow.runs(*({"at": f"{day}T03:00:00Z"} for day in (KNOWN, LATER, LATEST)))["runs"]
     assert promoted["state"] == "success"
     champion = store.pointer("champion")
