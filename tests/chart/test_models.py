@@ -97,7 +97,7 @@ def test_the_trainer_reads_its_settings_and_writes_the_store(runtime: str, home:
     found = with_models(runtime, values=values)
     pod = pod_of(found, "trainer")
     (container,) = pod.spec["containers"]
-    assert container["image"] == "fraud-detection/trainer:0.1.0"
+    assert container["image"] == "localhost/fraud-detection/trainer:0.1.0"
     assert mount_of(pod) == {"name": "models", "mountPath": "/models"}
     (home / "trainer.yaml").write_text(yaml.safe_dump(file_of(found, "trainer")))
     arguments = container.get("args") or find(found, "ScheduledSparkApplication", "fraud-trainer")["spec"]["template"]["arguments"]

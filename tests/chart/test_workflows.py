@@ -112,8 +112,8 @@ def test_what_is_published_is_signed() -> None:
     assert all(f"@${name.upper()}" in signature["run"] for name in signed)
     chart = next(step for step in publish if step.get("id") == "chart")
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    for image, key in re.findall(r"\.images\.(\w+)\.(\w+) =", chart["run"]):
-        assert key in values["images"][image]
+    written = set(re.findall(r"\.images\.(\w+)\.(\w+) = strenv\((?:REGISTRY|[A-Z]+)\)", chart["run"]))
+    assert written == {(image, key) for image in values["images"] for key in ("repository", "digest")}, "whole names, and digests"
 
 
 def test_images_are_published_from_one_base_image_by_its_digest(tmp_path: Path) -> None:
