@@ -166,10 +166,10 @@ LIMITS: dict[str, Json] = {
 OWNED = {
     "ArchiveConfig": {"kafka", "topics", "input", "limits", "checkpoint", "metrics", "s3", "spark", "log_dir"},
     "DetectorConfig": {"kafka", "topics", "checkpoint", "metrics", "log_dir", "spark", "s3"},
-    "Models": {"store"},
+    "Models": {"store", "public_key_file"},
     "NotifierConfig": {"kafka", "topics", "metrics"},
     "ProducerConfig": {"kafka", "topics", "create_topics", "partitions", "json"},
-    "TrainerConfig": {"kafka", "topics", "input", "limits", "store", "s3", "spark", "log_dir", "json"},
+    "TrainerConfig": {"kafka", "topics", "input", "limits", "store", "s3", "signing_key_file", "spark", "log_dir", "json"},
 }
 """What the chart writes into a program's file, by the schema's own names of its parts."""
 

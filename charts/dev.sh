@@ -40,7 +40,7 @@ on_kind() {
 
     tag=$(env -u CLUSTER images/build.sh)
     for name in spark producer trainer; do
-        image=docker.io/fraud-detection/$name:$tag
+        image=localhost/fraud-detection/$name:$tag
         "$engine" exec fraud-control-plane crictl inspecti --quiet "$image" >/dev/null 2>&1 && continue
         "$engine" save --output "$work/$name.tar" "$image"
         kind load image-archive "$work/$name.tar" --name fraud

@@ -86,6 +86,7 @@ KNOWN = frozenset(
         "seed",
         "send",
         "show_mapping",
+        "signing_key_file",
         "since",
         "sinks",
         "spark",

@@ -52,7 +52,8 @@ class Topics:
         """How each topic is created: `partitions` for those that carry traffic by card, one for profiles, rulesets and files.
 
         Profiles, rulesets and the receipts of files are compacted: the newest record of a key is kept for ever. What the stream
-        writes carries the broker's append time, so that the time from a transaction to its alert can be read off the records.
+        writes carries the broker's append time, so that the time from a transaction to its alert can be read off the records. Dead
+        letters repeat what came, whatever it was, and are kept for as long as alerts.
         """
         traffic = {"retention.ms": str(7 * DAY_MS)}
         appended = {**traffic, "message.timestamp.type": "LogAppendTime"}
@@ -63,7 +64,7 @@ class Topics:
             self.customers: (1, compacted),
             self.merchants: (1, compacted),
             self.scored: (partitions, appended),
-            self.rejected: (1, {**appended, "retention.ms": str(30 * DAY_MS)}),
+            self.rejected: (1, appended),
             self.alerts: (partitions, appended),
             self.rulesets: (1, compacted),
             self.files: (1, compacted),

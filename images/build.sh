@@ -14,7 +14,7 @@ folders=("${@:2}")
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 # The trainer's image is made from the spark image of the same build, which comes before it in the alphabet.
-options=(--build-arg "SPARK_IMAGE=docker.io/fraud-detection/spark:$tag" --build-arg "VERSION=$version" --build-arg "REVISION=$revision")
+options=(--build-arg "SPARK_IMAGE=localhost/fraud-detection/spark:$tag" --build-arg "VERSION=$version" --build-arg "REVISION=$revision")
 
 if [ -n "${CLUSTER:-}" ]; then
     "$CLUSTER" base-image >&2
@@ -44,7 +44,8 @@ else
 fi
 
 for folder in "${folders[@]}"; do
-    # The whole name: podman and buildah would put localhost before a short one, and Kubernetes would not find it.
-    "${build[@]}" -t "docker.io/fraud-detection/$(basename "$folder"):$tag" -f "${folder%/}/Dockerfile" "${options[@]}" . >&2
+    # The whole name, of a registry that nobody can have: a short one would be that of whoever registers it in a public registry, and
+    # podman and buildah would put localhost before it anyway.
+    "${build[@]}" -t "localhost/fraud-detection/$(basename "$folder"):$tag" -f "${folder%/}/Dockerfile" "${options[@]}" . >&2
 done
 echo "$tag"

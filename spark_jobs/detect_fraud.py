@@ -22,7 +22,7 @@ from spark_jobs.lease import Lease
 from spark_jobs.metrics import StreamMetrics
 from spark_jobs.pipeline import detect
 from spark_jobs.running import Run
-from spark_jobs.served_models import ServedModels
+from spark_jobs.served_models import ServedModels, model_source
 from spark_jobs.settings import AvailableNowTrigger, DetectorSettings, RealTimeTrigger, Trigger
 from spark_jobs.sinks import kafka as kafka_sink
 from spark_jobs.sinks import rulesets
@@ -115,7 +115,7 @@ def _stream(
     files = files_of(spark, settings.checkpoint)
     _own_state(spark, settings, files)
     rehearse(spark, settings.rules)
-    models = _models(settings)
+    models = model_source(settings.models)
     served = ServedModels(spark, models, metrics, required=settings.models.required) if models else None
     if served:
         looks.append(served.look)
@@ -179,11 +179,6 @@ def _triggers(asked: Trigger, *, catch_up: bool) -> list[Trigger]:
     if isinstance(asked, RealTimeTrigger) and (asked.catch_up or catch_up):
         return [AvailableNowTrigger(), asked]
     return [asked]
-
-
-def _models(settings: DetectorSettings) -> ModelSource | None:
-    chosen = settings.models
-    return ModelSource(chosen.store, round(chosen.poll.total_seconds())) if chosen.store else None
 
 
 @contextmanager

@@ -20,7 +20,7 @@ class UnusableRegistry(FraudDetectionError):
 
 
 class UnusableKey(FraudDetectionError):
-    """The key of token_of cannot be read, or is too short."""
+    """A key that a setting names cannot be read, or is none of its kind: that of token_of, or one that signs models."""
 
 
 class UnusableModel(FraudDetectionError):

@@ -1,19 +1,53 @@
 """Which models are in force. The kernel reads the store and swaps by itself, in every JVM; the driver's own is asked here."""
 
 import json
+import re
 import time
+from base64 import b64decode, b64encode
+from pathlib import Path
 from typing import Any
 
 import structlog
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from spark_jobs.errors import UnusableModel
+from spark_jobs.errors import UnusableKey, UnusableModel
 from spark_jobs.features import FEATURE_SET, MODEL_INPUTS
 from spark_jobs.metrics import StreamMetrics
+from spark_jobs.settings import Models
 from spark_jobs.transforms.score import ModelSource
 
 log = structlog.get_logger()
+
+_PEM = re.compile(r"-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----")
+_ED25519 = bytes.fromhex("302a300506032b6570032100")
+"""How the DER of each Ed25519 public key begins; 32 bytes follow (RFC 8410)."""
+
+
+def model_source(chosen: Models) -> ModelSource | None:
+    """Returns where models come from, by the settings; None where rules decide alone.
+
+    Raises:
+        UnusableKey: `public_key_file` cannot be read, or is no Ed25519 public key.
+    """
+    if chosen.store is None:
+        return None
+    key = _public_key(chosen.public_key_file) if chosen.public_key_file else None
+    return ModelSource(chosen.store, round(chosen.poll.total_seconds()), key)
+
+
+def _public_key(file: Path) -> str:
+    advice = "Check `models.public_key_file`; `openssl pkey -in private.pem -pubout` writes it: docs/how-to/promote-a-model.md."
+    try:
+        found = _PEM.search(file.read_text("ascii"))
+        der = b64decode(found[1]) if found else b""
+    except OSError as error:
+        raise UnusableKey(f"{file} cannot be read: {error.strerror}", advice) from None
+    except ValueError:
+        der = b""
+    if len(der) != len(_ED25519) + 32 or not der.startswith(_ED25519):
+        raise UnusableKey(f"{file} is no Ed25519 public key in PEM", advice)
+    return b64encode(der).decode()
 
 
 class ServedModels:
@@ -34,7 +68,7 @@ class ServedModels:
         self._served = ""
         self._looked_at = time.monotonic()
         try:
-            self._say(self._store.check(models.store, columns, FEATURE_SET))
+            self._say(self._store.check(models.store, columns, FEATURE_SET, models.public_key))
         except Py4JJavaError as error:
             self._refused(error.java_exception.getMessage())
         if required and not json.loads(self._served or "{}").get("champion"):

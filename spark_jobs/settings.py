@@ -141,6 +141,10 @@ class Models(Part):
         ge=timedelta(seconds=1),
         description="How often the store is looked at, and so how soon a promotion takes effect",
     )
+    public_key_file: Path | None = Field(
+        None,
+        description="Ed25519 public key, PEM: a version that is not signed by its private key is refused; null: none has to be",
+    )
 
 
 class Metrics(Part):

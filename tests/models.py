@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from onnx import TensorProto, helper
 
 from training.bundle import MODEL, Description, Manifest, Thresholds, TrainedOn, describe
@@ -31,6 +33,15 @@ def added(store: ModelStore, number: int = 0, average_precision: float | None = 
     manifest = describe("xgboost", description(average_precision), files, MADE_AT + timedelta(minutes=number))
     store.add(manifest, files)
     return manifest
+
+
+def key_files(folder: Path) -> tuple[Path, Path]:
+    """Returns the files of a private key that signs models, and of its public key, as openssl writes them."""
+    key = Ed25519PrivateKey.generate()
+    private, public = folder / "private.pem", folder / "public.pem"
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return private, public
 
 
 def linear(features: int, weight: float = 0.1, number: int = TensorProto.FLOAT) -> bytes:

@@ -26,6 +26,8 @@ TREES = "trees.json"
 REFERENCE = "reference.json"
 """What payments and scores were like when the model was made (`training.health.reference`)."""
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+"""The 64 bytes of the Ed25519 signature of the manifest's bytes, if it is signed."""
 VERSION = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 """No folder, none above, nothing hidden: a manifest cannot name a file that is not in its bundle."""

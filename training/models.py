@@ -11,7 +11,7 @@ import typer
 from rich.table import Column, Table
 
 from configuration import FraudDetectionError, report
-from training import roles
+from training import roles, signing
 from training.bundle import MODEL, Description, Manifest, Role, Thresholds, TrainedOn, describe, in_words
 from training.judging import judged
 from training.options import Json, Place, Version, out, store_of, tables
@@ -115,6 +115,18 @@ def add(
         out.print_json(data={"version": added.version})
     else:
         out.print(f"{added.version} is in {models.place}. It scores once it is champion: `fraud models promote {added.version}`.")
+
+
+@app.command()
+def sign(
+    version: Version,
+    key: Annotated[Path, typer.Option(metavar="FILE", help="Ed25519 private key, PEM, without a password.")],
+    store: Place = None,
+) -> None:
+    """Sign a version, for detectors whose `models.public_key_file` takes none but signed models. Its files are verified."""
+    models = store_of(store)
+    models.sign(version, signing.private_key(key))
+    out.print(f"{version} is signed.")
 
 
 def _roles(models: ModelStore) -> dict[str, Role]:

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from configuration import FraudDetectionError
 from spark_jobs.errors import UnusableModel
 from spark_jobs.features import FEATURE_SET, MODEL_INPUTS
 from spark_jobs.settings import S3
 from training.audit import Audit
-from training.bundle import MANIFEST, VERSION, Manifest, Pointer, Role, sha256
+from training.bundle import MANIFEST, SIGNATURE, VERSION, Manifest, Pointer, Role, sha256
 from training.files import Files, UnusableStore
 
 REPORT = "report.json"
@@ -104,8 +106,16 @@ class ModelStore:
         self.files(version)
         return manifest
 
-    def add(self, manifest: Manifest, files: Mapping[str, bytes], report: Mapping[str, bytes] | None = None) -> None:
+    def add(
+        self,
+        manifest: Manifest,
+        files: Mapping[str, bytes],
+        report: Mapping[str, bytes] | None = None,
+        key: Ed25519PrivateKey | None = None,
+    ) -> None:
         """Adds a version; on return it is there, before that it is not. `report` has files for people, which no manifest pins.
+
+        With a `key` it is signed.
 
         Two that add the same version to S3 at once may both succeed: its name has its model's hash, so the model is the same.
 
@@ -121,7 +131,18 @@ class ModelStore:
             raise VersionExists(f"{self.place} has {version} already", "A version never changes; add another model.")
         self._files.sweep()
         beside = {f"report/{name}": content for name, content in (report or {}).items()}
-        self._files.write_folder(version, {**beside, **files, MANIFEST: manifest.to_json()})
+        content = manifest.to_json()
+        signature = {SIGNATURE: key.sign(content)} if key else {}
+        self._files.write_folder(version, {**beside, **files, **signature, MANIFEST: content})
+
+    def sign(self, version: str, key: Ed25519PrivateKey) -> None:
+        """Signs a version that is here, its files being those of its manifest; a signature that it has is replaced.
+
+        Raises:
+            NoSuchModel, UnusableModel.
+        """
+        self.files(version)
+        self._files.write(f"{version}/{SIGNATURE}", key.sign(self._pinning(version)))
 
     def pointer(self, role: Role) -> Pointer | None:
         """Returns who has the role, if anybody has.

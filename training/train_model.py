@@ -17,7 +17,7 @@ from spark_jobs.input_settings import topics_of
 from spark_jobs.settings import on_s3
 from spark_jobs.transforms.decode import decode
 from spark_jobs.transforms.mapping import mapping
-from training import dataset, gate, progress, promotion, skew, summary, versions
+from training import dataset, gate, progress, promotion, signing, skew, summary, versions
 from training.audit import who
 from training.bundle import Manifest
 from training.candidates import train
@@ -69,7 +69,10 @@ def run(settings: TrainSettings) -> dict[str, Any]:
     if there := versions.made_before(store, settings):
         log.info("is there already", store=settings.store, version=there.version)
         return versions.kept_report(store, there.version)
-    champion = rival(settings)  # before the work of minutes: can the store be reached?
+    # Before the work of minutes: can the store be reached, and the key be used?
+    champion = rival(settings)
+    if settings.signing_key_file:
+        signing.private_key(settings.signing_key_file)
     former = versions.before(store, settings)
     with TemporaryDirectory(prefix="fraud-train-") as folder, _spark(settings) as spark:
         events = Path(folder) / "events"

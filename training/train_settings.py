@@ -72,6 +72,9 @@ class TrainSettings(Settings):
         description="From an archive: in which share of payments a feature may differ from what it was served with. Above it no "
         "model is made",
     )
+    signing_key_file: Path | None = Field(
+        None, description="Ed25519 private key, PEM, that signs the new model's manifest; null: it is not signed"
+    )
     json_summary: bool = Field(False, alias="json", description="Print the report as JSON on standard output")
     kafka: KafkaConnection = Field(KafkaConnection(), description="The Kafka cluster")
     topics: TopicNames = Field(TopicNames(), description="Names of the topics")

@@ -30,6 +30,7 @@ from training.candidates import Candidate
 from training.card import card
 from training.dataset import Reach
 from training.files import FolderExists
+from training.signing import private_key
 from training.splits import periods
 from training.store import REPORT, ModelStore, VersionExists
 from training.train_settings import KAFKA, TrainSettings
@@ -148,8 +149,9 @@ def save(settings: TrainSettings, candidate: Candidate, run: Run | None = None) 
     found = {"version": manifest.version, **candidate.report}
     told = {REPORT: json.dumps(found, indent=2).encode() + b"\n", CARD: card(manifest, found).encode(), **candidate.pictures}
     store = ModelStore(settings.store, settings.s3)
+    key = private_key(settings.signing_key_file) if settings.signing_key_file else None
     try:
-        store.add(manifest, files, told)
+        store.add(manifest, files, told, key)
     except (VersionExists, FolderExists):
         if run is None:
             raise

@@ -55,7 +55,7 @@ def scored(featured: DataFrame, model: Path) -> DataFrame:
     jvm: Any = rows.sparkSession.sparkContext._jvm
     types, store = rows.schema["features"].dataType.json(), str(model.parent.parent)
     return rows.withColumn(
-        "score", Column(jvm.frauddetection.scoring.Score.apply(F.col("features")._jc, types, FEATURE_SET, store, POLL_S))
+        "score", Column(jvm.frauddetection.scoring.Score.apply(F.col("features")._jc, types, FEATURE_SET, store, POLL_S, None))
     )
 
 

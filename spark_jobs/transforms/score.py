@@ -31,6 +31,8 @@ class ModelSource(NamedTuple):
     """Folder or s3a:// URL of the model store (docs/how-to/promote-a-model.md)."""
     poll_s: int
     """Seconds between two looks at which model is the champion."""
+    public_key: str | None = None
+    """Base64 of the Ed25519 key, X.509 in DER, by which a version has to be signed; None: none has to be."""
 
 
 def score(events: DataFrame, models: ModelSource | None) -> DataFrame:

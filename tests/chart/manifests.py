@@ -1,6 +1,6 @@
 """Rendered manifests as objects, and the pods in them, wherever they stand."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -52,6 +52,24 @@ def kinds(found: tuple[Object, ...]) -> set[tuple[str, str]]:
 def pods(found: tuple[Object, ...]) -> list[Pod]:
     """Returns every pod that these objects become."""
     return [pod for one in found for pod in _pods(one)]
+
+
+def granted_in(found: Iterable[Object]) -> dict[str, set[str]]:
+    """Returns `verb group/resource/name` for all that each ServiceAccount may do; tests/e2e/test_rights.py asks the API server."""
+    rights: dict[str, set[str]] = {one["metadata"]["name"]: set() for one in found if one["kind"] == "ServiceAccount"}
+    roles = {one["metadata"]["name"]: one["rules"] for one in found if one["kind"] == "Role"}
+    for binding in (one for one in found if one["kind"] == "RoleBinding"):
+        assert binding["roleRef"]["kind"] == "Role"
+        for subject in binding["subjects"]:
+            assert subject["kind"] == "ServiceAccount"
+            rights[subject["name"]] |= {
+                f"{verb} {'/'.join(filter(None, (group, resource, *rule.get('resourceNames', ()))))}"
+                for rule in roles[binding["roleRef"]["name"]]
+                for verb in rule["verbs"]
+                for group in rule["apiGroups"]
+                for resource in rule["resources"]
+            }
+    return rights
 
 
 def spark_pod(found: tuple[Object, ...], role: str) -> Pod:

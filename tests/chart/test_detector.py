@@ -57,7 +57,7 @@ def test_kubeflow_refuses_none_of_the_spark_settings() -> None:
 @pytest.mark.parametrize("runtime", ["apache", "none"])
 def test_others_need_what_kubeflow_refuses(runtime: str) -> None:
     found = conf(console(runtime, "--set", "images.spark.tag=x"), runtime)
-    assert found["spark.kubernetes.container.image"] == "fraud-detection/spark:x"
+    assert found["spark.kubernetes.container.image"] == "localhost/fraud-detection/spark:x"
     assert found["spark.kubernetes.authenticate.driver.serviceAccountName"] == "fraud-detector"
     assert found["spark.kubernetes.namespace"] == "payments"
 
@@ -226,7 +226,7 @@ def test_ilum_is_told_all_and_can_split_it() -> None:
     found = objects("--values", "values-kafka-alerts.yaml", "--set", "runtime=ilum")
     told = yaml.safe_load(find(found, "ConfigMap", "fraud-ilum")["data"]["submit.json"])
     settings = dict(pair.split("=", 1) for pair in told["jobConfig"].split(";"))
-    assert settings["spark.kubernetes.container.image"] == "fraud-detection/spark:0.1.0"
+    assert settings["spark.kubernetes.container.image"] == "localhost/fraud-detection/spark:0.1.0"
     for role in ("driver", "executor"):
         assert settings[f"spark.kubernetes.{role}.secrets.fraud-detector"] == "/etc/kafka/user"
         assert settings[f"spark.kubernetes.{role}.volumes.persistentVolumeClaim.checkpoints.mount.path"] == "/checkpoints"

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from charts.derived import CHART
+from charts.render import EXAMPLE_ARGUMENTS
 from tests.chart.manifests import objects, pods
 
 ROOT = CHART.parents[1]
@@ -21,6 +22,8 @@ RELEASES: dict[str, dict[str, Any]] = {one["name"]: one for one in SKAFFOLD["dep
 ARTIFACTS: list[dict[str, Any]] = SKAFFOLD["build"]["artifacts"]
 OURS = RELEASES["fraud"]
 DEV_SH = (ROOT / "charts" / "dev.sh").read_text()
+LOCAL = "localhost/fraud-detection"
+"""In a registry that nobody can have: a short name would be that of whoever registers it in a public one."""
 TEMPLATE = re.compile(r"\{\{\.IMAGE_(REPO|TAG)_(\w+)\}\}")
 
 
@@ -43,11 +46,11 @@ def filled(template: str) -> str:
 def test_skaffold_builds_every_image_from_what_is_there() -> None:
     assert SKAFFOLD["apiVersion"] == "skaffold/v4beta14"
     built = {one["image"]: one for one in ARTIFACTS}
-    assert set(built) == {f"fraud-detection/{file.parent.name}" for file in (ROOT / "images").glob("*/Dockerfile")}
+    assert set(built) == {f"{LOCAL}/{file.parent.name}" for file in (ROOT / "images").glob("*/Dockerfile")}
     for image, artifact in built.items():
         dockerfile = ROOT / artifact["context"] / artifact["docker"]["dockerfile"]
         assert dockerfile.is_file()
-        assert dockerfile.parent.name == image.partition("/")[2]
+        assert dockerfile.parent.name == Path(image).name
 
 
 def test_skaffold_deploys_the_operators_first() -> None:
@@ -73,6 +76,12 @@ def test_every_pod_of_the_chart_runs_an_image_that_skaffold_built() -> None:
     assert {"SparkApplication", "Kafka", "KafkaTopic", "Deployment"} <= kinds
 
 
+@pytest.mark.parametrize("name", EXAMPLE_ARGUMENTS)
+def test_no_pod_runs_an_image_that_anybody_could_register(name: str) -> None:
+    for pod in pods(objects(*EXAMPLE_ARGUMENTS[name])):
+        assert {Path(container["image"]).parent for container in pod.spec["containers"]} == {Path(LOCAL)}, pod.where
+
+
 def test_skaffold_and_the_script_install_the_same() -> None:
     versions = dict(re.findall(r"(strimzi|spark_operator)=([0-9.]+)", DEV_SH))
     assert versions == {"strimzi": RELEASES["strimzi"]["version"], "spark_operator": RELEASES["spark-operator"]["version"]}
@@ -96,7 +105,7 @@ def test_the_scripts_find_their_cluster_and_their_files() -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
     names = re.search(r"for name in (.*); do", DEV_SH)
     assert names
-    assert {f"fraud-detection/{name}" for name in names[1].split()} == {one["image"] for one in ARTIFACTS}
+    assert {f"{LOCAL}/{name}" for name in names[1].split()} == {one["image"] for one in ARTIFACTS}
 
 
 STAND_IN = """#!/bin/sh
@@ -170,9 +179,9 @@ def test_images_are_built_by_what_is_there(machine: Machine, works: str) -> None
     version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
     found = [line for line in machine.calls if line.startswith(f"{works} build")]
     for image, line in zip(sorted(one["image"] for one in ARTIFACTS), found, strict=True):
-        name = image.partition("/")[2]
-        assert f"-t docker.io/{image}:{done.stdout.strip()} -f images/{name}/Dockerfile" in line
-        assert f"--build-arg SPARK_IMAGE=docker.io/fraud-detection/spark:{done.stdout.strip()} " in line
+        name = Path(image).name
+        assert f"-t {image}:{done.stdout.strip()} -f images/{name}/Dockerfile" in line
+        assert f"--build-arg SPARK_IMAGE={LOCAL}/spark:{done.stdout.strip()} " in line
         assert re.search(rf"--build-arg VERSION={version} --build-arg REVISION=\w+ \.$", line)
         dockerfile = (ROOT / "images" / name / "Dockerfile").read_text()
         for name in ("version", "revision"):
@@ -186,7 +195,7 @@ def copied(dockerfile: Path) -> list[str]:
     return [source for line in lines for source in line.split()[:-1]]
 
 
-@pytest.mark.parametrize("name", [one["image"].partition("/")[2] for one in ARTIFACTS])
+@pytest.mark.parametrize("name", [Path(one["image"]).name for one in ARTIFACTS])
 def test_what_an_image_takes_is_let_in_and_changes_its_tag(name: str) -> None:
     let_in = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     hashed = re.search(r"find (.+?) -type f", (ROOT / "images" / "build.sh").read_text())
@@ -275,7 +284,7 @@ def test_make_cluster(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None
     assert [up, env, base] == ["cluster up", "cluster env", "cluster base-image"]
     names = sorted(one["image"] for one in ARTIFACTS)
     images = [call.split(":dev-")[0] for call in builds if ":dev-" in call]  # not a base image with own authorities
-    assert images == [f"cluster build-image -t docker.io/{name}" for name in names]
+    assert images == [f"cluster build-image -t {name}" for name in names]
     for cache in (".cache/pip", ".m2/repository"):
         assert all(f"/{cache}:/root/{cache} " in call for call in builds if ":dev-" in call), "downloads are used again"
     assert install.startswith("helm upgrade --install fraud charts/fraud-detection --namespace fraud")

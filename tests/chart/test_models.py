@@ -97,7 +97,7 @@ def test_the_trainer_reads_its_settings_and_writes_the_store(runtime: str, home:
     found = with_models(runtime, values=values)
     pod = pod_of(found, "trainer")
     (container,) = pod.spec["containers"]
-    assert container["image"] == "fraud-detection/trainer:0.1.0"
+    assert container["image"] == "localhost/fraud-detection/trainer:0.1.0"
     assert mount_of(pod) == {"name": "models", "mountPath": "/models"}
     (home / "trainer.yaml").write_text(yaml.safe_dump(file_of(found, "trainer")))
     arguments = container.get("args") or find(found, "ScheduledSparkApplication", "fraud-trainer")["spec"]["template"]["arguments"]
@@ -219,3 +219,31 @@ def test_who_writes_models_may_have_keys_that_the_detector_has_not() -> None:
     assert "credentials_dir" not in file_of(alone, "detector").get("s3", {})
     (container,) = pod_of(alone, "models").spec["containers"]
     assert {"name": "FRAUD_S3__CREDENTIALS_DIR", "value": "/etc/s3"} in container["env"]
+
+
+SIGNED = ("--set", "models.publicKeySecret=public-key", "--set", "trainer.signingKeySecret=signing-key")
+
+
+@pytest.mark.parametrize("runtime", SUBMITTED)
+def test_who_signs_models_has_the_private_key_and_the_detector_the_public_one(runtime: str) -> None:
+    found = with_models(runtime, *SIGNED)
+    holders = {
+        "public-key": [spark_pod(found, "driver"), spark_pod(found, "executor")],
+        "signing-key": [pod_of(found, "trainer"), pod_of(found, "models")],
+    }
+    for secret, who in holders.items():
+        having = [pod for pod in pods(found) if secret in {one.get("secret", {}).get("secretName") for one in pod.spec["volumes"]}]
+        assert sorted(pod.where for pod in having) == sorted(pod.where for pod in who)
+    asked = DetectorSettings.model_validate(file_of(found, "detector")).models.public_key_file
+    signs = TrainSettings.model_validate(file_of(found, "trainer")).signing_key_file
+    for file, secret, pod in ((asked, "public-key", holders["public-key"][0]), (signs, "signing-key", holders["signing-key"][0])):
+        assert file
+        (volume,) = (one["name"] for one in pod.spec["volumes"] if one.get("secret", {}).get("secretName") == secret)
+        mount = {"name": volume, "mountPath": str(file.parent), "readOnly": True}
+        assert mount in pod.spec["containers"][0]["volumeMounts"]
+    assert (asked and asked.name, signs and signs.name) == ("public.pem", "private.pem"), "what values.yaml says of the Secrets"
+
+
+def test_ilum_mounts_the_public_key() -> None:
+    told = yaml.safe_load(find(with_models("ilum", *SIGNED), "ConfigMap", "fraud-ilum")["data"]["submit.json"])
+    assert "spark.kubernetes.driver.secrets.public-key=/etc/model-key" in told["jobConfig"].split(";")

@@ -56,6 +56,11 @@ ON_A_VOLUME = "models: {store: volume}"
         ),
         ("detector: {executor: {stateDisk: plenty}}", "'/detector/executor/stateDisk'"),
         ("{runtime: none, detector: {config: {trigger: {mode: availableNow}}}}", "runtime none would start it over and over"),
+        ("models: {publicKeySecret: ours}", "there are no models whose signatures could be asked for. Set models.store too"),
+        (
+            "{models: {store: volume, publicKeySecret: ours}, trainer: {enabled: true, config: {data: kafka, promote: true}}}",
+            "the trainer promotes models that it does not sign",
+        ),
         (SASL, "SASL_SSL needs a name and a Secret for detector"),
         ("kafka: {strimzi: {createUsers: true}}", "kafka.strimzi.cluster is empty"),
         ("kafka: {strimzi: {cluster: k, createUsers: true}}", "Strimzi's users have certificates"),

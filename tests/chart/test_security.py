@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from charts.derived import values_schema
+from charts.derived import CHART, values_schema
 from charts.render import EXAMPLE_ARGUMENTS
 from tests.chart.conftest import COMBINATIONS
-from tests.chart.manifests import Object, Pod, find, kinds, objects, pods
+from tests.chart.manifests import Object, Pod, find, granted_in, kinds, objects, pods
+from tests.chart.notified import NOTIFIED
 
+ROOT = CHART.parents[1]
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 
 
@@ -57,35 +59,43 @@ def has_token(pod: Pod) -> bool:
     return bool(pod.spec["automountServiceAccountToken"])
 
 
-RIGHTS = {
-    "fraud-detector": {
-        ("", "pods"): {"create", "get", "list", "watch", "delete", "deletecollection"},
-        ("", "configmaps"): {"create", "get", "list", "delete", "deletecollection"},
-    },
-    "fraud-test-application": {
-        ("sparkoperator.k8s.io", "sparkapplications"): {"get", "list", "watch"},
-        ("", "pods"): {"list", "watch"},
-    },
-}
-"""All that the accounts of a release may do; `default`, under which everything else runs, has no token."""
+ACCOUNTS = re.compile(r"^\| `(\S+)` \| (.+?) \| (.+?) \| (.+) \|$", re.MULTILINE)
+"""A row of the page's table: a ServiceAccount, the pods that run as it, which of them has its token, and what it may do."""
 
 
-def test_accounts_have_these_rights_and_no_others() -> None:
-    found = objects(*EXAMPLE_ARGUMENTS["console"])
-    assert not [name for kind, name in kinds(found) if kind.startswith("Cluster")]
-    assert {name for kind, name in kinds(found) if kind == "ServiceAccount"} == RIGHTS.keys()
-    for account, rights in RIGHTS.items():
-        binding = find(found, "RoleBinding", account)
-        assert [(one["kind"], one["name"], one["namespace"]) for one in binding["subjects"]] == [
-            ("ServiceAccount", account, "payments")
-        ]
-        role = find(found, binding["roleRef"]["kind"], binding["roleRef"]["name"])
-        assert {
-            (group, resource): set(rule["verbs"])
-            for rule in role["rules"]
-            for group in rule["apiGroups"]
-            for resource in rule["resources"]
-        } == rights
+def may(cell: str) -> set[str]:
+    """Returns `verb resource` for what a cell says, such as: create, get `pods`; list `events`."""
+    rules = (rule.replace("`", "").rsplit(" ", 1) for rule in cell.split("; ") if cell != "nothing")
+    return {f"{verb} {resource}" for verbs, resource in rules for verb in verbs.split(", ")}
+
+
+def runs_as(pod: Pod) -> str:
+    """Returns a pod's ServiceAccount. Spark gives executors that of their driver."""
+    by_default = "fraud-detector" if pod.labels.get("spark-role") == "executor" else "default"
+    return str(pod.spec.get("serviceAccountName", by_default))
+
+
+def test_accounts_have_the_rights_that_the_page_says_and_no_others() -> None:
+    _, _, section = (ROOT / "docs" / "how-to" / "install-on-your-cluster.md").read_text().partition("\n## Who may do what\n")
+    table = {row[0]: row[1:] for row in ACCOUNTS.findall(section.partition("\n## ")[0])}
+    rights: dict[str, set[str]] = {}
+    who: dict[str, set[str]] = {}
+    tokens: dict[str, set[str]] = {}
+    for found in (*(objects(*arguments) for arguments in EXAMPLE_ARGUMENTS.values()), objects(values=NOTIFIED)):
+        assert not [kind for kind, _ in kinds(found) if kind.startswith("Cluster")]
+        assert {subject["namespace"] for one in found for subject in one.get("subjects", [])} <= {"payments"}
+        for account, granted in granted_in(found).items():
+            assert rights.setdefault(account, granted) == granted, "the same on every runtime"
+        for pod in pods(found):
+            own = pod.labels.get("spark-role") or pod.labels["app.kubernetes.io/component"]
+            who.setdefault(runs_as(pod), set()).add(own)
+            if has_token(pod):
+                tokens.setdefault(runs_as(pod), set()).add(own)
+    assert table.keys() == rights.keys() | who.keys()
+    for account, (runs, token, does) in table.items():
+        assert may(does) == rights.get(account, set()), account
+        assert set(runs.split(", ")) == who[account], account
+        assert ({token} - {"nobody"}) == tokens.get(account, set()), account
 
 
 def policies(found: tuple[Object, ...], pod: Pod) -> list[Object]:
@@ -180,4 +190,7 @@ def test_no_value_can_be_a_secret() -> None:
 
     suspicious = {name for name in names(values_schema()) if re.search("pass|token|secret|credential|key", name, re.IGNORECASE)}
     # Names of Secrets, and of files in them.
-    assert suspicious == {"secret", "caSecret", "inputSecret", "s3Secret", "key", "password", "secret_file"}
+    assert suspicious == {
+        *("secret", "caSecret", "inputSecret", "s3Secret", "publicKeySecret", "signingKeySecret"),
+        *("key", "password", "secret_file"),
+    }

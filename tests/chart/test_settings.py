@@ -94,7 +94,7 @@ def test_what_runs_in_the_producers_image_reads_its_settings(rendered: tuple[Obj
     kinds = {"run": RunSettings, "topics": TopicSettings, "probe": ProbeSettings}
     for pod in pods(rendered):
         (container,) = pod.spec["containers"]
-        if not container["image"].startswith("fraud-detection/producer") or container["name"] == "application":
+        if not container["image"].startswith("localhost/fraud-detection/producer") or container["name"] == "application":
             continue
         (config_map,) = (volume["configMap"]["name"] for volume in pod.spec["volumes"] if volume["name"] == "settings")
         if container["name"] == "watcher":

@@ -112,5 +112,33 @@ def test_what_is_published_is_signed() -> None:
     assert all(f"@${name.upper()}" in signature["run"] for name in signed)
     chart = next(step for step in publish if step.get("id") == "chart")
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    for image, key in re.findall(r"\.images\.(\w+)\.(\w+) =", chart["run"]):
-        assert key in values["images"][image]
+    written = set(re.findall(r"\.images\.(\w+)\.(\w+) = strenv\((?:REGISTRY|[A-Z]+)\)", chart["run"]))
+    assert written == {(image, key) for image in values["images"] for key in ("repository", "digest")}, "whole names, and digests"
+
+
+def test_images_are_published_from_one_base_image_by_its_digest(tmp_path: Path) -> None:
+    publish = read(ROOT / ".github" / "workflows" / "publish.yaml")["jobs"]["publish"]["steps"]
+    (base,) = [step for step in publish if step.get("id") == "base"]
+    built = [step for step in publish if "build-push-action" in step.get("uses", "")]
+    assert publish.index(base) < publish.index(built[0])
+    for step in built:
+        name, _, replaced = step["with"]["build-contexts"].partition("=")
+        assert replaced == "docker-image://docker.io/library/debian@${{ steps.base.outputs.digest }}"
+        found = re.findall(r"^FROM (\S+)(?: AS (\S+))?$", (ROOT / step["with"]["file"]).read_text(), re.MULTILINE)
+        stages = {stage for _, stage in found}
+        ours = {"${SPARK_IMAGE}"} if "SPARK_IMAGE=" in step["with"]["build-args"] else set()
+        assert {image for image, _ in found} - stages - ours == {name}
+        assert f"inspect {name} |" in base["run"]
+
+    docker, output = tmp_path / "docker", tmp_path / "output"
+    docker.write_text('#!/bin/sh\nprintf \'Name: %s\\nDigest:    %s\\n\\n  Name: x@sha256:1\\n\' "$4" "$DIGEST"\n')
+    docker.chmod(0o755)
+
+    def run(digest: str) -> int:
+        env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "GITHUB_OUTPUT": str(output), "DIGEST": digest}
+        return subprocess.run(["/bin/bash", "-eo", "pipefail", "-c", base["run"]], env=env).returncode
+
+    assert run("") != 0
+    assert not output.exists()
+    assert run(digest := f"sha256:{'0f' * 32}") == 0
+    assert output.read_text() == f"digest={digest}\n"

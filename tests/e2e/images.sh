@@ -7,5 +7,5 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 images/build.sh "$version" "$@"
 [ -z "${CLUSTER:-}" ] || exit 0
 for folder in "$@"; do
-    kind load docker-image "docker.io/fraud-detection/$(basename "$folder"):$version" --name fraud
+    kind load docker-image "localhost/fraud-detection/$(basename "$folder"):$version" --name fraud
 done

@@ -15,7 +15,7 @@ from contract import Topics
 from tests.e2e import strimzi
 from tests.e2e.cluster import Namespace, free_port
 
-IMAGE = "docker.io/fraud-detection/test-servers:0.1.0"
+IMAGE = "localhost/fraud-detection/test-servers:0.1.0"
 CLUSTER = "fraud"
 POD = "kafka-0"
 HOST_PORT = 9094

@@ -69,7 +69,7 @@ def test_ilum_gets_what_the_chart_renders(stub: IlumStub, home: Path) -> None:
     (home / "detector.yaml").write_bytes(stub.files[0][2])
     assert DetectorSettings.load(stub.fields["args"].split(";"), "test").rules
     conf = dict(pair.split("=", 1) for pair in stub.fields["jobConfig"].split(";"))
-    assert conf["spark.kubernetes.container.image"].startswith("fraud-detection/spark:")
+    assert conf["spark.kubernetes.container.image"].startswith("localhost/fraud-detection/spark:")
 
 
 def test_manifests_may_come_from_the_cluster(stub: IlumStub) -> None:

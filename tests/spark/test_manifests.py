@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from prometheus_client import CollectorRegistry
 from py4j.protocol import Py4JJavaError
 from pydantic import BaseModel
 from pyspark.sql import SparkSession
 
 from spark_jobs.errors import UnusableModel
 from spark_jobs.features import FEATURE_SET, MODEL_INPUTS
-from spark_jobs.settings import S3
-from tests.models import FEATURES, MADE_AT, description, linear
+from spark_jobs.metrics import StreamMetrics
+from spark_jobs.served_models import ServedModels, model_source
+from spark_jobs.settings import S3, Models
+from tests.models import FEATURES, MADE_AT, description, key_files, linear
 from training import bundle
-from training.bundle import MANIFEST, MODEL, TREES, describe, sha256
+from training.bundle import MANIFEST, MODEL, SIGNATURE, TREES, describe, sha256
+from training.signing import private_key
 from training.store import ModelStore
 
 SCORING = "frauddetection.scoring"
@@ -72,7 +76,7 @@ def test_the_names_are_the_same(kernel: Kernel) -> None:
     assert kernel.constant("Manifest", "VERSION").pattern() == bundle.VERSION.pattern
     assert kernel.constant("Manifest", "PLAIN").pattern() == bundle.FILE_NAME.pattern
     assert (kernel.constant("Manifest", "ONNX"), kernel.constant("Manifest", "TREES")) == (MODEL, TREES)
-    assert kernel.constant("Bundle", "MANIFEST") == MANIFEST
+    assert (kernel.constant("Bundle", "MANIFEST"), kernel.constant("Bundle", "SIGNATURE")) == (MANIFEST, SIGNATURE)
     roles = kernel.named("ModelStore$Role").getEnumConstants()
     assert {str(role).lower() for role in roles} == set(get_args(bundle.Role))
 
@@ -148,3 +152,18 @@ def _python_refuses(store: ModelStore, version: str) -> bool:
     except UnusableModel:
         return True
     return False
+
+
+def test_a_detector_with_a_key_starts_on_what_the_trainer_has_signed(spark: SparkSession, tmp_path: Path) -> None:
+    private, public = key_files(tmp_path)
+    store, metrics = ModelStore(str(tmp_path / "models"), S3()), StreamMetrics(CollectorRegistry())
+    manifest = describe("onnx", description(), {MODEL: MODEL_FILE}, MADE_AT)
+    store.add(manifest, {MODEL: MODEL_FILE})
+    store.point("champion", manifest.version, "a test")
+    source = model_source(Models(store=store.place, required=True, public_key_file=public))
+    assert source is not None
+    with pytest.raises(UnusableModel, match=f"{manifest.version} is refused: it is not signed"):
+        ServedModels(spark, source, metrics, required=True)
+    ServedModels(spark, source, metrics, required=False)  # rules decide alone
+    store.sign(manifest.version, private_key(private))
+    ServedModels(spark, source, metrics, required=True)

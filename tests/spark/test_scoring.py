@@ -54,7 +54,7 @@ def rows(spark: SparkSession, inputs: np.ndarray, tmp_path_factory: pytest.TempP
 def score(rows: DataFrame, store: Path) -> Column:
     jvm: Any = rows.sparkSession.sparkContext._jvm
     schema = rows.schema["features"].dataType.json()
-    return Column(jvm.frauddetection.scoring.Score.apply(F.col("features")._jc, schema, FEATURE_SET, str(store), 3_600))
+    return Column(jvm.frauddetection.scoring.Score.apply(F.col("features")._jc, schema, FEATURE_SET, str(store), 3_600, None))
 
 
 def promoted(store: Path, family: Family, content: bytes) -> str:

@@ -16,12 +16,14 @@ from local.s3 import BUCKET, S3Server
 from spark_jobs import sources
 from spark_jobs.features import MODEL_INPUTS
 from spark_jobs.settings import S3
+from tests.models import key_files
 from training import dataset
-from training.bundle import MANIFEST, MODEL, REFERENCE, model_file
+from training.bundle import MANIFEST, MODEL, REFERENCE, SIGNATURE, model_file
 from training.candidates import train
 from training.dataset import Reach
 from training.export import file_scores
 from training.families import FAMILIES, mllib_gbt
+from training.signing import private_key
 from training.splits import DAY, Span
 from training.store import ModelStore
 from training.train_model import promote, rival, write_features
@@ -51,6 +53,7 @@ def test_a_model_is_trained_kept_and_promoted(
     few = partial(mllib_gbt, maxIter=3, maxDepth=4)  # fifty trees take a minute
     monkeypatch.setattr("training.fitting.FAMILIES", {**FAMILIES, "mllib_gbt": few})
     folder, reach = history
+    private, _ = key_files(tmp_path)
     settings = TrainSettings(
         data="unused",
         store=str(tmp_path) if where == "folder" else f"s3a://{BUCKET}/{tmp_path.name}",
@@ -59,6 +62,7 @@ def test_a_model_is_trained_kept_and_promoted(
         label_delay=timedelta(days=1),
         cards_per_day=50,
         promote=True,
+        signing_key_file=private,
     )
     found = save(settings, train(settings, folder, reach))
     promote(settings, found)
@@ -72,6 +76,10 @@ def test_a_model_is_trained_kept_and_promoted(
     assert manifest.trained_on.frauds >= 20
     assert manifest.metrics["auc_roc"] > 0.7, "even two days teach something"
     assert manifest.thresholds.review is not None
+    signature, signed = (store._files.read(f"{manifest.version}/{name}") for name in (SIGNATURE, MANIFEST))
+    assert signature
+    assert signed
+    private_key(private).public_key().verify(signature, signed)
     rows = dataset.read(folder, Span(*reach), reach.last)
     content = store.files(champion.version)[model_file(manifest.family)]
     scores = file_scores(manifest.family, content, dataset.inputs(rows))

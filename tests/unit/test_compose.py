@@ -31,6 +31,7 @@ def test_each_image_is_built_from_what_is_there(services: dict[str, Any]) -> Non
     built = {service["image"]: service["build"] for service in services.values() if "build" in service}
     others = {"apache/kafka:" + _kafka_version(), *(services[name]["image"] for name in ("database", "prometheus", "grafana"))}
     assert {service["image"] for service in services.values()} - built.keys() == others
+    assert {image.partition("/")[0] for image in built} == {"localhost"}, "Compose asks a registry first: one that nobody can have"
     for build in built.values():
         lines = (ROOT / build["dockerfile"]).read_text().splitlines()
         copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]

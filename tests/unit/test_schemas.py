@@ -65,3 +65,8 @@ def test_profiles_rulesets_and_receipts_are_compacted_and_results_bear_the_broke
     assert compacted == {"customers", "merchants", "fraud.rulesets", "fraud.files"}
     assert {name for name, spec in specs.items() if "message.timestamp.type" in spec.settings} == set(Topics().outputs())
     assert specs["transactions"].partitions == specs["fraud.alerts"].partitions == 4
+
+
+def test_dead_letters_which_may_hold_card_numbers_are_kept_no_longer_than_alerts() -> None:
+    kept = {spec.name: int(spec.settings["retention.ms"]) for spec in Topics().specs(1) if "retention.ms" in spec.settings}
+    assert 0 < kept["transactions.rejected"] <= kept["fraud.alerts"]

@@ -115,10 +115,16 @@ sasl_password_file: /etc/kafka/user/{{ $kafka.keys.password }}
 {{- with $root.Values.s3.secret }}
 /etc/s3: {{ . }}
 {{- end }}
+{{- with $root.Values.models.publicKeySecret }}
+/etc/model-key: {{ . }}
+{{- end }}
 {{- end }}
 {{- if has (index . 1) (list "trainer" "models") }}
 {{- with include "fraud.trainerKeys" $root }}
 /etc/s3: {{ . }}
+{{- end }}
+{{- with $root.Values.trainer.signingKeySecret }}
+/etc/signing: {{ . }}
 {{- end }}
 {{- end }}
 {{- if has (index . 1) (list "archiver" "maintenance") }}

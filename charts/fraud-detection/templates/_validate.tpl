@@ -49,6 +49,12 @@
 {{- if and .Values.trainer.enabled (eq $store "none") -}}
 {{- fail "trainer.enabled: there is nowhere to keep what it learns. Set models.store to volume, or to s3a://bucket/folder." -}}
 {{- end -}}
+{{- if and .Values.models.publicKeySecret (eq $store "none") -}}
+{{- fail "models.publicKeySecret: there are no models whose signatures could be asked for. Set models.store too." -}}
+{{- end -}}
+{{- if and .Values.models.publicKeySecret .Values.trainer.enabled (dig "promote" false .Values.trainer.config) (not .Values.trainer.signingKeySecret) -}}
+{{- fail "models.publicKeySecret: the trainer promotes models that it does not sign, and the detector would refuse them. Set trainer.signingKeySecret, or leave trainer.config.promote out and sign by hand." -}}
+{{- end -}}
 {{- if and .Values.models.volume.existingClaim (ne $store "volume") -}}
 {{- fail (printf "models.volume.existingClaim is not used where models.store is %s: set models.store to volume, or leave the claim out." $store) -}}
 {{- end -}}

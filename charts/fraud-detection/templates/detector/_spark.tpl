@@ -12,7 +12,10 @@
 {{- $_ := set $config "log_dir" nil -}}
 {{- with .Values.detector.sparkConf }}{{ $_ := set $config "spark" (dict "conf" .) }}{{ end -}}
 {{- with include "fraud.s3Settings" . | fromYaml }}{{ $_ := set $config "s3" . }}{{ end -}}
-{{- with include "fraud.modelStore" . }}{{ $_ := set $config "models" (merge (dict "store" .) ($config.models | default dict)) }}{{ end -}}
+{{- $models := dict -}}
+{{- with include "fraud.modelStore" . }}{{ $_ := set $models "store" . }}{{ end -}}
+{{- if .Values.models.publicKeySecret }}{{ $_ := set $models "public_key_file" "/etc/model-key/public.pem" }}{{ end -}}
+{{- with $models }}{{ $_ := set $config "models" (merge . ($config.models | default dict)) }}{{ end -}}
 {{ toYaml $config }}
 {{- end }}
 

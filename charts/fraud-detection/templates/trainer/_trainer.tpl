@@ -8,6 +8,7 @@
 {{- $s3 := include "fraud.s3Settings" . | fromYaml -}}
 {{- if include "fraud.trainerKeys" . }}{{ $_ := set $s3 "credentials_dir" "/etc/s3" }}{{ end -}}
 {{- with $s3 }}{{ $_ := set $config "s3" . }}{{ end -}}
+{{- if .Values.trainer.signingKeySecret }}{{ $_ := set $config "signing_key_file" "/etc/signing/private.pem" }}{{ end -}}
 {{- with .Values.detector.config.limits }}{{ $_ := set $config "limits" . }}{{ end -}}
 {{- with .Values.detector.config.input }}{{ $_ := set $config "input" . }}{{ end -}}
 {{- $memory := include "fraud.learningMemory" . | fromYaml -}}

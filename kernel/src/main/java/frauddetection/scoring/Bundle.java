@@ -1,13 +1,20 @@
 package frauddetection.scoring;
 
 import java.io.IOException;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
+import java.security.Signature;
+import java.security.spec.X509EncodedKeySpec;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.Comparator;
 import java.util.List;
 
 /** One version of a model, verified: every file is what its manifest says. Any number of threads may use it. */
 public final class Bundle {
   static final String MANIFEST = "manifest.json";
+  static final String SIGNATURE = "manifest.sig";
+  private static final String ALGORITHM = "Ed25519";
   private static final int EXPLAINED = 3;
   /** By how much a score may leave [0, 1], as sums of floats do; training/trial.py has the same. */
   private static final double ROUNDING = 1e-6;
@@ -27,23 +34,26 @@ public final class Bundle {
   }
 
   /**
-   * Loads a version that nothing pins but its own manifest.
+   * Loads a version that nothing pins but its own manifest, signed or not.
    *
    * @param columns the detector's features in order
    * @throws BundleRefused with what is wrong with it
    * @throws IOException where the store cannot be read
    */
   public static Bundle load(String store, String version, String[] columns, String featureSet) throws IOException {
-    return load(new StoreFiles(store), version, null, List.of(columns), featureSet);
+    return load(new StoreFiles(store), version, null, new Subscription(store, List.of(columns), featureSet, 0, null));
   }
 
   /** The same, with the SHA-256 that manifest.json must have, or null. */
-  static Bundle load(StoreFiles files, String version, String manifestSha256, List<String> columns, String featureSet) throws IOException {
+  static Bundle load(StoreFiles files, String version, String manifestSha256, Subscription wanted) throws IOException {
     if (!Manifest.isVersion(version)) {
       throw new BundleRefused("'" + version + "'", "that is no name of a version, and could lead outside the store");
     }
     byte[] json = read(files, version, MANIFEST, manifestSha256);
-    Manifest manifest = Manifest.parse(version, json, columns, featureSet);
+    if (wanted.publicKey() != null) {
+      requireSigned(version, json, files.read(version + "/" + SIGNATURE), wanted.publicKey());
+    }
+    Manifest manifest = Manifest.parse(version, json, wanted.columns(), wanted.featureSet());
     byte[] model = null;
     for (String file : manifest.files().keySet()) {
       byte[] bytes = read(files, version, file, manifest.files().get(file));
@@ -52,9 +62,28 @@ public final class Bundle {
     try {
       int width = manifest.features().size();
       Model engine = manifest.isMllib() ? new MllibModel(model, width) : OnnxTrees.orElse(new OnnxModel(model, width), model, width);
-      return new Bundle(manifest, StoreFiles.sha256(json), engine, columns);
+      return new Bundle(manifest, StoreFiles.sha256(json), engine, wanted.columns());
     } catch (IllegalArgumentException error) {
       throw new BundleRefused(version, error.getMessage());
+    }
+  }
+
+  private static void requireSigned(String version, byte[] manifest, byte[] signature, String publicKey) {
+    if (signature == null) {
+      throw new BundleRefused(version, "it is not signed, and this detector takes none but signed models: its " + SIGNATURE + " is missing");
+    }
+    boolean signed;
+    try {
+      Signature verifier = Signature.getInstance(ALGORITHM);
+      X509EncodedKeySpec key = new X509EncodedKeySpec(Base64.getDecoder().decode(publicKey));
+      verifier.initVerify(KeyFactory.getInstance(ALGORITHM).generatePublic(key));
+      verifier.update(manifest);
+      signed = verifier.verify(signature);
+    } catch (GeneralSecurityException error) {
+      signed = false; // so Java also says that it is too short
+    }
+    if (!signed) {
+      throw new BundleRefused(version, "its " + SIGNATURE + " is not the signature of its " + MANIFEST + " by this detector's key");
     }
   }
 

@@ -40,8 +40,8 @@ public final class Explain implements Serializable {
    * @param modelVersion which model gave the score
    */
   public static Column apply(
-      Column features, String featuresSchema, String featureSet, String store, int pollSeconds, Column modelVersion) {
-    Explain explain = new Explain(Subscription.of(featuresSchema, featureSet, store, pollSeconds));
+      Column features, String featuresSchema, String featureSet, String store, int pollSeconds, String publicKey, Column modelVersion) {
+    Explain explain = new Explain(Subscription.of(featuresSchema, featureSet, store, pollSeconds, publicKey));
     return Calls.column(explain, "read", TYPE, List.of(features, modelVersion));
   }
 

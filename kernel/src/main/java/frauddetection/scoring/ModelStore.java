@@ -70,7 +70,7 @@ public final class ModelStore {
     ModelStore store = STORES.computeIfAbsent(subscription.store(), place -> follow(subscription));
     if (!store.subscription.equals(subscription)) {
       throw new IllegalArgumentException(
-          "the model store " + subscription.store() + " is used in this JVM already, with other features or another interval");
+          "the model store " + subscription.store() + " is used in this JVM already, with other features, another interval or another key");
     }
     return store;
   }
@@ -79,19 +79,21 @@ public final class ModelStore {
    * Loads what a detector would start with.
    *
    * @param columns the detector's features in order
+   * @param publicKey that signs manifests, as of a {@link Subscription}; null for none
    * @return JSON, {@code {"champion": version, "challenger": version}}, null for none
    * @throws BundleRefused where one of them cannot be used
    * @throws UncheckedIOException where the store cannot be read
    */
-  public static String check(String store, String[] columns, String featureSet) {
+  public static String check(String store, String[] columns, String featureSet, String publicKey) {
     try {
       StoreFiles files = new StoreFiles(store);
+      Subscription wanted = new Subscription(store, List.of(columns), featureSet, 0, publicKey);
       Map<Role, Bundle> found = new EnumMap<>(Role.class);
       for (Role role : Role.values()) {
         byte[] pointer = files.read(role.file());
         if (pointer != null) {
           Pointer to = Pointer.parse(role.file(), pointer);
-          found.put(role, Bundle.load(files, to.version(), to.manifestSha256(), List.of(columns), featureSet));
+          found.put(role, Bundle.load(files, to.version(), to.manifestSha256(), wanted));
         }
       }
       return json(new Served(found.get(Role.CHAMPION), found.get(Role.CHALLENGER)));
@@ -212,7 +214,7 @@ public final class ModelStore {
   private synchronized Bundle load(String version, String manifestSha256) throws IOException {
     Bundle bundle = recent.get(version);
     if (bundle == null || manifestSha256 != null && !manifestSha256.equals(bundle.manifestSha256())) {
-      bundle = Bundle.load(files, version, manifestSha256, subscription.columns(), subscription.featureSet());
+      bundle = Bundle.load(files, version, manifestSha256, subscription);
       recent.put(version, bundle);
       if (recent.size() > KEPT) {
         recent.remove(recent.keySet().iterator().next());

@@ -46,10 +46,12 @@ public final class Score implements Serializable {
    * @param featureSet the name of the features' definition
    * @param store of models, a directory or an s3a:// address
    * @param pollSeconds how often it is asked for new models
+   * @param publicKey that signs them, as of a {@link Subscription}; null for none
    * @throws java.io.UncheckedIOException where the store cannot be read
    */
-  public static Column apply(Column features, String featuresSchema, String featureSet, String store, int pollSeconds) {
-    Score score = new Score(Subscription.of(featuresSchema, featureSet, store, pollSeconds));
+  public static Column apply(
+      Column features, String featuresSchema, String featureSet, String store, int pollSeconds, String publicKey) {
+    Score score = new Score(Subscription.of(featuresSchema, featureSet, store, pollSeconds, publicKey));
     // The driver follows the store too, where executors score: it is the one that says which models are in force.
     ModelStore.of(score.subscription);
     return Calls.nondeterministic(score, "read", TYPE, List.of(features));

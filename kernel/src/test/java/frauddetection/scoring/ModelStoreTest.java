@@ -11,6 +11,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -259,17 +262,58 @@ class ModelStoreTest {
   @Test
   void beforeADetectorStartsItsModelsAreChecked() throws IOException {
     String[] columns = TestStore.COLUMNS.toArray(String[]::new);
-    assertEquals("{\"champion\":null,\"challenger\":null}", ModelStore.check(folder.toString(), columns, TestStore.FEATURE_SET));
+    assertEquals("{\"champion\":null,\"challenger\":null}", ModelStore.check(folder.toString(), columns, TestStore.FEATURE_SET, null));
     String version = store.constant(0.2);
     store.point("champion", version);
     assertEquals(
-        "{\"champion\":\"" + version + "\",\"challenger\":null}", ModelStore.check(folder.toString(), columns, TestStore.FEATURE_SET));
+        "{\"champion\":\"" + version + "\",\"challenger\":null}", ModelStore.check(folder.toString(), columns, TestStore.FEATURE_SET, null));
     store.point("challenger", version, "00");
     BundleRefused refused =
-        assertThrows(BundleRefused.class, () -> ModelStore.check(folder.toString(), columns, TestStore.FEATURE_SET));
+        assertThrows(BundleRefused.class, () -> ModelStore.check(folder.toString(), columns, TestStore.FEATURE_SET, null));
     assertEquals(
         "Model " + version + " is refused: its manifest.json is not the one that was promised: the SHA-256 differs", refused.getMessage());
-    assertThrows(BundleRefused.class, () -> ModelStore.check(folder.toString(), columns, "ffffffffffff"));
+    assertThrows(BundleRefused.class, () -> ModelStore.check(folder.toString(), columns, "ffffffffffff", null));
+  }
+
+  @Test
+  void aDetectorWithAKeyTakesSignedModelsAlone() throws IOException, GeneralSecurityException {
+    KeyPairGenerator keys = KeyPairGenerator.getInstance("Ed25519");
+    KeyPair ours = keys.generateKeyPair();
+    String version = store.constant(0.2);
+    store.point("champion", version);
+    ModelStore models = new ModelStore(store.subscription(ours.getPublic()));
+    assertNull(models.served().champion());
+    assertTrue(models.refuses());
+    store.sign(version, keys.generateKeyPair().getPrivate());
+    models.poll();
+    Path signature = folder.resolve(version).resolve("manifest.sig");
+    Files.write(signature, new byte[] {1, 2, 3});
+    models.poll();
+    assertNull(models.served().champion());
+    String refused = "ERROR Model " + version + " is refused: ";
+    String wrong = refused + "its manifest.sig is not the signature of its manifest.json by this detector's key; the champion stays none";
+    assertEquals(
+        List.of(
+            refused + "it is not signed, and this detector takes none but signed models: its manifest.sig is missing; the champion stays none",
+            wrong),
+        said);
+    store.sign(version, ours.getPrivate());
+    models.poll();
+    assertEquals(version, version(models.served().champion()));
+    assertFalse(models.refuses());
+
+    // A signature does not wander: a manifest that says anything else needs its own.
+    String other = store.constant(0.7);
+    Files.copy(signature, folder.resolve(other).resolve("manifest.sig"));
+    store.point("champion", other);
+    models.poll();
+    assertEquals(version, version(models.served().champion()));
+    String[] columns = TestStore.COLUMNS.toArray(String[]::new);
+    String key = TestStore.text(ours.getPublic());
+    assertThrows(BundleRefused.class, () -> ModelStore.check(folder.toString(), columns, TestStore.FEATURE_SET, key));
+    store.sign(other, ours.getPrivate());
+    assertEquals(
+        "{\"champion\":\"" + other + "\",\"challenger\":null}", ModelStore.check(folder.toString(), columns, TestStore.FEATURE_SET, key));
   }
 
   @Test

@@ -4,6 +4,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.PrivateKey;
+import java.security.PublicKey;
+import java.security.Signature;
+import java.util.Base64;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -19,7 +24,24 @@ final class TestStore {
   }
 
   Subscription subscription() {
-    return new Subscription(folder.toString(), COLUMNS, FEATURE_SET, 5);
+    return subscription(null);
+  }
+
+  /** The same, of a detector that has a key. */
+  Subscription subscription(PublicKey key) {
+    return new Subscription(folder.toString(), COLUMNS, FEATURE_SET, 5, key == null ? null : text(key));
+  }
+
+  static String text(PublicKey key) {
+    return Base64.getEncoder().encodeToString(key.getEncoded());
+  }
+
+  void sign(String version, PrivateKey key) throws IOException, GeneralSecurityException {
+    Path bundle = folder.resolve(version);
+    Signature signer = Signature.getInstance("Ed25519");
+    signer.initSign(key);
+    signer.update(Files.readAllBytes(bundle.resolve("manifest.json")));
+    Files.write(bundle.resolve("manifest.sig"), signer.sign());
   }
 
   Bundle load(String version) throws IOException {
