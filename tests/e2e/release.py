@@ -136,6 +136,12 @@ class Release:
         found = self.namespace.get("v1", "Pod", self.driver)
         return incarnation(found) if found else ""
 
+    def incarnations(self) -> set[str]:
+        """Returns what tells the detector's pods that run now, executors among them, from others."""
+        of_detector = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/component=detector"
+        found = self.namespace.list("v1", "Pod", of_detector)
+        return {incarnation(pod) for pod in found if pod["status"]["phase"] == "Running"}
+
 
 def _ended(run: Object | None) -> bool:
     """Returns whether a SparkApplication or a Job has ended."""
