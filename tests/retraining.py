@@ -13,8 +13,8 @@ from spark_jobs.schema import schema
 from spark_jobs.settings import S3
 
 DAYS = 9
-KNOWN = "2018-04-09"
-"""When all labels of these days have come; nothing is newer."""
+KNOWN, LATER = "2018-04-09", "2018-04-10"
+"""When all labels of these days have come; and a day later, without one since."""
 LABEL_DELAY = "1d"
 _DATED = {"transactions": "event_time", "labels": "labelled_at", "customers": "updated_at", "merchants": "updated_at"}
 

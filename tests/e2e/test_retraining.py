@@ -102,12 +102,14 @@ def test_the_dag_trains_and_promotes_in_pods_and_alerts_have_the_model(
         KUBECONFIG=str(kubeconfig),
         AIRFLOW_CONN_KUBERNETES_DEFAULT=json.dumps({"conn_type": "kubernetes", "extra": connection}),
     )
-    found = airflow.runs({"at": f"{retraining.KNOWN}T03:00:00Z"})
+    first = {"at": f"{retraining.KNOWN}T03:00:00Z"}
+    found = airflow.runs(first, {"at": f"{retraining.LATER}T03:00:00Z", "params": {"rules": None}})
     assert found["import_errors"] == {}
-    (run,) = found["runs"]
-    states = run["tasks"]
-    assert run["state"] == "success", found["log"][-10_000:]
-    assert {name for name, state in states.items() if state == "success"} == STEPS, states
+    trained, nothing_new = found["runs"]
+    assert trained["state"] == "success", found["log"][-20_000:]
+    assert succeeded(trained) == STEPS, trained
+    assert (nothing_new["state"], succeeded(nothing_new)) == ("success", {"quality"}), nothing_new
+    assert nothing_new["tasks"]["train"] == "skipped"
 
     store = ModelStore(STORE, s3)
     (version,) = store.versions()
@@ -120,6 +122,11 @@ def test_the_dag_trains_and_promotes_in_pods_and_alerts_have_the_model(
     account.until_scored_by(version.version, TAKEN_UP_S)
     assert retrained.incarnations() == before, "a promotion is no reason to restart anything"
     assert namespace.list("v1", "Pod", "app.kubernetes.io/component=trainer") == [], "Airflow has left pods behind"
+
+
+def succeeded(run: Object) -> set[str]:
+    """Returns the tasks of a run that have done their work."""
+    return {name for name, state in run["tasks"].items() if state == "success"}
 
 
 def files(namespace: Namespace, name: str) -> dict[str, str]:

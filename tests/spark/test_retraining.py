@@ -13,12 +13,12 @@ from spark_jobs.settings import S3
 from tests import retraining
 from tests.airflow import Airflow
 from tests.models import added
-from tests.retraining import KNOWN, LABEL_DELAY
+from tests.retraining import KNOWN, LABEL_DELAY, LATER
 from training import promotion
 from training.store import ModelStore
 
-LATER, LATEST = "2018-04-10", "2018-05-01"
-"""A day after all labels have come, without one since; and when there are no payments any more."""
+LATEST = "2018-05-01"
+"""When there are no payments any more."""
 TASKS = {
     "quality": ["backtest", "train"],
     "backtest": [],
