@@ -258,7 +258,7 @@ test-postgres-18: setup $(POSTGRES_18)/.installed ## All that needs a database, 
 	@$(BIN)/pytest tests/spark/test_postgres.py tests/spark/test_lake_in_sql.py tests/local/test_lake_verify.py tests/local/test_timescale.py $(ARGS)
 
 .PHONY: test-e2e
-test-e2e: setup chart-tools ## Images, install, alert, upgrade, crashes, uninstall on the cluster in KUBECONFIG; half an hour
+test-e2e: setup chart-tools airflow ## Images, install, alert, upgrade, crashes, uninstall on the cluster in KUBECONFIG; half an hour
 	@: "$${KUBECONFIG:?name a cluster whose Spark operator serves the namespace fraud-e2e}"
 	@bash tests/e2e/images.sh $(E2E_CORE_IMAGES) images/trainer
 	@$(BIN)/pytest tests/e2e --durations=0 --durations-min=1 $(ARGS)

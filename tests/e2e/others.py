@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.e2e.cluster import Namespace, Object
@@ -20,12 +21,17 @@ CERTIFICATE = (
     *("-subj", "/CN=hook", "-addext", f"subjectAltName=IP:{ADDRESS}", "-keyout", "key.pem", "-out", "cert.pem"),
 )
 HARD = {"limits.cpu": "8", "limits.memory": "16Gi", "requests.cpu": "4", "requests.memory": "16Gi", "pods": "20"}
+USUAL_API_PORT = 6443
 TAINT = "dedicated=fraud:NoSchedule"
 
 
 @contextmanager
-def nothing(_: Namespace, __: Path) -> Iterator[None]:
-    """The cluster as it is."""
+def ports(namespace: Namespace, _: Path) -> Iterator[None]:
+    """An API server and DNS pods on ports of their own, as MicroK8s and OpenShift have them: that is for who starts the cluster."""
+    slices = namespace.dynamic.resources.get(api_version="discovery.k8s.io/v1", kind="EndpointSlice")
+    found = slices.get(name="kubernetes", namespace="default").to_dict()["ports"]
+    if USUAL_API_PORT in [one["port"] for one in found]:
+        pytest.skip("the cluster's ports are the usual ones: start it with API_PORT=16443 DNS_PORT=5353")
     yield
 
 

@@ -13,7 +13,8 @@ from kubernetes import client
 
 from tests.e2e.cluster import Namespace, Object, ready
 
-CHART = Path(__file__).parents[2] / "charts" / "fraud-detection"
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "fraud-detection"
 DRIVERS = {"kubeflow": "{}-detector-driver", "apache": "{}-detector-0-driver", "none": "{}-detector-driver-0"}
 
 QUICK_START = {f"spark.{role}.extraJavaOptions": "-XX:TieredStopAtLevel=1" for role in ("driver", "executor")}
@@ -26,9 +27,9 @@ RUNS = {
 """What a run of the trainer is."""
 
 
-def package(folder: Path) -> Path:
-    """Returns the folder of the chart's archive, with its values files beside it, as someone unpacks them."""
-    helm("package", str(CHART), "--destination", str(folder))
+def package(folder: Path, chart: Path = CHART) -> Path:
+    """Returns the chart's archive in a folder, with its values files beside it, as someone unpacks them."""
+    helm("package", str(chart), "--destination", str(folder))
     archive = next(folder.glob("fraud-detection-*.tgz"))
     with tarfile.open(archive) as files:
         files.extractall(folder, filter="data")
@@ -135,6 +136,12 @@ class Release:
         """Returns what tells this start of the driver from the next; nothing where there is none at the moment."""
         found = self.namespace.get("v1", "Pod", self.driver)
         return incarnation(found) if found else ""
+
+    def incarnations(self) -> set[str]:
+        """Returns what tells the detector's pods that run now, executors among them, from others."""
+        of_detector = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/component=detector"
+        found = self.namespace.list("v1", "Pod", of_detector)
+        return {incarnation(pod) for pod in found if pod["status"]["phase"] == "Running"}
 
 
 def _ended(run: Object | None) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from tests.e2e import stranger
 from tests.e2e.cluster import Namespace, Object
 from tests.e2e.kafka import Account, Broker, named
-from tests.e2e.release import Release, incarnation
+from tests.e2e.release import Release
 from tests.models import linear
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -74,18 +74,10 @@ class Life:
         self.release.until_running(self.release.driver, START_S, other_than=before)
         self.release.until_logged("detector started", START_S)
 
-    def incarnations(self) -> set[str]:
-        """Returns what tells the detector's pods that run now from others."""
-        found = self.release.namespace.list("v1", "Pod", self._selector("app.kubernetes.io/component=detector"))
-        return {incarnation(pod) for pod in found if pod["status"]["phase"] == "Running"}
-
     def pods(self, label: str) -> list[str]:
         """Returns the names of the release's running pods with a label."""
-        found = self.release.namespace.list("v1", "Pod", self._selector(label))
+        found = self.release.namespace.list("v1", "Pod", f"app.kubernetes.io/instance={self.release.name},{label}")
         return [pod["metadata"]["name"] for pod in found if pod["status"]["phase"] == "Running"]
-
-    def _selector(self, label: str) -> str:
-        return f"app.kubernetes.io/instance={self.release.name},{label}"
 
 
 @pytest.fixture(scope="module", params=["kubeflow", "none"])
@@ -111,7 +103,7 @@ def test_a_promotion_is_in_the_alerts_without_a_restart(life: Life) -> None:
     life.apply(producers=HISTORY)
     life.account.settle(HISTORY_S)
     assert set(life.account.models()) == {None}, "there is no model yet"
-    before = life.incarnations()
+    before = life.release.incarnations()
     began = time.monotonic()
     printed = life.release.train(TRAINED_S)
     first = re.search(r" champion .*version=(\S+)", printed)
@@ -129,7 +121,7 @@ def test_a_promotion_is_in_the_alerts_without_a_restart(life: Life) -> None:
         life.account.until_scored_by(added, TAKEN_UP_S)
         assert first[1] in run(f"{FRAUD_MODELS} rollback")
         life.account.until_scored_by(first[1], TAKEN_UP_S)
-    assert life.incarnations() == before, "a promotion is no reason to restart anything"
+    assert life.release.incarnations() == before, "a promotion is no reason to restart anything"
 
 
 @core_on_kubeflow

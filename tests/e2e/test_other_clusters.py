@@ -1,4 +1,4 @@
-"""The chart on clusters with quotas, taints, sidecars and users of their own: installed, alerting, tested, upgraded, gone."""
+"""The chart on clusters with quotas, taints, sidecars, users or ports of their own: installed, alerting, tested, upgraded, gone."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -22,6 +22,7 @@ OTHERS: dict[str, tuple[Any, Object]] = {
     "taint": (others.taint, {"pod": {"tolerations": [{"key": "dedicated", "value": "fraud", "effect": "NoSchedule"}]}}),
     "sidecars": (others.sidecars, {}),
     "uids": (others.uid_range, {"openshift": True}),
+    "ports": (others.ports, {"networkPolicy": {"dns": {"ports": [5353]}}}),
 }
 ADMITTED = ("sidecars", "uids")
 

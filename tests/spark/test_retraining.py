@@ -1,32 +1,24 @@
 """The DAG as Airflow runs it, in its own environment, with the commands as they are: train, ask, promote; skip; refuse."""
 
 import json
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
-from contract import Scored
 from harness.detector import QUICK_START
-from harness.worlds import data_set
-from spark_jobs import sources
-from spark_jobs.pipeline import features
-from spark_jobs.schema import schema
 from spark_jobs.settings import S3
-from tests.airflow import PYTHON, ROOT, environment
+from tests import retraining
+from tests.airflow import Airflow
 from tests.models import added
+from tests.retraining import KNOWN, LABEL_DELAY, LATER
 from training import promotion
 from training.store import ModelStore
 
-RUNS = ROOT / "tests" / "dags" / "runs.py"
-DAYS = 9
-KNOWN, LATER, LATEST = "2018-04-09", "2018-04-10", "2018-05-01"
-"""When all labels have come; a day later, without a label since; and when there are no payments any more."""
+LATEST = "2018-05-01"
+"""When there are no payments any more."""
 TASKS = {
     "quality": ["backtest", "train"],
     "backtest": [],
@@ -39,68 +31,38 @@ TASKS = {
     "promote": ["watch"],
     "watch": [],
 }
-DATED = {"transactions": "event_time", "labels": "labelled_at", "customers": "updated_at", "merchants": "updated_at"}
 
 
 @pytest.fixture(scope="module")
 def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a detector and an archiver would have kept of half of the producer's people; from KNOWN on no label has come."""
-    folder = tmp_path_factory.mktemp("lake")
-    world = data_set(folder / "world", "--traffic", "all", "--days", str(DAYS), "--label-delay", "1d")
-    for name, time in DATED.items():
-        rows = spark.read.parquet(str(world / name))
-        rows = rows if name == "merchants" else rows.where("crc32(card_id) % 2 = 0")
-        keep(rows.where(f"labelled_at < '{KNOWN}'") if name == "labels" else rows, folder / "lake" / name, time)
-    paid = features(sources.read_history(spark, str(folder / "lake"), S3())).where("kind = 'transaction'")
-    rest = {one.name: F.lit(None).cast(one.dataType) for one in schema(Scored) if one.name not in ("transaction", "features")}
-    said: dict[str, Column] = {**rest, "decision": F.lit("approve"), "ruleset_version": F.lit("r")}
-    said["rules"] = F.array().cast("array<string>")
-    scored = paid.select("transaction.*", "features.*", *(one.alias(name) for name, one in said.items()))
-    keep(scored, folder / "lake" / "scored", "event_time")
-    return folder / "lake"
+    return retraining.lake(spark, tmp_path_factory.mktemp("lake"))
 
 
-def keep(rows: DataFrame, folder: Path, time: str) -> None:
-    """Writes rows as the archiver does, in one batch."""
-    dated = rows.withColumn("date", F.to_date(time)).withColumn("batch_id", F.lit(0))
-    dated.repartition(1).write.partitionBy("date", "batch_id").parquet(str(folder))
-
-
-class Airflow:
-    """Airflow with a database of its own, and a folder in which the DAG's commands run; a weak model is `before`, the champion."""
+class Laptop:
+    """A model store whose champion, `before`, is weak, and an Airflow in a folder of its own that has the DAG's commands use it."""
 
     def __init__(self, folder: Path, lake: Path) -> None:
         self.store = ModelStore(str(folder / "models"), S3())
         self.before = added(self.store, average_precision=0.01)
         promotion.force(self.store, self.before.version, "a test", "somebody was champion", None)
         (folder / "retraining.yaml").write_text(yaml.safe_dump({"schedule": None, "params": {"data": str(lake), "watch": None}}))
-        self._environment = {
-            **environment(folder),
-            "FRAUD_STORE": self.store.place,
-            "FRAUD_MODELS__STORE": self.store.place,
-            "FRAUD_LABEL_DELAY": "1d",
-            "FRAUD_SPARK__CONF": json.dumps(QUICK_START),
-        }
-        self._python(["-m", "airflow", "db", "migrate"])
-
-    def runs(self, *wanted: dict[str, Any]) -> Any:
-        """Returns what came of runs of the DAG, one after the other."""
-        return json.loads(self._python([str(RUNS)], json.dumps(wanted)).splitlines()[-1])
-
-    def _python(self, arguments: Sequence[str], told: str = "") -> str:
-        done = subprocess.run([PYTHON, *arguments], env=self._environment, input=told, capture_output=True, text=True, timeout=400)
-        assert done.returncode == 0, done.stdout[-5_000:] + done.stderr[-5_000:]
-        return done.stdout
+        self.airflow = Airflow(
+            folder,
+            FRAUD_STORE=self.store.place,
+            FRAUD_MODELS__STORE=self.store.place,
+            FRAUD_LABEL_DELAY=LABEL_DELAY,
+            FRAUD_SPARK__CONF=json.dumps(QUICK_START),
+        )
 
 
 @pytest.fixture
-def airflow(lake: Path, tmp_path: Path) -> Airflow:
-    return Airflow(tmp_path, lake)
+def laptop(lake: Path, tmp_path: Path) -> Laptop:
+    return Laptop(tmp_path, lake)
 
 
 @pytest.mark.timeout(600)
-def test_what_a_person_approves_is_promoted(airflow: Airflow) -> None:
-    store, before = airflow.store, airflow.before
+def test_what_a_person_approves_is_promoted(laptop: Laptop) -> None:
+    airflow, store, before = laptop.airflow, laptop.store, laptop.before
 
     found = airflow.runs({"at": f"{KNOWN}T03:00:00Z", "params": {"approval": True}, "answer": {"user": "ada", "option": "Approve"}})
     assert found["import_errors"] == {}
@@ -126,8 +88,8 @@ def test_what_a_person_approves_is_promoted(airflow: Airflow) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_a_run_skips_where_nothing_is_new_and_fails_where_something_is_wrong(airflow: Airflow) -> None:
-    store, before = airflow.store, airflow.before
+def test_a_run_skips_where_nothing_is_new_and_fails_where_something_is_wrong(laptop: Laptop) -> None:
+    airflow, store, before = laptop.airflow, laptop.store, laptop.before
     promoted, nothing_new, no_payments = airflow.runs(*({"at": f"{day}T03:00:00Z"} for day in (KNOWN, LATER, LATEST)))["runs"]
     assert promoted["state"] == "success"
     champion = store.pointer("champion")
