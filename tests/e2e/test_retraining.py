@@ -121,7 +121,8 @@ def test_the_dag_trains_and_promotes_in_pods_and_alerts_have_the_model(
     assert f"{version.trained_on.end:%Y-%m-%d}" < retraining.KNOWN, "it has learnt from another world"
     account.until_scored_by(version.version, TAKEN_UP_S)
     assert retrained.incarnations() == before, "a promotion is no reason to restart anything"
-    assert namespace.list("v1", "Pod", "app.kubernetes.io/component=trainer") == [], "Airflow has left pods behind"
+    for pod in namespace.list("v1", "Pod", "app.kubernetes.io/component=trainer"):  # Airflow does not wait for their end
+        namespace.wait("v1", "Pod", pod["metadata"]["name"], lambda found: found is None, 60)
 
 
 def succeeded(run: Object) -> set[str]:
