@@ -50,6 +50,7 @@ def test_an_upgrade_under_load_repeats_nothing_and_loses_nothing(
 ) -> None:
     one = release(f"upgraded-{runtime}", runtime)
     topics, names = named(one.name)
+    kept = namespace.everything() | {f"PersistentVolumeClaim/{one.name}-checkpoint"}
     account = Account(broker, topics)
     known = yaml.safe_load((former.parent / "fraud-detection" / "values.yaml").read_text())["topics"]["names"]
     one.archive = former
@@ -70,3 +71,5 @@ def test_an_upgrade_under_load_repeats_nothing_and_loses_nothing(
     assert account.repeats == 0, "the former driver was not drained: what it had begun was done twice"
     assert not account.rejected()
     assert "alert after" in one.test()
+    one.uninstall()
+    namespace.until_only(kept, 120)
