@@ -152,15 +152,6 @@ def test_a_database_that_hangs_or_refuses_is_one_paragraph(server: PostgresServe
             one.send_signal(signal.SIGCONT)
 
 
-def test_a_server_that_was_started_again_is_reached_at_once(server: PostgresServer, address: Address) -> None:
-    with connected(address) as connection:
-        connection.execute("SELECT 1")
-    server.kill()
-    server.start()
-    with connected(address) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
-
-
 def test_a_database_without_a_right_is_one_paragraph_and_nothing_is_made(server: PostgresServer, address: Address) -> None:
     with server.connect() as found:
         found.execute("DROP ROLE IF EXISTS reader")
@@ -181,6 +172,15 @@ def test_a_database_without_a_right_is_one_paragraph_and_nothing_is_made(server:
             found.execute("SET default_transaction_read_only = off")
             found.execute("ALTER DATABASE fraud RESET default_transaction_read_only")
     assert rows(server, "pg_class WHERE relname = 'fraud_migrations'", "1") == []
+
+
+def test_a_server_that_was_started_again_is_reached_at_once(server: PostgresServer, address: Address) -> None:
+    with connected(address) as connection:
+        connection.execute("SELECT 1")
+    server.kill()
+    server.start()
+    with connected(address) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_an_older_schema_is_brought_up_to_date_and_keeps_its_rows(
