@@ -64,8 +64,9 @@ def _kept(address: Address) -> psycopg.Connection | None:
     connection = _connections.pop(address, None)
     if connection is None or connection.closed:
         return None
-    says_something, _, _ = select.select([connection.fileno()], [], [], 0)
-    if says_something:
+    line = select.poll()  # select() takes no descriptor above 1,023
+    line.register(connection.fileno(), select.POLLIN)
+    if line.poll(0):
         connection.close()
         return None
     return connection
